@@ -1,0 +1,122 @@
+//! What the schema looks like: relations, their columns with statistics, and the indexes they have.
+//!
+//! Plain values read once per run by `pg::catalog`; nothing here talks to a server.
+
+use crate::candidate::definition::IndexDefinition;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A PostgreSQL object identifier.
+pub type Oid = u32;
+/// A column's number within its relation; user columns start at 1.
+pub type AttrNumber = i16;
+
+/// Everything a run knows about the relations its statements read or write.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Catalog {
+    pub relations: BTreeMap<Oid, Relation>,
+    /// Size of a page in bytes (`BLCKSZ` of the server).
+    pub block_size: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RelationKind {
+    Table,
+    /// The parent of partitions; an index on it is an index on every leaf.
+    PartitionedTable,
+    MaterializedView,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Relation {
+    pub oid: Oid,
+    pub schema: String,
+    pub name: String,
+    /// `schema.name`, quoted as PostgreSQL quotes, ready to stand in DDL.
+    pub sql_name: String,
+    pub kind: RelationKind,
+    /// Live rows as the planner sees them; the sum over the leaves for a partitioned table.
+    pub tuples: f64,
+    /// Heap pages as the planner sees them; the sum over the leaves for a partitioned table.
+    pub pages: f64,
+    /// Share of heap pages marked all-visible, 0 to 1.
+    pub all_visible_fraction: f64,
+    /// Leaf partitions (1 for anything but a partitioned table): an index is that many trees.
+    pub leaves: u32,
+    /// Live columns by number.
+    pub columns: BTreeMap<AttrNumber, Column>,
+    pub indexes: Vec<ExistingIndex>,
+    pub activity: WriteActivity,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Column {
+    pub number: AttrNumber,
+    pub name: String,
+    /// The name quoted as PostgreSQL quotes.
+    pub sql_name: String,
+    pub type_oid: Oid,
+    /// `pg_type.typlen`: bytes when positive, -1 for varlena, -2 for cstring.
+    pub type_length: i16,
+    /// Alignment in bytes (1, 2, 4 or 8), from `pg_type.typalign`.
+    pub alignment: u8,
+    pub statistics: Option<ColumnStatistics>,
+}
+
+/// The part of `pg_statistic` that the pure modules need.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ColumnStatistics {
+    /// Share of rows that are NULL, 0 to 1.
+    pub null_fraction: f64,
+    /// Average stored width of non-NULL values, bytes (`stawidth`).
+    pub average_width: f64,
+    /// `stadistinct`: a count when positive, minus a share of the rows when negative, 0 unknown.
+    pub distinct: f64,
+    /// Frequencies of the most common values, descending, each a share of all rows.
+    pub common_frequencies: Vec<f64>,
+    /// Correlation of the physical order with the sort order, -1 to 1.
+    pub correlation: f64,
+}
+
+/// Tuple counters of `pg_stat_user_tables`, since that view's statistics were reset.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct WriteActivity {
+    pub inserted: f64,
+    pub updated: f64,
+    pub hot_updated: f64,
+    pub deleted: f64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExistingIndex {
+    pub oid: Oid,
+    pub name: String,
+    /// None where the index is of a kind that candidates cannot equal (an exotic access method, say).
+    pub definition: Option<IndexDefinition>,
+    pub unique: bool,
+    pub primary: bool,
+    /// Backs a primary key, unique or exclusion constraint.
+    pub constraint: bool,
+    pub valid: bool,
+    /// Bytes on disk.
+    pub size_bytes: u64,
+    /// `pg_stat_user_indexes.idx_scan`.
+    pub scans: u64,
+}
+
+impl ColumnStatistics {
+    /// Number of distinct non-NULL values in a relation of `tuples` rows; None when unknown.
+    pub fn distinct_values(&self, tuples: f64) -> Option<f64> {
+        match self.distinct {
+            d if d > 0.0 => Some(d.min(tuples.max(1.0))),
+            d if d < 0.0 => Some((-d * tuples).max(1.0)),
+            _ => None,
+        }
+    }
+}
+
+impl Relation {
+    pub fn column(&self, number: AttrNumber) -> Option<&Column> {
+        self.columns.get(&number)
+    }
+}

@@ -1,0 +1,47 @@
+//! What an index saves and costs: the `WhatIf` seam to the planner, the cost cache, sizes and write costs.
+//!
+//! Pure: the planner is behind `trait WhatIf`, which tests replace by a formula.
+
+use crate::catalog::Oid;
+use serde::{Deserialize, Serialize};
+
+/// A statement's position in the examined workload of a run.
+pub type StatementId = usize;
+/// A candidate's position in the pool of a run.
+pub type CandidateId = usize;
+
+/// What the planner said of one statement under one configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanCost {
+    /// Cost until the first row, planner units.
+    pub startup: f64,
+    /// Cost of the whole plan, planner units.
+    pub total: f64,
+    /// Rows the planner expects.
+    pub rows: f64,
+    /// The candidates that stand anywhere in the plan, ascending.
+    pub used: Vec<CandidateId>,
+    /// The existing indexes that stand anywhere in the plan, ascending.
+    pub used_existing: Vec<Oid>,
+}
+
+/// Why a what-if call gave no cost.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum WhatIfError {
+    /// This statement cannot be planned (any more); others can. The text is for people.
+    #[error("{0}")]
+    Statement(String),
+}
+
+/// The planner, asked what a statement would cost if some candidates existed.
+pub trait WhatIf {
+    /// Cost of `statement` with the existing indexes and those of `configuration` (ascending, no duplicates).
+    fn cost(
+        &mut self,
+        statement: StatementId,
+        configuration: &[CandidateId],
+    ) -> Result<PlanCost, WhatIfError>;
+
+    /// True once the run's time limit has passed. Called often; also serves pending interrupts, so it may not return.
+    fn expired(&mut self) -> bool;
+}

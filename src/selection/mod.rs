@@ -1,0 +1,82 @@
+//! Selection: the set of candidates that saves most within the user's limits.
+//!
+//! Pure and deterministic: costs come through the cost cache, time through `WhatIf::expired`.
+
+use crate::cost::{CandidateId, PlanCost, StatementId};
+use serde::{Deserialize, Serialize};
+
+/// What selection is asked: statements with weights, candidates with sizes and write costs, limits.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Problem {
+    pub statements: Vec<WeightedStatement>,
+    pub candidates: Vec<CandidateCost>,
+    pub limits: Limits,
+}
+
+/// A statement that can be planned.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WeightedStatement {
+    pub id: StatementId,
+    /// Milliseconds a day that one planner cost unit of this statement stands for.
+    pub weight: f64,
+    /// Its cost with the existing indexes alone.
+    pub before: PlanCost,
+    /// Candidates that could change its plan, ascending. No other candidate is ever planned with it.
+    pub relevant: Vec<CandidateId>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CandidateCost {
+    pub size_bytes: u64,
+    /// What keeping the index costs the writers, milliseconds a day.
+    pub write_ms: f64,
+    /// Orders candidates that are otherwise equal: the definition's text.
+    pub tie_break: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes that all chosen indexes together may take; None for no limit.
+    pub storage_bytes: Option<u64>,
+    pub max_indexes: usize,
+    /// An index must save at least this share of the examined time (0 to 1), net of its write cost, ...
+    pub min_gain: f64,
+    /// ... and a statement whose cost falls by less than this share counts as unchanged: the planner itself treats
+    /// paths within 1 % as equal (`STD_FUZZ_FACTOR`, pathnode.c).
+    pub noise: f64,
+}
+
+/// The answer: candidates in the order of choice, best first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Selection {
+    pub chosen: Vec<Choice>,
+    /// Cost of every statement of the problem (same order) with all chosen candidates.
+    pub after: Vec<PlanCost>,
+    pub search: SearchRecord,
+}
+
+/// One chosen candidate and what it brings, milliseconds a day, before its own write cost.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Choice {
+    pub candidate: CandidateId,
+    /// Saving if it were the only new index.
+    pub gain_alone: f64,
+    /// Saving on top of the ones chosen before it.
+    pub gain_after_previous: f64,
+}
+
+/// How the search went, for the report and the benchmarks.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SearchRecord {
+    /// False when the time limit ended the search: the answer is the best found so far.
+    pub complete: bool,
+    pub planner_calls: u64,
+    /// Costs answered without the planner: the same configuration was planned before.
+    pub exact_hits: u64,
+    /// ... the index-benefit-graph rule gave the cost.
+    pub graph_hits: u64,
+    /// ... upper and lower bound met.
+    pub bound_hits: u64,
+    /// Statements that stopped being plannable during the search, with the reason.
+    pub failures: Vec<(StatementId, String)>,
+}
