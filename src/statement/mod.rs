@@ -81,6 +81,19 @@ pub enum Repair {
     SquashedList,
 }
 
+impl Repair {
+    /// What users read.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Repair::TypedConstant => "a typed constant was made a cast so that it can be planned",
+            Repair::ExtractField => "EXTRACT was made a function call so that it can be planned",
+            Repair::ParameterType => "parameter types were inferred from what they are compared with",
+            Repair::GroupedParameter => "parameters of grouped expressions were taken as one",
+            Repair::SquashedList => "a shortened list was given ten elements",
+        }
+    }
+}
+
 /// Why a statement was not examined. `Display` is what users read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -104,8 +117,10 @@ pub enum LeftOut {
     CatalogOnly,
     #[error("it is a statement of this extension")]
     OwnStatement,
-    #[error("role {role} may not read {relation}")]
-    NoRights { role: String, relation: String },
+    #[error("{message} for role {role}")]
+    NoRights { role: String, message: String },
+    #[error("a table of it is locked; try again later (lock_timeout)")]
+    Locked,
     #[error("{0}")]
     NotPlannable(String),
     #[error("beyond the {cover} % of total time that is examined")]
