@@ -4,6 +4,8 @@
 //! index that lives under writes grows beyond this. Never looks at an existing index's size.
 
 mod distribution;
+#[cfg(test)]
+mod tests;
 
 use crate::candidate::definition::{IndexDefinition, Key, KeyTarget};
 use crate::catalog::{AttrNumber, Column, Oid, Relation};
@@ -115,11 +117,15 @@ impl Page {
 #[derive(Clone, Copy, Debug)]
 enum Length {
     Fixed(u32),
-    /// Varlena (header included) or cstring, evenly spread between two lengths in steps of `step` bytes.
+    /// One of two lengths, two bytes apart; the longer one in this share of the rows.
+    Either {
+        shorter: u32,
+        longer_share: f64,
+    },
+    /// Varlena (header included) or cstring, evenly spread between two lengths.
     Spread {
         least: f64,
         most: f64,
-        step: u32,
     },
 }
 
@@ -131,21 +137,20 @@ struct Attribute {
     null_fraction: f64,
 }
 
+/// Lengths of text are taken to lie within this share of their average.
+const SPREAD: f64 = 0.25;
 /// Longest varlena with a 1-byte header, which is stored unaligned (`VARATT_SHORT_MAX`).
 const SHORT_VARLENA: u32 = 127;
 
 impl Attribute {
     /// Where the attribute ends if the one before ended at `offset`. `draw` in [0, 1) chooses among the lengths.
     fn end(&self, offset: u32, draw: f64) -> u32 {
-        match self.length {
-            Length::Fixed(length) => align(offset, self.alignment) + length,
-            Length::Spread { least, most, step } => {
-                let steps = ((most - least) / f64::from(step) + 1.0).max(1.0);
-                let length = (least + f64::from(step) * (draw * steps).floor()).max(1.0) as u32;
-                let start = if length <= SHORT_VARLENA { offset } else { align(offset, self.alignment) };
-                start + length
-            }
-        }
+        let length = match self.length {
+            Length::Fixed(length) => return align(offset, self.alignment) + length,
+            Length::Either { shorter, longer_share } => shorter + if draw < longer_share { 2 } else { 0 },
+            Length::Spread { least, most } => (least + draw * (most - least)).round().max(1.0) as u32,
+        };
+        length + if length <= SHORT_VARLENA { offset } else { align(offset, self.alignment) }
     }
 }
 
@@ -410,17 +415,18 @@ fn mixed<T: Copy>(items: &[T]) -> impl Iterator<Item = T> + '_ {
 /// Types from `pg_type.dat` that are treated apart.
 const BOOL: Oid = 16;
 const NAME: Oid = 19;
+const BYTEA: Oid = 17;
 const BPCHAR: Oid = 1042;
 const NUMERIC: Oid = 1700;
 /// First OID of objects that are not built in (`FirstNormalObjectId`).
 const FIRST_USER_OID: Oid = 16384;
 
 /// Input types whose built-in btree operator class has an `equalimage` support function (`pg_amproc.dat`, procedure 4):
-/// bool, bytea, "char", name, int8, int2, int4, text, oid, tid, oidvector, macaddr8, money, macaddr, inet, bpchar, date, time,
-/// timestamp, timestamptz, timetz, bit, varbit, uuid, pg_lsn, anyenum, xid8.
-const EQUAL_IMAGE_TYPES: [Oid; 27] = [
-    16, 17, 18, 19, 20, 21, 23, 25, 26, 27, 30, 774, 790, 829, 869, 1042, 1082, 1083, 1114, 1184, 1266, 1560,
-    1562, 2950, 3220, 3500, 5069,
+/// bool, bytea, "char", name, int8, int2, int4, text, oid, tid, oidvector, macaddr8, money, macaddr, inet, date, time,
+/// timestamp, timestamptz, timetz, bit, varbit, uuid, pg_lsn, anyenum, xid8. Not bpchar, which has one, too: minor releases of November 2026 (15.20) stopped sharing its tuples.
+const EQUAL_IMAGE_TYPES: [Oid; 26] = [
+    16, 17, 18, 19, 20, 21, 23, 25, 26, 27, 30, 774, 790, 829, 869, 1082, 1083, 1114, 1184, 1266, 1560, 1562,
+    2950, 3220, 3500, 5069,
 ];
 
 /// Whether equal values of a key may share an index tuple (`_bt_allequalimage`).
@@ -473,25 +479,28 @@ fn statistics_of<'a>(columns: &'a [AttrNumber], relation: &'a Relation) -> impl 
 fn length(type_oid: Oid, type_length: i16, width: Option<f64>, all_differ: bool) -> Length {
     match type_oid {
         // The opclass stores a `name` as a C string, but its statistics say 64.
-        NAME => return Length::Spread { least: 5.0, most: 25.0, step: 1 },
+        NAME => return Length::Spread { least: 5.0, most: 25.0 },
         _ if type_length > 0 => return Length::Fixed(type_length as u32),
         _ => {}
     }
-    let width = width.unwrap_or(UNKNOWN_WIDTH);
-    let exact = width.round();
-    // Hashes and UUIDs written as text: a 1-byte header and 32, 36, 40 or 64 characters, all of them.
-    let hash = all_differ && [33.0, 37.0, 41.0, 65.0].contains(&exact);
+    let width = width.unwrap_or(UNKNOWN_WIDTH).max(1.0);
+    let whole = width.floor();
+    // Hashes and UUIDs: a 1-byte header and 16, 20 or 32 bytes, or 32, 36, 40 or 64 characters, in every row.
+    let hashes: &[f64] = if type_oid == BYTEA { &[17.0, 21.0, 33.0] } else { &[33.0, 37.0, 41.0, 65.0] };
     match type_oid {
-        BPCHAR => Length::Spread { least: exact, most: exact, step: 1 },
-        // 3 bytes of headers and 2 for each four digits.
+        BPCHAR => Length::Spread { least: whole, most: whole },
         NUMERIC => {
-            let odd = (((exact - 3.0) / 2.0).floor() * 2.0 + 3.0).max(3.0);
-            Length::Spread { least: odd, most: if exact > odd { odd + 2.0 } else { odd }, step: 2 }
+            // 3 bytes of headers and 2 for each four digits, so an even average is one of different lengths.
+            let even = whole as u32 % 2 == 0;
+            let shorter = (whole as u32 - u32::from(even && whole > 3.0)).max(3);
+            Length::Either { shorter, longer_share: if even { 0.75 } else { 0.0 } }
         }
-        _ if hash || exact <= 2.0 => Length::Spread { least: exact, most: exact, step: 1 },
+        _ if whole <= 2.0 || all_differ && hashes.contains(&whole) => {
+            Length::Spread { least: whole, most: whole }
+        }
         _ => {
-            let spread = (0.3 * exact).round().max(1.0);
-            Length::Spread { least: (exact - spread).max(1.0), most: exact + spread, step: 1 }
+            let spread = SPREAD * whole;
+            Length::Spread { least: whole + 0.5 - spread, most: whole + 0.5 + spread }
         }
     }
 }

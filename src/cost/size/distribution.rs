@@ -52,6 +52,8 @@ pub(super) enum Restriction {
 
 /// Rows per cell below which a mean of one row per value is not told apart from "all values differ".
 const LEAST_MEAN: f64 = 1e-6;
+/// Rows that ANALYZE samples at the default statistics target (`std_typanalyze`: 300 * 100).
+const ANALYZE_SAMPLE: f64 = 30_000.0;
 /// Classes are merged within a quarter of an octave of share; joint distributions stay at some hundred classes.
 const BUCKETS_PER_OCTAVE: f64 = 4.0;
 /// Up to this mean, group sizes follow the Poisson distribution term by term; above, quantiles of the normal one.
@@ -153,7 +155,7 @@ fn column_classes(values: &Values<'_>, restriction: Restriction) -> Vec<(bool, f
         values.common.iter().filter(|share| **share > 0.0).map(|share| (false, *share, 1.0)).collect();
     if other_share * values.tuples >= 0.5 && (others >= 0.5 || classes.is_empty()) {
         let rows = other_share * values.tuples;
-        let mean = cell_mean(rows / others.max(1.0));
+        let mean = cell_mean(rows / others.max(1.0), (ANALYZE_SAMPLE / values.tuples).min(1.0));
         classes.push((false, mean / values.tuples, rows / mean));
     }
     let mut present: f64 = classes.iter().map(|class| class.1 * class.2).sum();
@@ -178,16 +180,22 @@ fn column_classes(values: &Values<'_>, restriction: Restriction) -> Vec<(bool, f
     classes
 }
 
-/// The Poisson mean of a cell whose non-empty instances have `mean` rows: solves m / (1 - exp(-m)) = mean.
-fn cell_mean(mean: f64) -> f64 {
-    if mean <= 1.0 + LEAST_MEAN {
-        return LEAST_MEAN;
-    }
-    let mut guess = mean;
+/// The Poisson mean m of the rows in a cell, from the rows per distinct value that ANALYZE saw in a sample of this share q.
+///
+/// ANALYZE's estimator (Haas and Stokes, in `compute_distinct_stats` of `analyze.c`) is exact where every value has the same
+/// number of rows, and finds too few values where the numbers vary. Of cells with Poisson counts it finds the share
+/// (1 - exp(-mq)) / (1 - (1 - q) exp(-mq)), which is solved for m here.
+fn cell_mean(rows_per_value: f64, sampled: f64) -> f64 {
+    let seen = |mean: f64| {
+        let unseen = (-mean * sampled).exp();
+        mean * (1.0 - (1.0 - sampled) * unseen) / occupied(mean * sampled)
+    };
+    let (mut low, mut high) = (LEAST_MEAN, rows_per_value.max(1.0));
     for _ in 0..60 {
-        guess = mean * occupied(guess);
+        let middle = 0.5 * (low + high);
+        if seen(middle) < rows_per_value { low = middle } else { high = middle }
     }
-    guess.max(LEAST_MEAN)
+    high
 }
 
 /// Joins classes of about the same share; row and cell totals are kept.
