@@ -2,6 +2,9 @@
 //!
 //! Pure: the planner is behind `trait WhatIf`, which tests replace by a formula.
 
+pub mod size;
+pub mod write;
+
 use crate::catalog::Oid;
 use serde::{Deserialize, Serialize};
 
