@@ -2,6 +2,8 @@
 //!
 //! Pure: the planner is behind `trait WhatIf`, which tests replace by a formula.
 
+pub mod cache;
+
 use crate::catalog::Oid;
 use serde::{Deserialize, Serialize};
 
