@@ -130,7 +130,9 @@ impl KnownCosts {
     fn cheapest_allowed(&self, set: &Bits) -> usize {
         let allowed = self.in_sight().filter(|&at| self.entries[at].used.within(set));
         allowed
-            .min_by(|&a, &b| self.entries[a].plan.total.total_cmp(&self.entries[b].plan.total).then(a.cmp(&b)))
+            .min_by(|&a, &b| {
+                self.entries[a].plan.total.total_cmp(&self.entries[b].plan.total).then(a.cmp(&b))
+            })
             .unwrap_or(0)
     }
 

@@ -130,9 +130,7 @@ impl Queue {
         let text = |set: &Vec<CandidateId>| -> Vec<&str> {
             set.iter().map(|candidate| search.problem.candidates[*candidate].tie_break.as_str()).collect()
         };
-        sets.sort_by(|a, b| {
-            a.len().cmp(&b.len()).then_with(|| text(a).cmp(&text(b))).then_with(|| a.cmp(b))
-        });
+        sets.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| text(a).cmp(&text(b))).then_with(|| a.cmp(b)));
         let items =
             sets.into_iter().map(|members| Item { members, version: 0, last_gain: f64::INFINITY }).collect();
         let mut queue = Queue { items, heap: BinaryHeap::new(), key };
