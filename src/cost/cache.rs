@@ -4,6 +4,11 @@
 //! Sources: the index benefit graph (Schnaitter, Polyzotis, Getoor, VLDB 2009) for exact reuse; bounds by monotonicity
 //! as in Wii (SIGMOD 2024); the tolerances come from `add_path`'s `STD_FUZZ_FACTOR` (pathnode.c).
 
+#[cfg(test)]
+pub(crate) mod simulated;
+#[cfg(test)]
+mod tests;
+
 use super::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
 use std::collections::HashMap;
 
