@@ -4,6 +4,7 @@
 
 pub mod size;
 pub mod write;
+pub mod cache;
 
 use crate::catalog::Oid;
 use serde::{Deserialize, Serialize};
