@@ -6,6 +6,17 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+mod classify;
+mod grouping;
+mod parameters;
+mod reading;
+mod relations;
+mod repair;
+mod tokens;
+mod unwrap;
+
+pub use reading::read;
+
 /// A statement text made ready for the server's parser.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reading {
@@ -79,6 +90,10 @@ pub enum Repair {
     GroupedParameter,
     /// A squashed list was given several elements again.
     SquashedList,
+    /// A keyword that had become a parameter was put back: `normalize(t, $1)`, `$1 uescape '!'`.
+    Keyword,
+    /// A space was put between a parameter and the word it was glued to: `date$1`, `$1and`.
+    Spacing,
 }
 
 impl Repair {
