@@ -3,12 +3,12 @@
 
     createdb sizes
     tpchgen-cli -s 0.1 --tables=lineitem,orders,customer,part --output-dir=tpch
-    PGDATABASE=sizes python3 tests/cases/btree_sizes.py tpch > tests/cases/btree_sizes.json
+    PGDATABASE=sizes python3 tests/cases/btree_sizes.py tpch > tests/cases/btree_sizes_15.json
 
 The output holds, for each index, its definition and the statistics of its table as the advisor reads them (default
 statistics target, taken before the index existed), then the pages and the root level that CREATE INDEX made. The test of
 `src/cost/size.rs` compares its estimates with them. Needs psql, pageinspect and an empty database of its own; makes about
-3 GB there and takes some minutes. The data are the same each time, but ANALYZE samples at random.
+3 GB there and takes some minutes. The data are the same each time and on each server version, but ANALYZE samples at random.
 """
 
 import json
@@ -366,8 +366,8 @@ def main(tpch: Path) -> None:
         print(table, file=sys.stderr)
     tables = {table: relation(table) for table in TABLES}
     cases = [case(text, tables) for text in INDEXES]
-    version, block_size = sql("SHOW server_version; SHOW block_size").splitlines()
-    head = json.dumps({"server": version, "block_size": int(block_size)})[:-1]
+    version, block_size, bpchar = sql("SHOW server_version; SHOW block_size; SELECT btequalimage('bpchar'::regtype)").splitlines()
+    head = json.dumps({"server": version, "block_size": int(block_size), "bpchar_deduplicates": bpchar == "t"})[:-1]
     lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(table, separators=(',', ':'))}" for name, table in tables.items())
     case_lines = ",\n".join(" " + json.dumps(found, separators=(",", ":")) for found in cases)
     print(f"{head}, \"relations\": {{\n{lines}\n}}, \"cases\": [\n{case_lines}\n]}}")
