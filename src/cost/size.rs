@@ -289,7 +289,8 @@ impl Load<'_> {
         if count <= sample.len() as f64 + 0.5 || finished == 0.0 {
             return finished + 1.0;
         }
-        (count * finished / loaded).ceil()
+        // The last page of a level gives no item away.
+        ((count - 1.0) * finished / loaded).ceil()
     }
 }
 

@@ -248,7 +248,7 @@ fn length(type_oid: Oid, type_length: i16, width: Option<f64>, all_differ: bool)
         BPCHAR => Length::Spread { least: whole, most: whole },
         NUMERIC => {
             // 3 bytes of headers and 2 for each four digits, so an even average is one of different lengths.
-            let even = whole as u32 % 2 == 0;
+            let even = (whole as u32).is_multiple_of(2);
             let shorter = (whole as u32 - u32::from(even && whole > 3.0)).max(3);
             Length::Either { shorter, longer_share: if even { 0.75 } else { 0.0 } }
         }
@@ -351,7 +351,9 @@ fn rows_differ(definition: &IndexDefinition, relation: &Relation) -> bool {
         index.definition.as_ref().is_some_and(|existing| {
             existing.predicate.is_none()
                 && existing.keys.iter().all(|key| match &key.part.target {
-                    KeyTarget::Column(number) => keys.contains(number) && never_null(number),
+                    KeyTarget::Column(number) => {
+                        keys.contains(number) && (index.primary || never_null(number))
+                    }
                     KeyTarget::Expression(_) => false,
                 })
         })
