@@ -68,14 +68,14 @@ pub fn btree(
     let block_size = storage.block_size;
     let trees = f64::from(relation.leaves.max(1));
     let kept = if definition.predicate.is_some() { predicate_selectivity.clamp(0.0, 1.0) } else { 1.0 };
-    let tuples = (relation.tuples.max(0.0) * kept).round();
+    let tuples = (relation.tuples * kept).round().max(0.0);
     let shape = Shape::new(definition, relation, kept, storage);
     let load = Load { shape: &shape, page: Page::new(block_size), tuples: (tuples / trees).ceil() };
     let (pages, tree_height) = load.run();
     SizeEstimate { pages: pages * trees, tuples, tree_height, block_size }
 }
 
-// Sizes from PostgreSQL's headers (8-byte MAXALIGN, as on every 64-bit platform).
+// Sizes and rules from PostgreSQL's bufpage.h, itup.h, nbtree.h and nbtsort.c.
 /// `SizeOfPageHeaderData` and the aligned `BTPageOpaqueData`.
 const PAGE_OVERHEAD: u32 = 24 + 16;
 const LINE_POINTER: u32 = 4;
@@ -85,7 +85,7 @@ const HEAP_TID: u32 = 6;
 const LEAF_FILLFACTOR: u32 = 90;
 const INTERNAL_FILLFACTOR: u32 = 70;
 /// Most items loaded in a replay; a larger level is extrapolated from its full pages.
-const REPLAY_LIMIT: f64 = 20_000.0;
+const REPLAY_LIMIT: f64 = 8_000.0;
 
 /// Page geometry of one `BLCKSZ`.
 #[derive(Clone, Copy, Debug)]
@@ -183,6 +183,7 @@ impl Load<'_> {
             let full = (group.rows / capacity).floor();
             let rest = group.rows - full * capacity;
             if full > 0.0 {
+                // Nine of the largest posting list tuples fill a page.
                 kinds.push(Kind {
                     nulls: group.nulls,
                     tids: capacity as u32,

@@ -235,6 +235,12 @@ def significant(number: float) -> float:
     return float(f"{number:.6g}")
 
 
+def leaves(name: str) -> str:
+    """A query for the leaf partitions of a table or index, or itself."""
+    tree = f"pg_partition_tree('{name}')"
+    return f"SELECT relid FROM {tree} WHERE isleaf UNION ALL SELECT '{name}'::regclass WHERE NOT EXISTS (SELECT FROM {tree})"
+
+
 def columns(table: str) -> dict:
     found = rows(f"""
         SELECT a.attnum, a.attname, quote_ident(a.attname) AS quoted, a.atttypid::oid::int AS type, a.attlen, a.attalign,
@@ -307,11 +313,9 @@ def definition(index: str, table_columns: dict) -> dict:
 
 def relation(table: str) -> dict:
     found = rows(f"""
-        SELECT c.oid::int AS oid, c.relkind, sum(l.reltuples) AS tuples, sum(l.relpages) AS pages, count(*) AS leaves
-        FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) p JOIN pg_class l ON l.oid = p.relid
-        WHERE c.oid = '{table}'::regclass AND p.isleaf GROUP BY 1, 2""" if table == "events" else f"""
-        SELECT oid::int, relkind, reltuples AS tuples, relpages AS pages, 1 AS leaves FROM pg_class
-        WHERE oid = '{table}'::regclass""")[0]
+        SELECT root.oid::int AS oid, root.relkind, sum(leaf.reltuples) AS tuples, sum(leaf.relpages) AS pages, count(*) AS leaves
+        FROM pg_class root, ({leaves(table)}) l JOIN pg_class leaf ON leaf.oid = l.relid
+        WHERE root.oid = '{table}'::regclass GROUP BY 1, 2""")[0]
     table_columns = columns(table)
     existing = rows(f"""
         SELECT indexrelid::int AS oid, indexrelid::regclass::text AS name, pg_relation_size(indexrelid) AS size, indisunique,
@@ -338,13 +342,9 @@ def case(text: str, tables: dict) -> dict:
         plan = json.loads(sql(f"EXPLAIN (FORMAT json) SELECT * FROM {table} WHERE {predicate}"))[0]["Plan"]
         share = plan["Plan Rows"] / max(tables[table]["tuples"], 1)
     sql(f"CREATE INDEX measured ON {table} {keys}")
-    trees = rows("""
-        SELECT pg_relation_size(p.relid) / current_setting('block_size')::int AS pages,
-               (bt_metap(p.relid::regclass::text)).level
-        FROM pg_partition_tree('measured') p WHERE p.isleaf UNION ALL
-        SELECT pg_relation_size(oid) / current_setting('block_size')::int, (bt_metap('measured')).level
-        FROM pg_class WHERE oid = 'measured'::regclass AND relkind = 'i' AND NOT relispartition
-        AND NOT EXISTS (SELECT FROM pg_partition_tree('measured'))""")
+    trees = rows(f"""
+        SELECT pg_relation_size(relid) / current_setting('block_size')::int AS pages,
+               (bt_metap(relid::regclass::text)).level FROM ({leaves("measured")}) l""")
     found = {
         "index": text, "relation": table, "definition": definition("measured", tables[table]["columns"]),
         "predicate_selectivity": significant(share), "pages": sum(tree["pages"] for tree in trees),

@@ -15,6 +15,7 @@ pub(super) const TUPLE_HEADER: u32 = 8;
 const TUPLE_HEADER_WITH_NULLS: u32 = 16;
 /// `get_typavgwidth`'s guess for a variable-width type.
 const UNKNOWN_WIDTH: f64 = 32.0;
+
 /// `MAXALIGN()` for any power of two.
 pub(super) fn align(size: u32, alignment: u32) -> u32 {
     let alignment = alignment.max(1);
