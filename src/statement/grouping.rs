@@ -54,7 +54,8 @@ fn clauses(tokens: &Tokens, select: usize, budget: &mut usize) -> Clauses {
     }
     let mut starts = vec![(first, "select")];
     let mut at = first;
-    while at < tokens.len() && *budget > 0 && !tokens.is_any(at, &[")", ";", "union", "intersect", "except"]) {
+    while at < tokens.len() && *budget > 0 && !tokens.is_any(at, &[")", ";", "union", "intersect", "except"])
+    {
         let clause = match tokens.get(at) {
             Some(token) if token.kind == Kind::Word => ENDS.iter().find(|word| token.is(word)),
             _ => None,
@@ -163,7 +164,7 @@ fn unify(
         let with = tokens.slice(model.0, model.1);
         for &(at, _) in &ranges {
             let Some(token) = tokens.get(at) else { continue };
-            
+
             if token.parameter().is_some() && token.raw != with && !edits.contains_key(&at) {
                 let edit = Edit {
                     start: token.start,

@@ -14,6 +14,8 @@ mod reading;
 mod relations;
 mod repair;
 mod scope;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod unwrap;
 
