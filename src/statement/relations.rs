@@ -82,7 +82,7 @@ pub(super) fn mentions(tokens: &Tokens) -> Vec<Mention> {
             // A bracket in a FROM list holds a sub-select or a join.
             let opened_in_list = levels.last().is_some_and(|level| level.list)
                 && at > 0
-                && tokens.is_any(at - 1, &["from", "join", ",", "(", "lateral", "using"]);
+                && tokens.is_any(at - 1, &["from", "join", ",", "(", "lateral"]);
             let query = tokens.is_any(
                 at + 1,
                 &["select", "with", "values", "insert", "update", "delete", "merge", "table"],
