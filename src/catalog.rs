@@ -19,6 +19,7 @@ pub struct Catalog {
     pub block_size: u32,
 }
 
+/// What can have indexes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RelationKind {
     Table,
@@ -27,6 +28,7 @@ pub enum RelationKind {
     MaterializedView,
 }
 
+/// A table, or what is indexed like one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Relation {
     pub oid: Oid,
@@ -49,6 +51,7 @@ pub struct Relation {
     pub activity: WriteActivity,
 }
 
+/// A column, with what ANALYZE found out about it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Column {
     pub number: AttrNumber,
@@ -87,6 +90,7 @@ pub struct WriteActivity {
     pub deleted: f64,
 }
 
+/// An index that the relation has already.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ExistingIndex {
     pub oid: Oid,
