@@ -82,6 +82,7 @@ def cargo_environment(pg_config: Path | None = None, major: int | None = None) -
     env = dict(os.environ)
     env["PATH"] = f"{paths.CARGO_HOME_BIN / 'bin'}{os.pathsep}{env.get('PATH', '')}"
     env["PGRX_HOME"] = str(paths.PGRX_HOME)
+    env["PGRX_BUILD_FLAGS"] = "--locked"  # what cargo-pgrx adds to the cargo commands it runs itself
     env.setdefault("CARGO_TERM_COLOR", "never")
     if major is not None:
         env["CARGO_TARGET_DIR"] = str(paths.target(major))
