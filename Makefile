@@ -1,5 +1,6 @@
 # pg_index_advisor. Everything generated goes under .build/; `make clean` removes it.
 PYTHON ?= python3
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/pycache
 
 help:
 	@echo 'make demo                    a real workload on a private PostgreSQL 18, the advice, and whether it was right'

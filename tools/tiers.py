@@ -1,6 +1,7 @@
 """`make test`: the tiers of tests one after another, a line each, and the count of all of them at the end."""
 
 import re
+import shutil
 import sys
 import xml.etree.ElementTree as xml
 from collections.abc import Callable
@@ -101,13 +102,19 @@ def _pure(log: Path) -> Count:
 
 def _in_server(log: Path, major: int) -> Count:
     words = ["pgrx", "test", f"pg{major}", IN_SERVER, "--no-default-features", "--features", f"pg{major}"]
+    data = None
     if account.identity():
         # As root pgrx runs its server through sudo, in a directory whose parent that account can write to.
         runs = postgres.home() / "run"
         runs.mkdir(exist_ok=True)
         account.own(runs, 0o755)
-        words += ["--runas", account.server_account().pw_name, "--pgdata", str(runs / f"pgrx-test-{major}")]
-    return _cargo_count(log, _cargo(log, *words, major=major))
+        data = runs / f"pgrx-test-{major}"
+        words += ["--runas", account.server_account().pw_name, "--pgdata", str(data)]
+    try:
+        return _cargo_count(log, _cargo(log, *words, major=major))
+    finally:
+        if data is not None:
+            shutil.rmtree(data, ignore_errors=True)
 
 
 def _cargo_count(log: Path, code: int) -> Count:
