@@ -20,16 +20,20 @@ from . import account, packages, paths
 from .progress import Failed
 
 EXTENSION = "pg_index_advisor"
+SOCKET_PREFIX = "pgia."
+SOCKET_NOTE = "socket-directory"  # in a data directory: where its socket was
 START_SECONDS = 60
 STOP_SECONDS = 30
+# A socket's path has 107 bytes at most, and `cargo pgrx test` puts its sockets beside its data directory.
+LONGEST_HOME = 75
 
 
 def home() -> Path:
     """Where server files lie: `.build/server`, or a directory of our own outside when the account cannot get there
-    (a checkout under /root). The outside one is remembered in `.build/outside` and goes with `make clean`."""
+    (a checkout under /root) or its name is too long. The outside one is remembered in `.build/outside` and goes with `make clean`."""
     inside = paths.BUILD / "server"
     inside.mkdir(parents=True, exist_ok=True)
-    if account.can_reach(inside):
+    if len(str(inside)) <= LONGEST_HOME and account.can_reach(inside):
         return inside
     note = paths.BUILD / "outside"
     if note.exists():
@@ -182,8 +186,8 @@ class Server:
         self.data = runs / f"{self.name}-{os.getpid()}"
         self.data.mkdir()
         account.own(self.data)
-        # A socket's path has 107 bytes at most, so it cannot lie under the checkout.
-        self.socket = Path(tempfile.mkdtemp(prefix="pgia."))
+        # A checkout's path may be too long for a socket.
+        self.socket = Path(tempfile.mkdtemp(prefix=SOCKET_PREFIX))
         account.own(self.socket)
         paths.LOG.mkdir(parents=True, exist_ok=True)
 
@@ -208,6 +212,7 @@ class Server:
         file = self.data / "ours.conf"
         file.write_text("\n".join(lines) + "\n")
         file.chmod(0o644)
+        (self.data / SOCKET_NOTE).write_text(str(self.socket))
         main = self.data / "postgresql.conf"
         if "ours.conf" not in main.read_text():
             with open(main, "a") as f:
@@ -296,6 +301,10 @@ def _sweep(runs: Path) -> None:
         pid_file = left / "postmaster.pid"
         server = pid_file.read_text().split("\n", 1)[0] if pid_file.exists() else ""
         if owner.isdigit() and not _alive(owner) and not _alive(server):
+            with contextlib.suppress(OSError, IndexError):
+                socket = Path((left / SOCKET_NOTE).read_text())
+                if socket.name.startswith(SOCKET_PREFIX) and socket.owner() == account.server_account().pw_name:
+                    shutil.rmtree(socket)
             shutil.rmtree(left, ignore_errors=True)
 
 
