@@ -1,11 +1,39 @@
 //! pg_index_advisor: which indexes to create, by asking the real planner. Start reading at `run.rs`.
 
+use pgrx::prelude::*;
+
 ::pgrx::pg_module_magic!(name, version);
 
-pub mod candidate;
-pub mod catalog;
-pub mod cost;
-pub mod recommendation;
-pub mod selection;
-pub mod statement;
-pub mod workload;
+mod api;
+mod candidate;
+mod catalog;
+mod cost;
+mod pg;
+mod recommendation;
+mod report;
+mod run;
+mod selection;
+mod settings;
+mod source;
+mod statement;
+mod workload;
+
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;
+
+#[pg_guard]
+extern "C-unwind" fn _PG_init() {
+    settings::define();
+    pg::install_hooks();
+    pg::watch_relations();
+}
+
+/// Required by `cargo pgrx test`.
+#[cfg(test)]
+pub mod pg_test {
+    pub fn setup(_options: Vec<&str>) {}
+
+    pub fn postgresql_conf_options() -> Vec<&'static str> {
+        vec!["shared_preload_libraries = 'pg_stat_statements'", "pg_stat_statements.track = all"]
+    }
+}

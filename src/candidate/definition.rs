@@ -125,8 +125,26 @@ impl Key {
         Key { part, descending: false, nulls_first: false }
     }
 
-    fn reversed(&self) -> Key {
+    /// The same key read backwards.
+    pub fn reversed(&self) -> Key {
         Key { part: self.part.clone(), descending: !self.descending, nulls_first: !self.nulls_first }
+    }
+
+    /// Whether two keys put rows in the same order.
+    pub fn sorts_like(&self, other: &Key) -> bool {
+        self.part.compares_like(&other.part)
+            && self.descending == other.descending
+            && self.nulls_first == other.nulls_first
+    }
+}
+
+impl KeyPart {
+    /// Whether an index on one answers for the other: the same value, compared by the same operator family and collation.
+    /// Aliases of an operator class (`varchar_ops` for `text_ops`) share their family.
+    pub fn compares_like(&self, other: &KeyPart) -> bool {
+        self.target == other.target
+            && self.operator_class.family == other.operator_class.family
+            && self.collation.oid == other.collation.oid
     }
 }
 
@@ -151,20 +169,40 @@ impl IndexDefinition {
     }
 
     /// Whether `self` gives nothing that `other` does not give already: its keys are a prefix of the other's, in the
-    /// same or the wholly reversed direction (a btree is read both ways), its included columns are stored there too,
-    /// and the other covers at least the same rows.
+    /// same or the wholly reversed direction (a btree is read both ways), its included columns are stored there too, and
+    /// its predicate is the other's.
+    ///
+    /// A full index stands in for a partial one only where the predicate speaks of key columns alone: then the keys find
+    /// the same rows. Otherwise the partial index is more: its predicate filters rows that the full one must fetch.
     pub fn is_served_by(&self, other: &IndexDefinition) -> bool {
         if self.relation != other.relation
             || self.access_method != other.access_method
             || self.keys.len() > other.keys.len()
-            || (other.predicate.is_some() && self.predicate != other.predicate)
+            || !self.predicate_is_served_by(other)
         {
             return false;
         }
-        let forward = self.keys.iter().zip(&other.keys).all(|(a, b)| a == b);
-        let backward = self.keys.iter().zip(&other.keys).all(|(a, b)| *a == b.reversed());
-        (forward || backward)
-            && self.include.iter().all(|column| other.stored_columns().any(|c| c == *column))
+        let pairs = || self.keys.iter().zip(&other.keys);
+        let forward = pairs().all(|(a, b)| a.sorts_like(b));
+        let backward = pairs().all(|(a, b)| a.sorts_like(&b.reversed()));
+        (forward || backward) && self.include.iter().all(|column| other.stores(*column))
+    }
+
+    /// Whether `other` holds at least the rows that make `self` what it is: the same predicate, or all rows where the
+    /// keys of `self` already say what its predicate says.
+    pub fn predicate_is_served_by(&self, other: &IndexDefinition) -> bool {
+        match (&self.predicate, &other.predicate) {
+            (Some(own), None) => own
+                .columns
+                .iter()
+                .all(|column| self.keys.iter().any(|key| key.part.target == KeyTarget::Column(*column))),
+            (own, others) => own == others,
+        }
+    }
+
+    /// Whether the index stores the plain value of a column, as a key or included.
+    pub fn stores(&self, column: AttrNumber) -> bool {
+        self.stored_columns().any(|stored| stored == column)
     }
 
     /// `CREATE INDEX` for this definition, without a name so that the server chooses one.

@@ -2,5 +2,19 @@
 //!
 //! Pure: facts and catalog in, `IndexDefinition`s out. Costs nothing and chooses nothing.
 
+pub mod ask;
+mod asking;
 pub mod definition;
 pub mod facts;
+pub mod generate;
+pub mod merge;
+pub mod pool;
+pub mod relevance;
+#[cfg(test)]
+mod tests;
+pub mod width;
+
+pub use generate::{Options, generate};
+pub use merge::relatives;
+pub use pool::{Candidate, Origin, pool};
+pub use relevance::relevant;

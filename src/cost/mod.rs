@@ -2,6 +2,10 @@
 //!
 //! Pure: the planner is behind `trait WhatIf`, which tests replace by a formula.
 
+pub mod size;
+pub mod write;
+pub mod cache;
+
 use crate::catalog::Oid;
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,22 @@
 //! Selection: the set of candidates that saves most within the user's limits.
 //!
 //! Pure and deterministic: costs come through the cost cache, time through `WhatIf::expired`.
+//!
+//! The search (ALGORITHMS: plan-used peeling, lazy greedy, local search) is made of moves on a `search::Configuration`:
+//! `peel` finds the candidates worth moving, `greedy` adds, `improve` drops and exchanges, `attribution` says what each
+//! chosen index brings. A further move or a bound is a further module beside them.
 
-use crate::cost::{CandidateId, PlanCost, StatementId};
+mod attribution;
+mod greedy;
+mod improve;
+mod peel;
+mod search;
+#[cfg(test)]
+mod tests;
+
+use crate::cost::cache::Expired;
+use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf};
+use search::Search;
 use serde::{Deserialize, Serialize};
 
 /// What selection is asked: statements with weights, candidates with sizes and write costs, limits.
@@ -32,6 +46,10 @@ pub struct CandidateCost {
     pub write_ms: f64,
     /// Orders candidates that are otherwise equal: the definition's text.
     pub tie_break: String,
+    /// Candidates that could do this one's work, in part or in whole: its key prefixes, and merges that contain it
+    /// (`candidate::merge::relatives`). The planner names only the best index for one statement; these may serve several.
+    #[serde(default)]
+    pub relatives: Vec<CandidateId>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -79,4 +97,25 @@ pub struct SearchRecord {
     pub bound_hits: u64,
     /// Statements that stopped being plannable during the search, with the reason.
     pub failures: Vec<(StatementId, String)>,
+}
+
+/// Chooses the candidates that save most within the limits.
+///
+/// The answer never breaks a limit. When `what_if` expires, what is known by then decides and `search.complete` is false.
+pub fn select<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
+    let mut search = Search::new(problem, what_if);
+    let complete = examine(&mut search).is_ok();
+    if !complete {
+        // No more planner calls: the same moves, on what is known. The greedy pass may have been cut short in the middle,
+        // and peeling alone already tells which index sets serve which statement.
+        search.cache.go_offline();
+        let _ = greedy::run(&mut search);
+    }
+    attribution::conclude(search, complete)
+}
+
+fn examine<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    peel::run(search)?;
+    greedy::run(search)?;
+    improve::run(search)
 }

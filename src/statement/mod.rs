@@ -6,6 +6,17 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+mod classify;
+mod grouping;
+mod parameters;
+mod reading;
+mod relations;
+mod repair;
+mod tokens;
+mod unwrap;
+
+pub use reading::read;
+
 /// A statement text made ready for the server's parser.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reading {
@@ -79,6 +90,23 @@ pub enum Repair {
     GroupedParameter,
     /// A squashed list was given several elements again.
     SquashedList,
+    /// A keyword that had become a parameter was put back: `normalize(t, $1)`, `$1 uescape '!'`.
+    Keyword,
+    /// A space was put between a parameter and the word it was glued to: `date$1`, `$1and`.
+    Spacing,
+}
+
+impl Repair {
+    /// What users read.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Repair::TypedConstant => "a typed constant was made a cast so that it can be planned",
+            Repair::ExtractField => "EXTRACT was made a function call so that it can be planned",
+            Repair::ParameterType => "parameter types were inferred from what they are compared with",
+            Repair::GroupedParameter => "parameters of grouped expressions were taken as one",
+            Repair::SquashedList => "a shortened list was given ten elements",
+        }
+    }
 }
 
 /// Why a statement was not examined. `Display` is what users read.
@@ -104,8 +132,10 @@ pub enum LeftOut {
     CatalogOnly,
     #[error("it is a statement of this extension")]
     OwnStatement,
-    #[error("role {role} may not read {relation}")]
-    NoRights { role: String, relation: String },
+    #[error("{message} for role {role}")]
+    NoRights { role: String, message: String },
+    #[error("a table of it is locked; try again later (lock_timeout)")]
+    Locked,
     #[error("{0}")]
     NotPlannable(String),
     #[error("beyond the {cover} % of total time that is examined")]

@@ -1,0 +1,251 @@
+//! `Asking`: the asks of one relation use in the making, with the variants that every ask has (partial, covering).
+//!
+//! Refuses what cannot or need not be built; which clauses to combine is `generate`'s business.
+
+use super::ask::Ask;
+use super::definition::{Expression, Key, KeyPart, KeyTarget};
+use super::facts::{Clause, ClauseKind, PredicateClause, RelationUse};
+use super::generate::Options;
+use super::relevance::is_not_null_test;
+use super::width::{column_width, key_width};
+use crate::catalog::{AttrNumber, Relation};
+
+/// A btree entry must fit a third of a page (`BTMaxItemSize`, 2704 bytes of 8 kB), and values vary: a key whose average
+/// is a fifth of that risks failing inserts and is a poor index in any case.
+const WIDEST_KEY: f64 = 500.0;
+/// A single included column above this width makes the index a copy of the table.
+const WIDEST_INCLUDED: f64 = 128.0;
+/// A partial index has to leave out most rows; ...
+const PARTIAL_SELECTIVITY: f64 = 0.2;
+/// ... but NULL tests (soft deletion, optional references) are stable properties of a schema and pay sooner.
+const PARTIAL_NULL_SELECTIVITY: f64 = 0.98;
+/// Partial variants of every ask, at most, by the most selective predicates.
+const PREDICATES: usize = 2;
+
+/// A key that a restriction binds, with the share of rows that it keeps.
+#[derive(Clone, Debug)]
+pub(super) struct Bound {
+    pub part: KeyPart,
+    pub kind: ClauseKind,
+    pub selectivity: f64,
+}
+
+impl Bound {
+    /// Whether the key has one value throughout a scan, so that the keys after it stay in order.
+    pub fn is_single(&self) -> bool {
+        matches!(self.kind, ClauseKind::Equality | ClauseKind::IsNull)
+    }
+}
+
+pub(super) struct Asking<'a> {
+    pub usage: &'a RelationUse,
+    pub relation: &'a Relation,
+    options: &'a Options,
+    /// Equality, IS NULL and IN, the most selective first.
+    pub equal: Vec<Bound>,
+    /// Ranges and prefixes, the most selective first.
+    pub ranges: Vec<Bound>,
+    predicates: Vec<&'a PredicateClause>,
+    pub asks: Vec<Ask>,
+}
+
+impl<'a> Asking<'a> {
+    pub fn new(usage: &'a RelationUse, relation: &'a Relation, options: &'a Options) -> Asking<'a> {
+        let predicates = Vec::new();
+        let (equal, ranges) = (Vec::new(), Vec::new());
+        let mut asking = Asking { usage, relation, options, equal, ranges, predicates, asks: Vec::new() };
+        (asking.equal, asking.ranges) = asking.bounds(&usage.restrictions);
+        asking.predicates = usage.predicates.iter().filter(|clause| worth_a_predicate(clause)).collect();
+        asking.predicates.sort_by(|a, b| {
+            a.selectivity.total_cmp(&b.selectivity).then_with(|| a.expression.cmp(&b.expression))
+        });
+        asking.predicates.truncate(PREDICATES);
+        asking
+    }
+
+    /// The clauses as (equalities and lists, ranges and prefixes), one for each key, the most selective first.
+    pub fn bounds(&self, clauses: &[Clause]) -> (Vec<Bound>, Vec<Bound>) {
+        let mut bounds: Vec<Bound> = clauses
+            .iter()
+            .filter(|clause| self.admits(&clause.key))
+            .map(|clause| Bound {
+                part: clause.key.clone(),
+                kind: clause.kind,
+                selectivity: clause.selectivity,
+            })
+            .collect();
+        bounds.sort_by(|a, b| a.selectivity.total_cmp(&b.selectivity).then_with(|| a.part.cmp(&b.part)));
+        let (equal, mut ranges): (Vec<Bound>, Vec<Bound>) = bounds
+            .into_iter()
+            .partition(|bound| !matches!(bound.kind, ClauseKind::Range | ClauseKind::Prefix));
+        let equal = first_of_each(equal);
+        ranges = first_of_each(ranges);
+        ranges.retain(|range| equal.iter().all(|bound| bound.part.target != range.part.target));
+        (equal, ranges)
+    }
+
+    /// Whether a key is narrow enough for a btree.
+    pub fn admits(&self, part: &KeyPart) -> bool {
+        key_width(self.relation, part) <= WIDEST_KEY
+    }
+
+    /// Asks for an index with these keys, and for its partial and covering variants.
+    pub fn ask(&mut self, equal: Vec<KeyPart>, tail: Vec<Key>, directed: bool, words: &[String]) {
+        self.variants(equal, tail, directed, words, true);
+    }
+
+    /// Asks only for indexes that answer without the table.
+    pub fn ask_covering(&mut self, equal: Vec<KeyPart>, tail: Vec<Key>, directed: bool, words: &[String]) {
+        self.variants(equal, tail, directed, words, false);
+    }
+
+    fn variants(
+        &mut self,
+        equal: Vec<KeyPart>,
+        tail: Vec<Key>,
+        directed: bool,
+        words: &[String],
+        plain: bool,
+    ) {
+        let words: Vec<&str> = words.iter().map(String::as_str).filter(|words| !words.is_empty()).collect();
+        let Some(ask) = self.shaped(equal, tail, directed, words.join(", then ")) else { return };
+        let partial: Vec<Ask> =
+            self.predicates.iter().filter_map(|clause| self.partial(&ask, &clause.expression)).collect();
+        for ask in std::iter::once(ask).chain(partial) {
+            let covering = self.covering(&ask);
+            let asks = covering.into_iter().chain(plain.then_some(ask));
+            let wanted: Vec<Ask> = asks.filter(|ask| !self.is_served(ask)).collect();
+            // The plain one first: it is the more direct answer.
+            self.asks.extend(wanted.into_iter().rev());
+        }
+    }
+
+    /// An ask without repeated columns and with at most as many as allowed; None without any.
+    fn shaped(&self, equal: Vec<KeyPart>, tail: Vec<Key>, directed: bool, because: String) -> Option<Ask> {
+        let mut targets: Vec<KeyTarget> = Vec::new();
+        let mut fresh = |part: &KeyPart| {
+            let fresh = targets.len() < self.options.max_key_columns && !targets.contains(&part.target);
+            if fresh {
+                targets.push(part.target.clone());
+            }
+            fresh
+        };
+        let equal: Vec<KeyPart> = equal.into_iter().filter(|part| fresh(part)).collect();
+        let tail: Vec<Key> = tail.into_iter().filter(|key| fresh(&key.part)).collect();
+        let empty = equal.is_empty() && tail.is_empty();
+        let (relation, predicate) = (self.relation.oid, None);
+        (!empty).then_some(Ask { relation, equal, tail, directed, include: Vec::new(), predicate, because })
+    }
+
+    /// The ask for the rows of a predicate only. A key that the predicate holds to one value is left out.
+    fn partial(&self, ask: &Ask, predicate: &Expression) -> Option<Ask> {
+        let fixed = |part: &KeyPart| match part.target {
+            KeyTarget::Column(number) => {
+                let by_restriction =
+                    self.equal.iter().any(|bound| bound.is_single() && bound.part.compares_like(part));
+                by_restriction && predicate.columns == [number] && !is_not_null_test(predicate)
+            }
+            KeyTarget::Expression(_) => false,
+        };
+        let mut partial = ask.clone();
+        partial.equal.retain(|part| !fixed(part));
+        if partial.equal.is_empty() && partial.tail.is_empty() {
+            partial.equal = ask.equal.clone();
+        }
+        partial.because = format!("{}, in rows where {}", ask.because, bare(&predicate.sql));
+        partial.predicate = Some(predicate.clone());
+        Some(partial)
+    }
+
+    /// The ask with all other columns that the statement reads; None when it reads too many, or too wide ones, or when
+    /// the visibility map would send every row to the table anyway.
+    fn covering(&self, ask: &Ask) -> Option<Ask> {
+        let needed = self.usage.needed.as_ref()?;
+        let keys: Vec<AttrNumber> = ask.key_columns().collect();
+        let include: Vec<AttrNumber> =
+            needed.iter().copied().filter(|number| !keys.contains(number)).collect();
+        let widths = || include.iter().map(|number| column_width(self.relation, *number));
+        let fits = include.len() <= self.options.max_include_columns
+            && widths().sum::<f64>() <= self.options.max_include_width
+            && widths().all(|width| width <= WIDEST_INCLUDED);
+        if include.is_empty() || !fits || self.relation.all_visible_fraction <= 0.0 {
+            return None;
+        }
+        let because = format!("{}, with all columns read", ask.because);
+        Some(Ask { include, because, ..ask.clone() })
+    }
+
+    /// Whether an existing index gives all this: it has the same shape, or it is unique on columns bound to single values,
+    /// so that at most one row is left to find.
+    fn is_served(&self, ask: &Ask) -> bool {
+        let single = |part: &KeyPart| {
+            let bound = self.equal.iter().find(|bound| bound.part.compares_like(part));
+            bound.is_none_or(|bound| bound.kind == ClauseKind::Equality)
+        };
+        self.relation.indexes.iter().filter(|index| index.valid).any(|index| {
+            let Some(definition) = &index.definition else { return false };
+            let one_row = index.unique
+                && definition.predicate.is_none()
+                && ask.include.is_empty()
+                && definition
+                    .keys
+                    .iter()
+                    .all(|key| ask.equal.iter().any(|part| part.compares_like(&key.part) && single(part)));
+            one_row || ask.is_served_by(definition)
+        })
+    }
+
+    /// `what a, b`; empty without keys.
+    pub fn words(&self, what: &str, parts: &[KeyPart]) -> String {
+        let names: Vec<&str> = parts.iter().map(|part| self.name(part)).collect();
+        match names.split_last() {
+            None => String::new(),
+            Some((only, [])) => format!("{what} {only}"),
+            Some((last, others)) => format!("{what} {} and {last}", others.join(", ")),
+        }
+    }
+
+    fn name<'p>(&'p self, part: &'p KeyPart) -> &'p str {
+        match &part.target {
+            KeyTarget::Column(number) => {
+                self.relation.column(*number).map_or("?", |column| column.sql_name.as_str())
+            }
+            KeyTarget::Expression(expression) => &expression.sql,
+        }
+    }
+}
+
+pub(super) fn parts(bounds: &[Bound]) -> Vec<KeyPart> {
+    bounds.iter().map(|bound| bound.part.clone()).collect()
+}
+
+fn first_of_each(bounds: Vec<Bound>) -> Vec<Bound> {
+    let mut kept: Vec<Bound> = Vec::new();
+    for bound in bounds {
+        if !kept.iter().any(|other| other.part.compares_like(&bound.part)) {
+            kept.push(bound);
+        }
+    }
+    kept
+}
+
+fn worth_a_predicate(clause: &PredicateClause) -> bool {
+    let sql = clause.expression.sql.trim_end_matches(')');
+    let null_test = sql.ends_with(" IS NULL") || sql.ends_with(" IS NOT NULL");
+    clause.selectivity < if null_test { PARTIAL_NULL_SELECTIVITY } else { PARTIAL_SELECTIVITY }
+}
+
+/// An expression without the parentheses around the whole of it.
+fn bare(sql: &str) -> &str {
+    let inner = sql.strip_prefix('(').and_then(|sql| sql.strip_suffix(')'));
+    inner.filter(|inner| balanced(inner)).unwrap_or(sql)
+}
+
+/// Whether no parenthesis closes before it was opened.
+fn balanced(sql: &str) -> bool {
+    let mut depth = 0_i32;
+    sql.chars().all(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth >= 0
+    })
+}

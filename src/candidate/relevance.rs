@@ -1,0 +1,68 @@
+//! Relevance: whether the planner could possibly build a path with an index for a statement.
+//!
+//! Decides which what-if calls can be spared, so it may say yes too often but never no wrongly.
+
+use super::definition::{Expression, IndexDefinition, KeyPart, KeyTarget};
+use super::facts::{ClauseKind, RelationUse, StatementFacts};
+use crate::catalog::AttrNumber;
+
+/// Whether an index with this definition could change the statement's plan.
+///
+/// Some relation use must allow its predicate, and either test one of its keys (at any position: a btree may be scanned
+/// whole and filtered by a later key), want the order that its first key begins, or find every column it needs in the
+/// index. The operator family and the collation must be the clause's own.
+pub fn relevant(definition: &IndexDefinition, facts: &StatementFacts) -> bool {
+    facts.relations.iter().any(|usage| {
+        usage.relation == definition.relation
+            && definition.predicate.as_ref().is_none_or(|predicate| allows(usage, predicate))
+            && (tests_a_key(definition, usage) || gives_order(definition, usage) || covers(definition, usage))
+    })
+}
+
+fn tests_a_key(definition: &IndexDefinition, usage: &RelationUse) -> bool {
+    definition.keys.iter().any(|key| tested(usage).any(|part| part.compares_like(&key.part)))
+}
+
+fn gives_order(definition: &IndexDefinition, usage: &RelationUse) -> bool {
+    let wanted = |part: &KeyPart| {
+        usage.orders.iter().flat_map(|order| &order.keys).any(|key| key.part.compares_like(part))
+    };
+    definition.keys.first().is_some_and(|key| wanted(&key.part))
+}
+
+/// An index-only scan of the whole index stands in for one of the table.
+fn covers(definition: &IndexDefinition, usage: &RelationUse) -> bool {
+    let Some(needed) = &usage.needed else { return false };
+    needed.iter().all(|column| definition.stores(*column))
+}
+
+/// Whether the restrictions imply a predicate. Only those on constants that the statement itself spells out are among
+/// `predicates`; a value bound to a parameter by guess proves nothing. IS NOT NULL follows from any strict comparison
+/// (`predicate_implied_by`, predtest.c).
+fn allows(usage: &RelationUse, predicate: &Expression) -> bool {
+    if usage.predicates.iter().any(|clause| clause.expression == *predicate) {
+        return true;
+    }
+    let strict = usage.restrictions.iter().filter(|clause| clause.kind != ClauseKind::IsNull);
+    let mut compared = strict.map(|clause| &clause.key).chain(usage.joins.iter().map(|join| &join.key));
+    is_not_null_test(predicate) && compared.any(|part| reads(part, &predicate.columns))
+}
+
+/// Whether an expression is `... IS NOT NULL`, as the server deparses it.
+pub(super) fn is_not_null_test(expression: &Expression) -> bool {
+    expression.sql.trim_end_matches(')').ends_with(" IS NOT NULL")
+}
+
+fn reads(part: &KeyPart, columns: &[AttrNumber]) -> bool {
+    match &part.target {
+        KeyTarget::Column(number) => columns.contains(number),
+        KeyTarget::Expression(expression) => columns.iter().all(|c| expression.columns.contains(c)),
+    }
+}
+
+/// Every key that a restriction, an arm of an OR, or a join compares.
+fn tested(usage: &RelationUse) -> impl Iterator<Item = &KeyPart> {
+    let arms = usage.alternatives.iter().flatten().flatten();
+    let clauses = usage.restrictions.iter().chain(arms).map(|clause| &clause.key);
+    clauses.chain(usage.joins.iter().map(|join| &join.key))
+}

@@ -1,0 +1,221 @@
+//! `Distribution`: how the rows of an index fall into groups of equal key, as far as column statistics tell.
+//!
+//! A list of cells (value combinations) with their share of the rows. Knows nothing of bytes or pages.
+
+/// Which of the key columns are NULL: bit n for key n.
+pub(super) type NullMask = u32;
+
+/// Cells of about the same share and the same NULL columns.
+#[derive(Clone, Copy, Debug)]
+struct Class {
+    nulls: NullMask,
+    /// Expected share of the rows in one cell.
+    share: f64,
+    /// Number of cells; fractional, since it is an expectation.
+    cells: f64,
+}
+
+/// Equal-key groups: `groups` of them, each of `rows` rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Groups {
+    pub nulls: NullMask,
+    pub rows: f64,
+    pub groups: f64,
+}
+
+/// The joint distribution of some key columns.
+#[derive(Clone, Debug)]
+pub(super) struct Distribution {
+    columns: u32,
+    classes: Vec<Class>,
+}
+
+/// What statistics say of one column's values; shares are of all rows of the relation.
+pub(super) struct Values<'a> {
+    /// Rows of the relation that the statistics describe.
+    pub tuples: f64,
+    pub null_fraction: f64,
+    pub common: &'a [f64],
+    /// Distinct non-NULL values among `tuples` rows.
+    pub distinct: f64,
+}
+
+/// What the predicate of a partial index does to a column's values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Restriction {
+    None,
+    OnlyNull,
+    NotNull,
+    /// Only this share of the non-NULL values is left, no NULLs.
+    SomeValues(f64),
+}
+
+/// Rows per cell below which a mean of one row per value is not told apart from "all values differ".
+const LEAST_MEAN: f64 = 1e-6;
+/// Rows that ANALYZE samples at the default statistics target (`std_typanalyze`: 300 * 100).
+const ANALYZE_SAMPLE: f64 = 30_000.0;
+/// Classes are merged within a quarter of an octave of share; joint distributions stay at some hundred classes.
+const BUCKETS_PER_OCTAVE: f64 = 4.0;
+/// Up to this mean, group sizes follow the Poisson distribution term by term; above, quantiles of the normal one.
+const POISSON_LIMIT: f64 = 40.0;
+/// Quantiles of the standard normal distribution at (i + 0.5) / 8.
+const NORMAL_OCTILES: [f64; 8] = [-1.534, -0.887, -0.489, -0.157, 0.157, 0.489, 0.887, 1.534];
+
+impl Distribution {
+    /// The distribution of no column: all rows are one group.
+    pub fn unit() -> Distribution {
+        Distribution { columns: 0, classes: vec![Class { nulls: 0, share: 1.0, cells: 1.0 }] }
+    }
+
+    /// Joins one more key column, taken to be independent of those before.
+    ///
+    /// Independence is what the planner assumes of clauses, too. It gives the most groups, so correlated columns make the
+    /// estimate too large rather than too small.
+    pub fn with(&self, values: &Values<'_>, restriction: Restriction) -> Distribution {
+        let bit = 1 << self.columns.min(31);
+        let column = column_classes(values, restriction);
+        let mut classes = Vec::with_capacity(self.classes.len() * column.len());
+        for class in &self.classes {
+            classes.extend(column.iter().map(|(null, share, cells)| Class {
+                nulls: class.nulls | if *null { bit } else { 0 },
+                share: class.share * share,
+                cells: class.cells * cells,
+            }));
+        }
+        Distribution { columns: self.columns + 1, classes: merged(classes) }
+    }
+
+    /// Expected number of non-empty groups among `rows` rows.
+    pub fn group_count(&self, rows: f64) -> f64 {
+        let count: f64 = self.classes.iter().map(|class| class.cells * occupied(rows * class.share)).sum();
+        count.min(rows)
+    }
+
+    /// Share of the rows with each combination of NULL columns, ascending by mask.
+    pub fn null_shares(&self) -> Vec<(NullMask, f64)> {
+        let mut shares: Vec<(NullMask, f64)> = Vec::new();
+        for class in &self.classes {
+            let share = class.share * class.cells;
+            match shares.binary_search_by_key(&class.nulls, |entry| entry.0) {
+                Ok(at) => shares[at].1 += share,
+                Err(at) => shares.insert(at, (class.nulls, share)),
+            }
+        }
+        shares
+    }
+
+    /// The expected groups of `rows` rows by size. Rows fall into a cell at random (Poisson).
+    pub fn groups(&self, rows: f64) -> Vec<Groups> {
+        let mut groups = Vec::new();
+        for class in &self.classes {
+            let mean = rows * class.share;
+            let mut push = |rows: f64, share: f64| {
+                groups.push(Groups { nulls: class.nulls, rows, groups: class.cells * share });
+            };
+            if mean > POISSON_LIMIT {
+                // A NULL or common value's frequency is known; only unknown values scatter.
+                if class.cells <= 1.0 {
+                    push(mean.round(), 1.0);
+                } else {
+                    for z in NORMAL_OCTILES {
+                        push((mean + z * mean.sqrt()).round(), 1.0 / NORMAL_OCTILES.len() as f64);
+                    }
+                }
+                continue;
+            }
+            let mut term = (-mean).exp();
+            let mut rest = occupied(mean);
+            let mut size = 0.0;
+            while rest > 1e-9 * occupied(mean) && size < 4.0 * POISSON_LIMIT {
+                size += 1.0;
+                term *= mean / size;
+                push(size, term);
+                rest -= term;
+            }
+        }
+        groups
+    }
+}
+
+/// Probability that a cell with this expected number of rows has any.
+fn occupied(mean: f64) -> f64 {
+    -(-mean).exp_m1()
+}
+
+/// `(is NULL, share of a cell, cells)` of one column, shares adding up to 1.
+fn column_classes(values: &Values<'_>, restriction: Restriction) -> Vec<(bool, f64, f64)> {
+    if restriction == Restriction::OnlyNull {
+        return vec![(true, 1.0, 1.0)];
+    }
+    let nulls = values.null_fraction.clamp(0.0, 1.0);
+    let common: f64 = values.common.iter().sum();
+    let others = (values.distinct - values.common.len() as f64).max(0.0);
+    let other_share = (1.0 - nulls - common).max(0.0);
+    let mut classes: Vec<(bool, f64, f64)> =
+        values.common.iter().filter(|share| **share > 0.0).map(|share| (false, *share, 1.0)).collect();
+    if other_share * values.tuples >= 0.5 && (others >= 0.5 || classes.is_empty()) {
+        let rows = other_share * values.tuples;
+        let mean = cell_mean(rows / others.max(1.0), (ANALYZE_SAMPLE / values.tuples).min(1.0));
+        classes.push((false, mean / values.tuples, rows / mean));
+    }
+    let mut present: f64 = classes.iter().map(|class| class.1 * class.2).sum();
+    if let Restriction::SomeValues(share) = restriction {
+        let cells: f64 = classes.iter().map(|class| class.2).sum();
+        let kept = share.clamp(1.0 / cells.max(1.0), 1.0);
+        classes.iter_mut().for_each(|class| class.2 *= kept);
+        present *= kept;
+    }
+    let with_nulls = restriction == Restriction::None && nulls > 0.0;
+    // Statistics of a sample rarely add up exactly.
+    let target = if with_nulls { 1.0 - nulls } else { 1.0 };
+    if present > 0.0 {
+        classes.iter_mut().for_each(|class| class.1 *= target / present);
+    }
+    if with_nulls {
+        classes.push((true, if present > 0.0 { nulls } else { 1.0 }, 1.0));
+    }
+    if classes.is_empty() {
+        classes.push((false, 1.0, 1.0));
+    }
+    classes
+}
+
+/// The Poisson mean m of the rows in a cell, from the rows per distinct value that ANALYZE saw in a sample of this share q.
+///
+/// ANALYZE's estimator (Haas and Stokes, in `compute_distinct_stats` of `analyze.c`) is exact where every value has the same
+/// number of rows, and finds too few values where the numbers vary. Of cells with Poisson counts it finds the share
+/// (1 - exp(-mq)) / (1 - (1 - q) exp(-mq)), which is solved for m here.
+fn cell_mean(rows_per_value: f64, sampled: f64) -> f64 {
+    let seen = |mean: f64| {
+        let unseen = (-mean * sampled).exp();
+        mean * (1.0 - (1.0 - sampled) * unseen) / occupied(mean * sampled)
+    };
+    let (mut low, mut high) = (LEAST_MEAN, rows_per_value.max(1.0));
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        if seen(middle) < rows_per_value { low = middle } else { high = middle }
+    }
+    high
+}
+
+/// Joins classes of about the same share; row and cell totals are kept.
+fn merged(mut classes: Vec<Class>) -> Vec<Class> {
+    let key = |class: &Class| (class.nulls, (class.share.log2() * BUCKETS_PER_OCTAVE).floor() as i64);
+    classes.retain(|class| class.share > 0.0 && class.cells > 0.0);
+    if classes.len() <= 256 {
+        return classes;
+    }
+    classes.sort_by(|a, b| key(a).cmp(&key(b)).then(a.share.total_cmp(&b.share)));
+    let mut result: Vec<Class> = Vec::new();
+    for class in classes {
+        match result.last_mut() {
+            Some(last) if key(last) == key(&class) => {
+                let cells = last.cells + class.cells;
+                last.share = (last.share * last.cells + class.share * class.cells) / cells;
+                last.cells = cells;
+            }
+            _ => result.push(class),
+        }
+    }
+    result
+}

@@ -1,0 +1,489 @@
+//! `Analysed`: one statement as the server understands it, ready to be planned any number of times.
+//!
+//! Owns its analysed and rewritten Query trees in a memory context of its own. Holds no lock between planner calls:
+//! each call locks the relations again and notices whether one has changed.
+
+use super::compat;
+use super::facts::Collector;
+use super::hook::Configuration;
+use super::identity::Identity;
+use super::isolated::{PgError, isolated};
+use super::node::{self, is_a};
+use super::parameters::{self, LEVELS, Roles};
+use super::planner::{self, Planned};
+use super::{scalar, watch};
+use crate::candidate::facts::StatementFacts;
+use crate::catalog::Oid;
+use crate::statement::{LeftOut, ParameterType, Reading, RelationName, Variant, Wrapper};
+use pgrx::pg_sys;
+use pgrx::pg_sys::errcodes::PgSqlErrorCode;
+use pgrx::prelude::*;
+use std::ffi::CString;
+
+/// A statement that the planner has planned at least once.
+pub struct Analysed {
+    pub facts: StatementFacts,
+    /// Its plan as things are, with the representative parameters.
+    pub before: Planned,
+    /// What had to be assumed or changed, for people.
+    pub notes: Vec<String>,
+    identity: Identity,
+    variant: Variant,
+    trees: Trees,
+    texts: Vec<Option<String>>,
+}
+
+/// Query trees and their parameters, in a context that dies with the value.
+struct Trees {
+    context: pg_sys::MemoryContext,
+    queries: Vec<*mut pg_sys::Query>,
+    source: CString,
+    types: Vec<Oid>,
+    bound: pg_sys::ParamListInfo,
+    relations: Vec<(Oid, pg_sys::LOCKMODE)>,
+    /// The relations' change counts when the trees were made.
+    changes: u64,
+}
+
+impl Drop for Trees {
+    fn drop(&mut self) {
+        // SAFETY: made by Trees::new, deleted only here; a sub-context of one that outlives the call.
+        unsafe { pg_sys::MemoryContextDelete(self.context) };
+    }
+}
+
+/// Analyses and plans a statement for the first time.
+///
+/// # Errors
+/// The reason why it has to be left out.
+pub fn analyse(
+    reading: &Reading,
+    identity: &Identity,
+    rows_per_call: Option<f64>,
+) -> Result<Analysed, LeftOut> {
+    let mut notes = Vec::new();
+    if let Some(Wrapper::RefreshMaterializedView(name)) = &reading.wrapper {
+        let text = isolated(Some(identity), || view_definition(name)).map_err(|e| refusal(e, identity))?;
+        let text = text.ok_or_else(|| {
+            LeftOut::NotPlannable(format!("materialized view \"{}\" does not exist", name.name))
+        })?;
+        let inner = crate::statement::read(&text, usize::MAX)?;
+        return analyse(&inner, identity, None);
+    }
+    let mut identity = identity.clone();
+    let mut first_error = None;
+    for variant in &reading.variants {
+        let mut attempt = Trees::new(variant, &identity);
+        if let Err(error) = &attempt
+            && matches!(
+                error.code,
+                PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE | PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION
+            )
+        {
+            let found = schemas_off_path(&reading.relations, &identity);
+            if !found.is_empty() {
+                let wider = identity.with_schemas(&found);
+                if let Ok(trees) = Trees::new(variant, &wider) {
+                    notes.push(format!(
+                        "found its tables in schema {}, which is not on the search path of role {}",
+                        found.join(", "),
+                        identity.role_name
+                    ));
+                    identity = wider;
+                    attempt = Ok(trees);
+                }
+            }
+        }
+        match attempt {
+            Ok(trees) => return plan_first(trees, variant, identity, reading, rows_per_call, notes),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    Err(match first_error {
+        Some(error) => refusal(error, &identity),
+        None => LeftOut::Empty,
+    })
+}
+
+/// The first planning passes: facts and rights, then the choice of parameter values.
+fn plan_first(
+    mut trees: Trees,
+    variant: &Variant,
+    identity: Identity,
+    reading: &Reading,
+    rows_per_call: Option<f64>,
+    mut notes: Vec<String>,
+) -> Result<Analysed, LeftOut> {
+    let mut collector = Collector::default();
+    let generic = isolated(Some(&identity), || {
+        trees.lock();
+        // A relation may have changed between the rollback of analysis and this lock.
+        (!trees.is_stale()).then(|| trees.plan(&[], &[], Some(&mut collector), true))
+    })
+    .map_err(|error| refusal(error, &identity))?
+    .ok_or(LeftOut::Locked)?;
+    // A table that only sub-plans read is seen by the hook as well, so nothing seen means nothing read.
+    if !collector.reads_relation {
+        return Err(LeftOut::NoTable);
+    }
+    if !collector.reads_user_relation {
+        return Err(LeftOut::CatalogOnly);
+    }
+    let roles = Roles {
+        limits: &reading.limit_parameters,
+        offsets: &reading.offset_parameters,
+        rows_per_call,
+    };
+    let mut best: Option<(f64, Vec<Option<String>>, Planned)> = None;
+    if !trees.types.is_empty() {
+        let mut tried: Vec<Vec<Option<String>>> = Vec::new();
+        for level in LEVELS {
+            let texts = parameters::values(&collector.parameters, &trees.types, &roles, level);
+            if texts.iter().all(Option::is_none) || tried.contains(&texts) {
+                continue;
+            }
+            tried.push(texts.clone());
+            let planned = isolated(Some(&identity), || {
+                trees.lock();
+                trees.bind(&texts);
+                (!trees.is_stale()).then(|| trees.plan(&[], &[], None, false))
+            });
+            let Ok(Some(planned)) = planned else { continue };
+            let distance = rows_per_call.map_or(0.0, |rows| ((planned.rows + 1.0).ln() - (rows + 1.0).ln()).abs());
+            // Ties go to the more typical level, which comes first.
+            if best.as_ref().is_none_or(|(least, ..)| distance < *least - 1e-9) {
+                best = Some((distance, texts, planned));
+            }
+        }
+        let unknown = trees.types.len()
+            - best.as_ref().map_or(0, |(_, texts, _)| texts.iter().flatten().count());
+        let compared = collector.parameters.iter().map(|u| u.number).collect::<std::collections::BTreeSet<_>>();
+        let open = compared
+            .iter()
+            .filter(|number| {
+                best.as_ref().is_none_or(|(_, texts, _)| texts[**number as usize - 1].is_none())
+            })
+            .count();
+        match (&best, open) {
+            (None, _) if !compared.is_empty() || unknown > 0 => {
+                notes.push("no values for its parameters: generic plan".to_string());
+            }
+            (Some(_), 0) => notes.push("parameter values assumed from column statistics".to_string()),
+            (Some(_), open) => notes.push(format!(
+                "parameter values assumed from column statistics, {open} left open"
+            )),
+            _ => {}
+        }
+    }
+    for repair in &variant.repairs {
+        notes.push(repair.describe().to_string());
+    }
+    let (texts, before) = match best {
+        Some((_, texts, planned)) => (texts, planned),
+        None => (vec![None; trees.types.len()], generic),
+    };
+    isolated(Some(&identity), || trees.bind(&texts)).map_err(|error| refusal(error, &identity))?;
+    Ok(Analysed {
+        facts: collector.facts,
+        before,
+        notes,
+        identity,
+        variant: variant.clone(),
+        trees,
+        texts,
+    })
+}
+
+impl Analysed {
+    /// Plans the statement with the hypothetical indexes given and without the hidden real ones.
+    ///
+    /// # Errors
+    /// Why it can no longer be planned: a table dropped, changed or locked meanwhile.
+    pub fn plan(
+        &mut self,
+        indexes: &[&super::hypothetical::Hypothetical],
+        hidden: &[Oid],
+    ) -> Result<Planned, PgError> {
+        let planned = isolated(Some(&self.identity), || {
+            self.trees.lock();
+            (!self.trees.is_stale()).then(|| self.trees.plan(indexes, hidden, None, false))
+        })?;
+        if let Some(planned) = planned {
+            return Ok(planned);
+        }
+        // A relation changed since analysis (ANALYZE counts as a change): start again from the text, once.
+        self.trees = Trees::new(&self.variant, &self.identity)?;
+        isolated(Some(&self.identity), || {
+            self.trees.lock();
+            self.trees.bind(&self.texts);
+            self.trees.plan(indexes, hidden, None, true)
+        })
+    }
+}
+
+impl Trees {
+    fn new(variant: &Variant, identity: &Identity) -> Result<Trees, PgError> {
+        let source = CString::new(variant.sql.as_str()).map_err(|_| {
+            PgError::new(PgSqlErrorCode::ERRCODE_SYNTAX_ERROR, "the text contains a NUL byte")
+        })?;
+        // SAFETY: a new child of the current context, which outlives the API call's values.
+        let context = unsafe {
+            pg_sys::AllocSetContextCreateInternal(
+                pg_sys::CurrentMemoryContext,
+                c"pg_index_advisor statement".as_ptr(),
+                pg_sys::ALLOCSET_SMALL_MINSIZE as usize,
+                pg_sys::ALLOCSET_SMALL_INITSIZE as usize,
+                pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+            )
+        };
+        let mut trees = Trees {
+            context,
+            queries: Vec::new(),
+            source,
+            types: Vec::new(),
+            bound: std::ptr::null_mut(),
+            relations: Vec::new(),
+            changes: 0,
+        };
+        isolated(Some(identity), || {
+            let preset = preset_types(variant);
+            // SAFETY: inside a transaction with a snapshot; the trees are copied into their own context.
+            unsafe { trees.fill(preset) }
+        })??;
+        Ok(trees)
+    }
+
+    /// Parses, analyses and rewrites the text.
+    unsafe fn fill(&mut self, preset: Vec<Oid>) -> Result<(), PgError> {
+        unsafe {
+            let (mut query, types) = self.transform(&preset)?;
+            self.types = types;
+            let undetermined = |oid: &Oid| *oid == 0 || *oid == pg_sys::UNKNOWNOID.to_u32();
+            if self.types.iter().any(undetermined) {
+                // What nothing determines is text, as a client would send it.
+                let filled: Vec<Oid> = self
+                    .types
+                    .iter()
+                    .map(|oid| if undetermined(oid) { pg_sys::TEXTOID.to_u32() } else { *oid })
+                    .collect();
+                (query, self.types) = self.transform(&filled)?;
+            }
+            if (*query).commandType == pg_sys::CmdType::CMD_UTILITY {
+                return Err(PgError::new(
+                    PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+                    "it is a utility statement",
+                ));
+            }
+            let rewritten = pg_sys::pg_rewrite_query(query);
+            let old = pg_sys::MemoryContextSwitchTo(self.context);
+            self.queries = node::list::<pg_sys::Query>(rewritten)
+                .filter(|query| (**query).commandType != pg_sys::CmdType::CMD_UTILITY)
+                .map(|query| pg_sys::copyObjectImpl(query.cast()).cast())
+                .collect();
+            pg_sys::MemoryContextSwitchTo(old);
+            if self.queries.is_empty() {
+                return Err(PgError::new(
+                    PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+                    "a rule turns it into nothing that can be planned",
+                ));
+            }
+            self.relations = relations(&self.queries);
+            watch::begin(self.relations.iter().map(|(oid, _)| *oid));
+            self.changes = watch::changes(self.relations.iter().map(|(oid, _)| *oid));
+            Ok(())
+        }
+    }
+
+    /// Parse analysis with parameters of the given types, 0 for those to be inferred.
+    unsafe fn transform(&self, preset: &[Oid]) -> Result<(*mut pg_sys::Query, Vec<Oid>), PgError> {
+        unsafe {
+            let raw: Vec<*mut pg_sys::RawStmt> =
+                node::list(pg_sys::pg_parse_query(self.source.as_ptr())).collect();
+            let [statement] = raw[..] else {
+                return Err(PgError::new(
+                    PgSqlErrorCode::ERRCODE_SYNTAX_ERROR,
+                    "the text does not hold exactly one statement",
+                ));
+            };
+            let mut count = preset.len() as i32;
+            let mut types = pg_sys::palloc0(size_of::<pg_sys::Oid>() * preset.len().max(1)).cast::<pg_sys::Oid>();
+            for (i, oid) in preset.iter().enumerate() {
+                *types.add(i) = (*oid).into();
+            }
+            let pstate = pg_sys::make_parsestate(std::ptr::null_mut());
+            (*pstate).p_sourcetext = self.source.as_ptr();
+            compat::accept_parameters(pstate, &mut types, &mut count);
+            // Not parse_analyze: its hook would let pg_stat_statements record the text.
+            let query = pg_sys::transformTopLevelStmt(pstate, statement);
+            pg_sys::free_parsestate(pstate);
+            let types = (0..count as usize).map(|i| (*types.add(i)).to_u32()).collect();
+            Ok((query, types))
+        }
+    }
+
+    /// Makes the texts the parameters' values. Within `isolated`.
+    fn bind(&mut self, texts: &[Option<String>]) {
+        if texts.iter().all(Option::is_none) {
+            self.bound = std::ptr::null_mut();
+            return;
+        }
+        // SAFETY: the list must live as long as the trees, so it is made in their context.
+        unsafe {
+            let old = pg_sys::MemoryContextSwitchTo(self.context);
+            self.bound = parameters::bind(texts, &self.types);
+            pg_sys::MemoryContextSwitchTo(old);
+        }
+    }
+
+    /// Locks the relations as the parser did; the sub-transaction's end releases them.
+    fn lock(&self) {
+        for (relation, mode) in &self.relations {
+            // SAFETY: locking needs no more than an OID; it also takes in pending invalidations.
+            unsafe { pg_sys::LockRelationOid((*relation).into(), *mode) };
+        }
+    }
+
+    fn is_stale(&self) -> bool {
+        watch::changes(self.relations.iter().map(|(oid, _)| *oid)) != self.changes
+    }
+
+    /// One planner call. Within `isolated`, with the relations locked.
+    fn plan(
+        &self,
+        indexes: &[&super::hypothetical::Hypothetical],
+        hidden: &[Oid],
+        mut collector: Option<&mut Collector>,
+        check_rights: bool,
+    ) -> Planned {
+        let configuration = Configuration { indexes, hidden };
+        let mut sum: Option<Planned> = None;
+        for query in &self.queries {
+            // SAFETY: the trees are valid and their relations locked; `isolated` throws the context away.
+            let planned = unsafe {
+                if let Some(collector) = collector.as_deref_mut() {
+                    collector.look_at_write(*query);
+                }
+                planner::plan(
+                    *query,
+                    &self.source,
+                    self.bound,
+                    &configuration,
+                    collector.as_deref_mut(),
+                    check_rights,
+                )
+            };
+            match &mut sum {
+                None => sum = Some(planned),
+                Some(sum) => sum.add(planned),
+            }
+        }
+        sum.unwrap_or_default()
+    }
+}
+
+/// Why a statement that the server refused is left out.
+fn refusal(error: PgError, identity: &Identity) -> LeftOut {
+    match error.code {
+        PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE => LeftOut::NoRights {
+            role: identity.role_name.clone(),
+            message: error.message,
+        },
+        PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE => LeftOut::Locked,
+        _ => LeftOut::NotPlannable(error.message),
+    }
+}
+
+/// Types that the reading gives to parameters, by position; 0 where it gives none. Within `isolated`.
+fn preset_types(variant: &Variant) -> Vec<Oid> {
+    let count = variant.parameter_types.keys().max().copied().unwrap_or(0);
+    (1..=count)
+        .map(|number| match variant.parameter_types.get(&number) {
+            None => 0,
+            Some(ParameterType::Named(name)) => {
+                one_oid("SELECT pg_catalog.to_regtype($1)::oid", &[name.as_str().into()])
+            }
+            Some(ParameterType::OfColumn { relation, column }) => one_oid(
+                "SELECT atttypid FROM pg_catalog.pg_attribute
+                  WHERE attrelid = pg_catalog.to_regclass($1) AND attname = $2 AND NOT attisdropped",
+                &[qualified(relation).into(), column.as_str().into()],
+            ),
+        })
+        .collect()
+}
+
+fn one_oid(query: &str, args: &[pgrx::datum::DatumWithOid<'_>]) -> Oid {
+    Spi::get_one_with_args::<pg_sys::Oid>(query, args).ok().flatten().map_or(0, |oid| oid.to_u32())
+}
+
+fn qualified(name: &RelationName) -> String {
+    let relation = scalar::quote_identifier(&name.name);
+    match &name.schema {
+        Some(schema) => format!("{}.{relation}", scalar::quote_identifier(schema)),
+        None => relation,
+    }
+}
+
+fn view_definition(name: &RelationName) -> Option<String> {
+    Spi::get_one_with_args::<String>(
+        "SELECT pg_catalog.pg_get_viewdef(pg_catalog.to_regclass($1))",
+        &[qualified(name).into()],
+    )
+    .ok()
+    .flatten()
+}
+
+/// Schemas of the unqualified relations that the identity's search path does not find, where a name exists in just
+/// one schema of the database.
+fn schemas_off_path(relations: &[RelationName], identity: &Identity) -> Vec<String> {
+    const QUERY: &str = "
+        SELECT pg_catalog.min(n.nspname)
+          FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+         WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+           AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+           AND pg_catalog.to_regclass(pg_catalog.quote_ident($1)) IS NULL
+        HAVING pg_catalog.count(*) = 1";
+    let mut schemas: Vec<String> = Vec::new();
+    for relation in relations.iter().filter(|relation| relation.schema.is_none()) {
+        let found = isolated(Some(identity), || {
+            Spi::get_one_with_args::<String>(QUERY, &[relation.name.as_str().into()]).ok().flatten()
+        });
+        if let Ok(Some(schema)) = found
+            && !schemas.contains(&schema)
+        {
+            schemas.push(schema);
+        }
+    }
+    schemas
+}
+
+/// Every relation in the range tables of the queries, at any depth, with the lock that its use needs.
+unsafe fn relations(queries: &[*mut pg_sys::Query]) -> Vec<(Oid, pg_sys::LOCKMODE)> {
+    unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, found: *mut std::ffi::c_void) -> bool {
+        unsafe {
+            if node.is_null() {
+                return false;
+            }
+            if is_a(node, pg_sys::NodeTag::T_RangeTblEntry) {
+                let entry = node.cast::<pg_sys::RangeTblEntry>();
+                // From version 16 on a view's entry keeps its OID beside the sub-query.
+                if (*entry).relid != pg_sys::InvalidOid {
+                    let mode = (*entry).rellockmode.max(pg_sys::AccessShareLock as i32);
+                    (*found.cast::<Vec<(Oid, pg_sys::LOCKMODE)>>()).push(((*entry).relid.to_u32(), mode));
+                }
+                return false;
+            }
+            if is_a(node, pg_sys::NodeTag::T_Query) {
+                let flags = pg_sys::QTW_EXAMINE_RTES_BEFORE as i32;
+                return pg_sys::query_tree_walker(node.cast(), Some(visit), found, flags);
+            }
+            compat::expression_tree_walker(node, visit, found)
+        }
+    }
+    let mut found: Vec<(Oid, pg_sys::LOCKMODE)> = Vec::new();
+    for query in queries {
+        unsafe { visit(query.cast(), (&raw mut found).cast()) };
+    }
+    found.sort();
+    found.dedup();
+    found
+}

@@ -1,0 +1,367 @@
+//! Reads the `Catalog` of a run: relations, columns with statistics, existing indexes.
+//!
+//! Through SQL as the caller, so that a caller's rights bound what it shows; sizes come from `pg_class`, which takes no
+//! lock on the relations.
+
+use super::clause::alignment;
+use super::facts::collation;
+use super::isolated::{PgError, isolated};
+use super::scalar::{self, spi_error};
+use crate::candidate::definition::*;
+use crate::catalog::*;
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use std::collections::BTreeMap;
+
+/// Reads what the catalog says of `relations`. Relations that are gone by now are missing from the result.
+///
+/// # Errors
+/// Those of the catalog queries.
+pub fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
+    let oids: Vec<pg_sys::Oid> = relations.iter().map(|oid| pg_sys::Oid::from(*oid)).collect();
+    isolated(None, || -> Result<Catalog, PgError> {
+        let mut catalog = Catalog { relations: read_relations(&oids)?, block_size: pg_sys::BLCKSZ };
+        read_columns(&oids, &mut catalog)?;
+        read_indexes(&oids, &mut catalog)?;
+        Ok(catalog)
+    })?
+}
+
+fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgError> {
+    // The leaves of a partitioned table stand for it: a parent has no pages of its own.
+    const QUERY: &str = "
+        SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name,
+               pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS sql_name,
+               c.relkind::text AS kind, l.tuples, l.pages, l.visible, l.leaves,
+               l.inserted, l.updated, l.hot_updated, l.deleted
+          FROM pg_catalog.pg_class AS c
+          JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+         CROSS JOIN LATERAL (
+               SELECT pg_catalog.sum(greatest(leaf.reltuples, 0))::float8 AS tuples,
+                      pg_catalog.sum(leaf.relpages)::float8 AS pages,
+                      pg_catalog.sum(leaf.relallvisible)::float8 AS visible,
+                      pg_catalog.count(*)::int AS leaves,
+                      coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_inserted(leaf.oid)), 0)::float8 AS inserted,
+                      coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_updated(leaf.oid)), 0)::float8 AS updated,
+                      coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_hot_updated(leaf.oid)), 0)::float8 AS hot_updated,
+                      coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_deleted(leaf.oid)), 0)::float8 AS deleted
+                 FROM pg_catalog.pg_class AS leaf
+                WHERE leaf.oid = c.oid AND c.relkind <> 'p'
+                   OR c.relkind = 'p' AND leaf.relkind <> 'p'
+                      AND leaf.oid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(c.oid) AS t)) AS l
+         WHERE c.oid = ANY ($1) AND c.relkind IN ('r', 'm', 'p')
+         ORDER BY c.oid";
+    Spi::connect(|client| {
+        client
+            .select(QUERY, None, &[oids.to_vec().into()])?
+            .map(|row| {
+                let number = |name: &str| -> Result<f64, pgrx::spi::Error> {
+                    Ok(row[name].value::<f64>()?.unwrap_or(0.0))
+                };
+                let text = |name: &str| -> Result<String, pgrx::spi::Error> {
+                    Ok(row[name].value::<String>()?.unwrap_or_default())
+                };
+                let oid = row["oid"].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32());
+                let pages = number("pages")?;
+                let relation = Relation {
+                    oid,
+                    schema: text("schema")?,
+                    name: text("name")?,
+                    sql_name: text("sql_name")?,
+                    kind: match text("kind")?.as_str() {
+                        "p" => RelationKind::PartitionedTable,
+                        "m" => RelationKind::MaterializedView,
+                        _ => RelationKind::Table,
+                    },
+                    tuples: number("tuples")?,
+                    pages,
+                    all_visible_fraction: (number("visible")? / pages.max(1.0)).clamp(0.0, 1.0),
+                    leaves: row["leaves"].value::<i32>()?.unwrap_or(1).max(1) as u32,
+                    columns: BTreeMap::new(),
+                    indexes: Vec::new(),
+                    activity: WriteActivity {
+                        inserted: number("inserted")?,
+                        updated: number("updated")?,
+                        hot_updated: number("hot_updated")?,
+                        deleted: number("deleted")?,
+                    },
+                };
+                Ok((oid, relation))
+            })
+            .collect::<Result<_, pgrx::spi::Error>>()
+    })
+    .map_err(spi_error)
+}
+
+fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgError> {
+    // pg_stats shows only what the caller may read; its arrays of values are left aside.
+    const QUERY: &str = "
+        SELECT a.attrelid, a.attnum, a.attname::text AS name, pg_catalog.quote_ident(a.attname) AS sql_name,
+               a.atttypid, a.attlen, a.attalign::text AS align,
+               s.null_frac::float8 AS null_frac, s.avg_width::float8 AS avg_width,
+               s.n_distinct::float8 AS n_distinct, s.correlation::float8 AS correlation,
+               s.most_common_freqs::float8[] AS frequencies, s.tablename IS NOT NULL AS has_statistics
+          FROM pg_catalog.pg_attribute AS a
+          JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+          JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+          LEFT JOIN pg_catalog.pg_stats AS s
+            ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
+           AND s.inherited = (c.relkind = 'p')
+         WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped
+         ORDER BY a.attrelid, a.attnum";
+    let columns = Spi::connect(|client| {
+        client
+            .select(QUERY, None, &[oids.to_vec().into()])?
+            .map(|row| {
+                let number = |name: &str| -> Result<f64, pgrx::spi::Error> {
+                    Ok(row[name].value::<f64>()?.unwrap_or(0.0))
+                };
+                let text = |name: &str| -> Result<String, pgrx::spi::Error> {
+                    Ok(row[name].value::<String>()?.unwrap_or_default())
+                };
+                let statistics = match row["has_statistics"].value::<bool>()? {
+                    Some(true) => Some(ColumnStatistics {
+                        null_fraction: number("null_frac")?,
+                        average_width: number("avg_width")?,
+                        distinct: number("n_distinct")?,
+                        common_frequencies: row["frequencies"]
+                            .value::<Vec<Option<f64>>>()?
+                            .unwrap_or_default()
+                            .into_iter()
+                            .flatten()
+                            .collect(),
+                        correlation: number("correlation")?,
+                    }),
+                    _ => None,
+                };
+                let column = Column {
+                    number: row["attnum"].value::<i16>()?.unwrap_or(0),
+                    name: text("name")?,
+                    sql_name: text("sql_name")?,
+                    type_oid: row["atttypid"].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32()),
+                    type_length: row["attlen"].value::<i16>()?.unwrap_or(-1),
+                    alignment: alignment(text("align")?.bytes().next().unwrap_or(b'i') as _),
+                    statistics,
+                };
+                let relation = row["attrelid"].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32());
+                Ok((relation, column))
+            })
+            .collect::<Result<Vec<_>, pgrx::spi::Error>>()
+    })
+    .map_err(spi_error)?;
+    for (relation, column) in columns {
+        if let Some(relation) = catalog.relations.get_mut(&relation) {
+            relation.columns.insert(column.number, column);
+        }
+    }
+    Ok(())
+}
+
+/// One row of `pg_index`, as far as a definition needs it.
+struct IndexRow {
+    relation: Oid,
+    index: ExistingIndex,
+    method: String,
+    key_count: usize,
+    keys: Vec<i16>,
+    classes: Vec<Oid>,
+    collations: Vec<Oid>,
+    options: Vec<i16>,
+    /// Expressions of the expression keys, in order.
+    expressions: Vec<String>,
+    predicate: Option<String>,
+}
+
+fn read_indexes(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgError> {
+    const QUERY: &str = "
+        SELECT i.indrelid, i.indexrelid, c.relname::text AS name, m.amname::text AS method,
+               i.indisunique AS is_unique, i.indisprimary AS is_primary, i.indisvalid AS is_valid,
+               EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
+                        WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) AS is_constraint,
+               (c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint) AS size,
+               coalesce(pg_catalog.pg_stat_get_numscans(i.indexrelid), 0) AS scans,
+               i.indnkeyatts, i.indkey::int2[] AS keys, i.indclass::oid[] AS classes,
+               i.indcollation::oid[] AS collations, i.indoption::int2[] AS options,
+               ARRAY (SELECT pg_catalog.pg_get_indexdef(i.indexrelid, k.n::int, false)
+                        FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attribute, n)
+                       WHERE k.attribute = 0 ORDER BY k.n) AS expressions,
+               pg_catalog.pg_get_expr(i.indpred, i.indrelid) AS predicate
+          FROM pg_catalog.pg_index AS i
+          JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+          JOIN pg_catalog.pg_am AS m ON m.oid = c.relam
+         WHERE i.indrelid = ANY ($1)
+         ORDER BY i.indrelid, i.indexrelid";
+    let rows = Spi::connect(|client| {
+        client
+            .select(QUERY, None, &[oids.to_vec().into()])?
+            .map(|row| {
+                let oid = |name: &str| -> Result<Oid, pgrx::spi::Error> {
+                    Ok(row[name].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32()))
+                };
+                let flag = |name: &str| -> Result<bool, pgrx::spi::Error> {
+                    Ok(row[name].value::<bool>()?.unwrap_or(false))
+                };
+                let oids = |name: &str| -> Result<Vec<Oid>, pgrx::spi::Error> {
+                    let oids = row[name].value::<Vec<pg_sys::Oid>>()?.unwrap_or_default();
+                    Ok(oids.into_iter().map(|oid| oid.to_u32()).collect())
+                };
+                Ok(IndexRow {
+                    relation: oid("indrelid")?,
+                    index: ExistingIndex {
+                        oid: oid("indexrelid")?,
+                        name: row["name"].value::<String>()?.unwrap_or_default(),
+                        definition: None,
+                        unique: flag("is_unique")?,
+                        primary: flag("is_primary")?,
+                        constraint: flag("is_constraint")?,
+                        valid: flag("is_valid")?,
+                        size_bytes: row["size"].value::<i64>()?.unwrap_or(0).max(0) as u64,
+                        scans: row["scans"].value::<i64>()?.unwrap_or(0).max(0) as u64,
+                    },
+                    method: row["method"].value::<String>()?.unwrap_or_default(),
+                    key_count: row["indnkeyatts"].value::<i16>()?.unwrap_or(0).max(0) as usize,
+                    keys: row["keys"].value::<Vec<i16>>()?.unwrap_or_default(),
+                    classes: oids("classes")?,
+                    collations: oids("collations")?,
+                    options: row["options"].value::<Vec<i16>>()?.unwrap_or_default(),
+                    expressions: row["expressions"].value::<Vec<String>>()?.unwrap_or_default(),
+                    predicate: row["predicate"].value::<String>()?,
+                })
+            })
+            .collect::<Result<Vec<_>, pgrx::spi::Error>>()
+    })
+    .map_err(spi_error)?;
+    for mut row in rows {
+        if let Some(relation) = catalog.relations.get_mut(&row.relation) {
+            row.index.definition = definition(&row);
+            relation.indexes.push(row.index);
+        }
+    }
+    Ok(())
+}
+
+/// The definition of an existing index, comparable with candidates'; None for access methods they do not use.
+fn definition(row: &IndexRow) -> Option<IndexDefinition> {
+    if row.method != AccessMethod::Btree.name() {
+        return None;
+    }
+    let mut expressions = row.expressions.iter();
+    let mut keys = Vec::new();
+    for i in 0..row.key_count {
+        let number = *row.keys.get(i)?;
+        let relation = pg_sys::Oid::from(row.relation);
+        let (target, type_oid, own_collation) = if number == 0 {
+            (KeyTarget::Expression(opaque(expressions.next()?)), None, None)
+        } else {
+            // SAFETY: catalog look-ups of a relation's column; a vanished one raises, which `isolated` catches.
+            unsafe {
+                let mut type_oid = pg_sys::InvalidOid;
+                let mut typmod = 0;
+                let mut collation = pg_sys::InvalidOid;
+                pg_sys::get_atttypetypmodcoll(relation, number, &mut type_oid, &mut typmod, &mut collation);
+                (KeyTarget::Column(number), Some(type_oid), Some(collation))
+            }
+        };
+        let class = pg_sys::Oid::from(*row.classes.get(i)?);
+        let wanted = pg_sys::Oid::from(*row.collations.get(i)?);
+        let option = *row.options.get(i)? as u16;
+        keys.push(Key {
+            part: KeyPart {
+                target,
+                operator_class: operator_class(class, type_oid)?,
+                collation: match own_collation {
+                    Some(own) => collation(wanted, own),
+                    None => Collation { oid: wanted.to_u32(), sql_name: None },
+                },
+            },
+            descending: u32::from(option) & pg_sys::INDOPTION_DESC != 0,
+            nulls_first: u32::from(option) & pg_sys::INDOPTION_NULLS_FIRST != 0,
+        });
+    }
+    let mut include: Vec<AttrNumber> = row.keys.iter().skip(row.key_count).copied().collect();
+    include.sort();
+    Some(IndexDefinition {
+        relation: row.relation,
+        access_method: AccessMethod::Btree,
+        keys,
+        include,
+        predicate: row.predicate.as_deref().map(opaque),
+    })
+}
+
+/// An expression known by its text only: enough to compare with.
+fn opaque(sql: &str) -> Expression {
+    // pg_get_indexdef puts parentheses around what is no function call; candidates are compared without them.
+    let sql = match sql.strip_prefix("((").and_then(|rest| rest.strip_suffix("))")) {
+        Some(inner) => format!("({inner})"),
+        None => sql.to_string(),
+    };
+    Expression {
+        sql,
+        node: String::new(),
+        columns: Vec::new(),
+        type_oid: 0,
+        type_length: -1,
+        alignment: 4,
+        average_width: 0.0,
+    }
+}
+
+/// An operator class with its name where it is not the type's default; any type's default where the type is unknown.
+fn operator_class(class: pg_sys::Oid, type_oid: Option<pg_sys::Oid>) -> Option<OperatorClass> {
+    // SAFETY: catalog look-ups by OIDs found in pg_index.
+    unsafe {
+        let input_type = pg_sys::get_opclass_input_type(class);
+        let default =
+            pg_sys::GetDefaultOpClass(type_oid.unwrap_or(input_type), pg_sys::BTREE_AM_OID.into());
+        let sql_name = match default == class {
+            true => None,
+            false => Spi::get_one_with_args::<String>(
+                "SELECT CASE WHEN pg_catalog.pg_opclass_is_visible(o.oid) THEN ''
+                             ELSE pg_catalog.quote_ident(n.nspname) || '.' END || pg_catalog.quote_ident(o.opcname)
+                   FROM pg_catalog.pg_opclass AS o JOIN pg_catalog.pg_namespace AS n ON n.oid = o.opcnamespace
+                  WHERE o.oid = $1",
+                &[class.into()],
+            )
+            .ok()
+            .flatten(),
+        };
+        Some(OperatorClass {
+            oid: class.to_u32(),
+            family: pg_sys::get_opclass_family(class).to_u32(),
+            input_type: input_type.to_u32(),
+            sql_name,
+        })
+    }
+}
+
+/// The first of `count` consecutive OIDs that no relation has, for hypothetical indexes.
+///
+/// # Errors
+/// Those of the catalog query; also if there is no such range, which takes billions of relations.
+pub fn free_oids(count: usize) -> Result<Oid, PgError> {
+    // Far above what the OID counter reaches in most clusters; where it has, another range is free.
+    const BASES: [u32; 4] = [4_000_000_000, 3_000_000_000, 2_000_000_000, 1_000_000_000];
+    for base in BASES {
+        let last = base + count as u32;
+        let taken = isolated(None, || {
+            Spi::get_one_with_args::<bool>(
+                "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid BETWEEN $1 AND $2)",
+                &[pg_sys::Oid::from(base).into(), pg_sys::Oid::from(last).into()],
+            )
+            .map_err(spi_error)
+        })??;
+        if taken != Some(true) {
+            return Ok(base);
+        }
+    }
+    Err(PgError::new(
+        pg_sys::errcodes::PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+        "no free range of object identifiers for hypothetical indexes",
+    ))
+}
+
+/// Cost constants of the planner that the write cost uses, from the session's settings.
+pub fn setting_f64(name: &str, default: f64) -> f64 {
+    scalar::setting(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+}

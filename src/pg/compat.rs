@@ -1,0 +1,183 @@
+//! What differs between PostgreSQL's versions, and server functions that pgrx does not bind. No other file has a cfg
+//! on the version.
+
+use pgrx::pg_sys;
+use std::ffi::c_int;
+
+/// PostgreSQL 18 can use a btree without a clause on its leading column (skip scan).
+pub const HAS_SKIP_SCAN: bool = cfg!(feature = "pg18");
+
+unsafe extern "C-unwind" {
+    // parser/parse_param.h
+    fn setup_parse_variable_parameters(
+        pstate: *mut pg_sys::ParseState,
+        types: *mut *mut pg_sys::Oid,
+        count: *mut c_int,
+    );
+    // rewrite/rewriteManip.h
+    fn ChangeVarNodes(node: *mut pg_sys::Node, from: c_int, to: c_int, sublevels_up: c_int);
+    // catalog/partition.h
+    fn get_partition_ancestors(relation: pg_sys::Oid) -> *mut pg_sys::List;
+}
+
+/// Renumbers the range table entry that an expression's columns refer to.
+///
+/// # Safety
+/// `node` must be NULL or a valid expression tree that nothing else shares.
+pub unsafe fn change_varno(node: *mut pg_sys::Node, from: pg_sys::Index, to: pg_sys::Index) {
+    if from != to {
+        // SAFETY: the caller's promise; errors cross no Rust frame with a destructor.
+        unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| ChangeVarNodes(node, from as c_int, to as c_int, 0)) };
+    }
+}
+
+/// Lets `$n` of any type stand in the text; inferred types appear in `types` as analysis goes on.
+///
+/// # Safety
+/// `types` and `count` must stay valid as long as `pstate` is used; `*types` must be palloc'd with `*count` entries.
+pub unsafe fn accept_parameters(
+    pstate: *mut pg_sys::ParseState,
+    types: *mut *mut pg_sys::Oid,
+    count: *mut c_int,
+) {
+    // SAFETY: as above.
+    unsafe {
+        pg_sys::ffi::pg_guard_ffi_boundary(|| setup_parse_variable_parameters(pstate, types, count));
+    }
+}
+
+/// The parents of a partition, nearest first; NIL for anything else.
+///
+/// # Safety
+/// Needs a transaction; `relation` must be a partition.
+pub unsafe fn partition_ancestors(relation: pg_sys::Oid) -> *mut pg_sys::List {
+    // SAFETY: catalog look-up; raises only for a relation that is no partition.
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| get_partition_ancestors(relation)) }
+}
+
+/// Raises "permission denied" unless the current role may run the plan, as the executor would check on start.
+///
+/// # Safety
+/// `plan` must be a valid finished plan.
+pub unsafe fn check_permissions(plan: *mut pg_sys::PlannedStmt) {
+    // SAFETY: as above.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        pg_sys::ExecCheckRTPerms((*plan).rtable, true);
+        #[cfg(any(feature = "pg16", feature = "pg17", feature = "pg18"))]
+        pg_sys::ExecCheckPermissions((*plan).rtable, (*plan).permInfos, true);
+    }
+}
+
+/// Whether a pathkey asks for descending order; None for an ordering that is neither.
+///
+/// # Safety
+/// `pathkey` must be valid.
+pub unsafe fn pathkey_descending(pathkey: *const pg_sys::PathKey) -> Option<bool> {
+    #[cfg(not(feature = "pg18"))]
+    let (order, less, greater) = (
+        unsafe { (*pathkey).pk_strategy },
+        pg_sys::BTLessStrategyNumber as c_int,
+        pg_sys::BTGreaterStrategyNumber as c_int,
+    );
+    #[cfg(feature = "pg18")]
+    let (order, less, greater) = (
+        unsafe { (*pathkey).pk_cmptype },
+        pg_sys::CompareType::COMPARE_LT,
+        pg_sys::CompareType::COMPARE_GT,
+    );
+    match order {
+        o if o == less => Some(false),
+        o if o == greater => Some(true),
+        _ => None,
+    }
+}
+
+/// Sets the cost function of an index, whose field is typed from version 16 on only.
+///
+/// # Safety
+/// `info` must be valid and `routine` the handler's answer for `info`'s access method.
+pub unsafe fn set_cost_function(info: *mut pg_sys::IndexOptInfo, routine: *const pg_sys::IndexAmRoutine) {
+    unsafe {
+        #[cfg(feature = "pg15")]
+        {
+            // SAFETY: plancat.c stores the same pointer in the same untyped field.
+            (*info).amcostestimate = std::mem::transmute::<
+                pg_sys::amcostestimate_function,
+                Option<unsafe extern "C-unwind" fn()>,
+            >((*routine).amcostestimate);
+        }
+        #[cfg(any(feature = "pg16", feature = "pg17", feature = "pg18"))]
+        {
+            (*info).amcostestimate = (*routine).amcostestimate;
+        }
+    }
+}
+
+/// Whether an outer join may have replaced the column by NULL at this point (known from version 16 on).
+///
+/// # Safety
+/// `var` must be valid.
+pub unsafe fn is_nulled(var: *const pg_sys::Var) -> bool {
+    #[cfg(feature = "pg15")]
+    {
+        let _ = var;
+        false
+    }
+    #[cfg(any(feature = "pg16", feature = "pg17", feature = "pg18"))]
+    unsafe {
+        !(*var).varnullingrels.is_null()
+    }
+}
+
+/// Whether a collation certainly sorts by byte value, so that a plain text btree serves prefix searches. A false
+/// "no" is harmless: the pattern operator class serves prefixes under any collation.
+///
+/// # Safety
+/// Needs a transaction.
+pub unsafe fn sorts_by_bytes(collation: pg_sys::Oid) -> bool {
+    #[cfg(not(feature = "pg18"))]
+    unsafe {
+        pg_sys::lc_collate_is_c(collation)
+    }
+    #[cfg(feature = "pg18")]
+    {
+        // "C" and "POSIX" of pg_collation.dat; the database's default is not looked into.
+        matches!(collation.to_u32(), 950 | 951)
+    }
+}
+
+/// A column's attribute; `index` counts from 0.
+///
+/// # Safety
+/// `index` must lie within the descriptor.
+pub unsafe fn attribute(descriptor: pg_sys::TupleDesc, index: usize) -> pg_sys::Form_pg_attribute {
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        {
+            (&raw mut (*descriptor).attrs).cast::<pg_sys::FormData_pg_attribute>().add(index)
+        }
+        #[cfg(feature = "pg18")]
+        {
+            // TupleDescAttr (tupdesc.h): the full attributes follow the compact ones.
+            (&raw mut (*descriptor).compact_attrs)
+                .cast::<pg_sys::CompactAttribute>()
+                .add((*descriptor).natts as usize)
+                .cast::<pg_sys::FormData_pg_attribute>()
+                .add(index)
+        }
+    }
+}
+
+/// Visits the direct children of an expression node (nodeFuncs.c).
+///
+/// # Safety
+/// `node` must be a valid expression and `visit` must treat `state` as what it is.
+pub unsafe fn expression_tree_walker(
+    node: *mut pg_sys::Node,
+    visit: unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut std::ffi::c_void) -> bool,
+    state: *mut std::ffi::c_void,
+) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { pg_sys::expression_tree_walker(node, Some(visit), state) }
+}

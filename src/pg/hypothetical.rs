@@ -1,0 +1,266 @@
+//! `Hypothetical`: an index definition made ready to be put before the planner, many times.
+//!
+//! Holds no catalog entry and no storage; what the planner sees of it is built anew in each planner call.
+
+use super::compat;
+use super::node;
+use crate::candidate::definition::{IndexDefinition, KeyTarget};
+use crate::catalog::Oid;
+use crate::cost::size::SizeEstimate;
+use pgrx::pg_sys;
+use std::ffi::{CString, c_int};
+
+/// Everything of an `IndexOptInfo` that does not depend on the planner call.
+///
+/// The planner reads the arrays through pointers into these vectors, so a `Hypothetical` must not change or move its
+/// vectors while a planner call that sees it runs; `Configuration` borrows it for that time.
+pub struct Hypothetical {
+    /// The table it is defined on; the topmost parent for partitions.
+    pub relation: Oid,
+    /// An OID that no catalog row has.
+    pub fake_oid: Oid,
+    indexkeys: Vec<c_int>,
+    collations: Vec<pg_sys::Oid>,
+    families: Vec<pg_sys::Oid>,
+    input_types: Vec<pg_sys::Oid>,
+    reverse_sort: Vec<bool>,
+    nulls_first: Vec<bool>,
+    can_return: Vec<bool>,
+    /// As many NULLs as columns: gincost_pattern (selfuncs.c) reads the array unguarded.
+    options: Vec<*mut pg_sys::bytea>,
+    /// Types of the plain columns when the definition was made; a relation altered since then is not matched.
+    column_types: Vec<pg_sys::Oid>,
+    expressions: Vec<CString>,
+    predicate: Option<CString>,
+    size: SizeEstimate,
+    /// Rows of `relation` when the size was estimated; leaves get their share by it.
+    relation_tuples: f64,
+    routine: AccessMethodTraits,
+}
+
+/// What plancat.c copies out of an access method's handler.
+#[derive(Clone, Copy)]
+pub struct AccessMethodTraits {
+    method: pg_sys::Oid,
+    routine: *const pg_sys::IndexAmRoutine,
+}
+
+impl AccessMethodTraits {
+    /// The btree access method.
+    ///
+    /// The handler's answer lives in the current memory context, which must outlive every use.
+    pub fn btree() -> AccessMethodTraits {
+        // SAFETY: btree is built in, its handler cannot be missing.
+        let routine = unsafe { pg_sys::GetIndexAmRoutineByAmId(pg_sys::BTREE_AM_OID.into(), false) };
+        AccessMethodTraits { method: pg_sys::BTREE_AM_OID.into(), routine }
+    }
+}
+
+impl Hypothetical {
+    /// `column_type` gives the type of a column of the relation.
+    pub fn new(
+        definition: &IndexDefinition,
+        size: SizeEstimate,
+        relation_tuples: f64,
+        fake_oid: Oid,
+        routine: AccessMethodTraits,
+        column_type: impl Fn(i16) -> Oid,
+    ) -> Hypothetical {
+        let mut indexkeys = Vec::new();
+        let mut expressions = Vec::new();
+        for key in &definition.keys {
+            match &key.part.target {
+                KeyTarget::Column(number) => indexkeys.push(c_int::from(*number)),
+                KeyTarget::Expression(expression) => {
+                    indexkeys.push(0);
+                    expressions.push(c_string(&expression.node));
+                }
+            }
+        }
+        indexkeys.extend(definition.include.iter().map(|number| c_int::from(*number)));
+        let columns = indexkeys.len();
+        let oid = |oid: Oid| pg_sys::Oid::from(oid);
+        let parts = || definition.keys.iter().map(|key| &key.part);
+        Hypothetical {
+            relation: definition.relation,
+            fake_oid,
+            collations: parts().map(|part| oid(part.collation.oid)).collect(),
+            families: parts().map(|part| oid(part.operator_class.family)).collect(),
+            input_types: parts().map(|part| oid(part.operator_class.input_type)).collect(),
+            reverse_sort: definition.keys.iter().map(|key| key.descending).collect(),
+            nulls_first: definition.keys.iter().map(|key| key.nulls_first).collect(),
+            can_return: vec![true; columns],
+            options: vec![std::ptr::null_mut(); columns],
+            column_types: indexkeys
+                .iter()
+                .map(|number| if *number == 0 { pg_sys::InvalidOid } else { oid(column_type(*number as i16)) })
+                .collect(),
+            indexkeys,
+            expressions,
+            predicate: definition.predicate.as_ref().map(|predicate| c_string(&predicate.node)),
+            size,
+            relation_tuples,
+            routine,
+        }
+    }
+
+    /// Builds the planner's view of this index on `relation`, as get_relation_info (plancat.c) does for a real one.
+    /// NULL if the relation no longer has the columns, or a partition numbers them differently and an expression
+    /// stands in the way.
+    ///
+    /// # Safety
+    /// Only inside a planner call, in its memory context; `rel` must be the relation's RelOptInfo, `relation` open, and
+    /// `self` must outlive the planner call.
+    pub unsafe fn build(
+        &self,
+        rel: *mut pg_sys::RelOptInfo,
+        relation: pg_sys::Relation,
+    ) -> *mut pg_sys::IndexOptInfo {
+        unsafe {
+            let indexkeys = match self.column_numbers(relation) {
+                Some(numbers) => numbers,
+                None => return std::ptr::null_mut(),
+            };
+            let info = pg_sys::palloc0(size_of::<pg_sys::IndexOptInfo>()).cast::<pg_sys::IndexOptInfo>();
+            let varno = (*rel).relid;
+            let routine = self.routine.routine;
+            // The share of the index that lies on this leaf; the whole for a plain table.
+            let share = if pg_sys::Oid::from(self.relation) == (*relation).rd_id || self.relation_tuples <= 0.0 {
+                1.0
+            } else {
+                ((*rel).tuples / self.relation_tuples).clamp(0.0, 1.0)
+            };
+            (*info).type_ = pg_sys::NodeTag::T_IndexOptInfo;
+            (*info).indexoid = self.fake_oid.into();
+            (*info).reltablespace = pg_sys::InvalidOid;
+            (*info).rel = rel;
+            (*info).pages = (self.size.pages * share).round().max(1.0) as pg_sys::BlockNumber;
+            (*info).tuples = (self.size.tuples * share).min((*rel).tuples).max(1.0);
+            (*info).tree_height = self.size.tree_height as c_int;
+            (*info).ncolumns = self.indexkeys.len() as c_int;
+            (*info).nkeycolumns = self.families.len() as c_int;
+            (*info).indexkeys = indexkeys;
+            (*info).indexcollations = self.collations.as_ptr().cast_mut();
+            (*info).opfamily = self.families.as_ptr().cast_mut();
+            (*info).opcintype = self.input_types.as_ptr().cast_mut();
+            (*info).sortopfamily = self.families.as_ptr().cast_mut();
+            (*info).reverse_sort = self.reverse_sort.as_ptr().cast_mut();
+            (*info).nulls_first = self.nulls_first.as_ptr().cast_mut();
+            (*info).opclassoptions = self.options.as_ptr().cast_mut();
+            (*info).canreturn = self.can_return.as_ptr().cast_mut();
+            (*info).relam = self.routine.method;
+            (*info).indexprs = node_list(&self.expressions, varno);
+            (*info).indpred = node_list(self.predicate.as_slice(), varno);
+            if !(*info).indpred.is_null() {
+                // A predicate is kept as the server keeps it: an implicit AND.
+                let clause = node::list::<pg_sys::Expr>((*info).indpred).next().unwrap_or(std::ptr::null_mut());
+                (*info).indpred = pg_sys::make_ands_implicit(clause);
+            }
+            (*info).unique = false;
+            (*info).immediate = true;
+            (*info).hypothetical = true;
+            (*info).amcanorderbyop = (*routine).amcanorderbyop;
+            (*info).amoptionalkey = (*routine).amoptionalkey;
+            (*info).amsearcharray = (*routine).amsearcharray;
+            (*info).amsearchnulls = (*routine).amsearchnulls;
+            (*info).amcanparallel = (*routine).amcanparallel;
+            (*info).amhasgettuple = (*routine).amgettuple.is_some();
+            // The heap's side (scan_bitmap_next_block) is there for every built-in table access method.
+            (*info).amhasgetbitmap = (*routine).amgetbitmap.is_some();
+            (*info).amcanmarkpos = (*routine).ammarkpos.is_some() && (*routine).amrestrpos.is_some();
+            compat::set_cost_function(info, routine);
+            (*info).indextlist = self.target_list(indexkeys, (*info).indexprs, varno, relation);
+            info
+        }
+    }
+
+    /// The column numbers on this very relation, palloc'd: a partition may number them differently.
+    unsafe fn column_numbers(&self, relation: pg_sys::Relation) -> Option<*mut c_int> {
+        unsafe {
+            let numbers = pg_sys::palloc(size_of::<c_int>() * self.indexkeys.len()).cast::<c_int>();
+            let partition = (*relation).rd_id != pg_sys::Oid::from(self.relation);
+            let mut moved = false;
+            for (i, number) in self.indexkeys.iter().enumerate() {
+                let mut here = *number;
+                if partition && here != 0 {
+                    let name = pg_sys::get_attname(self.relation.into(), here as i16, true);
+                    if name.is_null() {
+                        return None;
+                    }
+                    here = c_int::from(pg_sys::get_attnum((*relation).rd_id, name));
+                    moved |= here != *number;
+                }
+                if here != 0 {
+                    let attribute = attribute((*relation).rd_att, here)?;
+                    if (*attribute).atttypid != self.column_types[i] {
+                        return None;
+                    }
+                }
+                *numbers.add(i) = here;
+            }
+            // Expressions are stored with the parent's numbers.
+            (!(moved && (!self.expressions.is_empty() || self.predicate.is_some()))).then_some(numbers)
+        }
+    }
+
+    /// The index's columns as a target list, as build_index_tlist (plancat.c) makes it.
+    unsafe fn target_list(
+        &self,
+        indexkeys: *const c_int,
+        expressions: *mut pg_sys::List,
+        varno: pg_sys::Index,
+        relation: pg_sys::Relation,
+    ) -> *mut pg_sys::List {
+        unsafe {
+            let mut targets = std::ptr::null_mut();
+            let mut expressions = node::list::<pg_sys::Expr>(expressions);
+            for i in 0..self.indexkeys.len() {
+                let number = *indexkeys.add(i);
+                let expr: *mut pg_sys::Expr = match attribute((*relation).rd_att, number) {
+                    Some(column) => pg_sys::makeVar(
+                        varno as _,
+                        number as i16,
+                        (*column).atttypid,
+                        (*column).atttypmod,
+                        (*column).attcollation,
+                        0,
+                    )
+                    .cast(),
+                    None => expressions.next().unwrap_or(std::ptr::null_mut()),
+                };
+                let entry = pg_sys::makeTargetEntry(expr, (i + 1) as i16, std::ptr::null_mut(), false);
+                targets = pg_sys::lappend(targets, entry.cast());
+            }
+            targets
+        }
+    }
+}
+
+/// A live user column's attribute; None for 0, out of range and dropped ones.
+unsafe fn attribute(descriptor: pg_sys::TupleDesc, number: c_int) -> Option<pg_sys::Form_pg_attribute> {
+    unsafe {
+        if number < 1 || number > (*descriptor).natts {
+            return None;
+        }
+        let attribute = compat::attribute(descriptor, (number - 1) as usize);
+        (!(*attribute).attisdropped).then_some(attribute)
+    }
+}
+
+/// Fresh copies of stored expressions with their columns renumbered for this range table entry.
+unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::List {
+    unsafe {
+        let mut list = std::ptr::null_mut();
+        for text in texts {
+            let expr = pg_sys::stringToNode(text.as_ptr()).cast::<pg_sys::Node>();
+            compat::change_varno(expr, 1, varno);
+            list = pg_sys::lappend(list, expr.cast());
+        }
+        list
+    }
+}
+
+fn c_string(text: &str) -> CString {
+    CString::new(text).unwrap_or_default()
+}
+

@@ -1,0 +1,126 @@
+//! `isolated`: the one place that catches PostgreSQL errors.
+//!
+//! Work runs in an internal sub-transaction that is always rolled back, whether it succeeded or not: locks, settings,
+//! role, snapshots, relcache references and memory are as before on return. So it must not be used for writing.
+
+use super::identity::Identity;
+use pgrx::pg_sys;
+use pgrx::pg_sys::errcodes::PgSqlErrorCode;
+use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
+use pgrx::{PgLogLevel, PgTryBuilder};
+use std::panic::AssertUnwindSafe;
+
+/// A PostgreSQL error as a value.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct PgError {
+    pub code: PgSqlErrorCode,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+}
+
+impl PgError {
+    /// An error of our own, found while talking to the server.
+    pub fn new(code: PgSqlErrorCode, message: impl Into<String>) -> PgError {
+        PgError { code, message: message.into(), detail: None, hint: None }
+    }
+
+    pub fn with_hint(mut self, hint: impl Into<String>) -> PgError {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Raises this as a PostgreSQL ERROR; does not return.
+    pub fn raise(self) -> ! {
+        let mut report =
+            pgrx::pg_sys::panic::ErrorReport::new(self.code, self.message, "index_advisor");
+        if let Some(detail) = self.detail {
+            report = report.set_detail(detail);
+        }
+        if let Some(hint) = self.hint {
+            report = report.set_hint(hint);
+        }
+        report.report(PgLogLevel::ERROR);
+        unreachable!("an ERROR report does not return")
+    }
+
+    /// Whether the session was asked to stop: no statement's fault, so it must not become a statement's reason.
+    fn ends_the_call(&self) -> bool {
+        use PgSqlErrorCode::*;
+        matches!(
+            self.code,
+            ERRCODE_QUERY_CANCELED
+                | ERRCODE_ADMIN_SHUTDOWN
+                | ERRCODE_CRASH_SHUTDOWN
+                | ERRCODE_DATABASE_DROPPED
+                | ERRCODE_IDLE_SESSION_TIMEOUT
+                | ERRCODE_CANNOT_CONNECT_NOW
+        )
+    }
+}
+
+impl From<ErrorReportWithLevel> for PgError {
+    fn from(report: ErrorReportWithLevel) -> PgError {
+        PgError {
+            code: report.sql_error_code(),
+            message: report.message().to_string(),
+            detail: report.detail().map(str::to_string),
+            hint: report.hint().map(str::to_string),
+        }
+    }
+}
+
+impl From<CaughtError> for PgError {
+    fn from(caught: CaughtError) -> PgError {
+        match caught {
+            CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => report.into(),
+            CaughtError::RustPanic { ereport, .. } => ereport.into(),
+        }
+    }
+}
+
+/// Runs `work` as `identity` (as the caller if None), catching any error it raises.
+///
+/// Everything PostgreSQL-side that `work` did is undone on return; only its Rust value survives, which therefore must
+/// hold no pointer into server memory allocated within, unless that was allocated in a context of the caller's.
+///
+/// # Errors
+/// The error that `work` raised. A cancel, a statement timeout or a shutdown is raised again instead: it is meant for
+/// the whole call.
+pub fn isolated<T>(identity: Option<&Identity>, work: impl FnOnce() -> T) -> Result<T, PgError> {
+    // SAFETY: the calls follow the protocol that PL handlers use for internal sub-transactions (plpgsql's
+    // exec_stmt_block): context and owner are saved first and restored after; AbortSubTransaction (xact.c) releases
+    // locks and references by resource owner and puts back role, security context and settings.
+    let outcome = unsafe {
+        let context = pg_sys::CurrentMemoryContext;
+        let owner = pg_sys::CurrentResourceOwner;
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        let scratch = pg_sys::AllocSetContextCreateInternal(
+            context,
+            c"pg_index_advisor isolated".as_ptr(),
+            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+        );
+        pg_sys::MemoryContextSwitchTo(scratch);
+        let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
+            if let Some(identity) = identity {
+                identity.assume();
+            }
+            Ok(work())
+        }))
+        .catch_others(|caught| Err(PgError::from(caught)))
+        .execute();
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::RollbackAndReleaseCurrentSubTransaction();
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+        pg_sys::MemoryContextDelete(scratch);
+        outcome
+    };
+    match outcome {
+        Err(error) if error.ends_the_call() => error.raise(),
+        other => other,
+    }
+}

@@ -1,0 +1,36 @@
+//! The server boundary: everything that touches PostgreSQL's C structures, and the only place for `unsafe`.
+//!
+//! Takes and gives plain Rust values; no raw pointer leaves this module.
+
+#![allow(unsafe_code)]
+
+pub mod analyze;
+pub mod catalog;
+mod clause;
+mod compat;
+mod facts;
+mod hook;
+mod hypothetical;
+pub mod identity;
+pub mod isolated;
+mod node;
+pub mod parameters;
+mod planner;
+pub mod scalar;
+pub mod session;
+mod watch;
+pub mod what_if;
+
+pub use hook::init as install_hooks;
+pub use watch::init as watch_relations;
+
+/// SPI's own failures as errors of ours.
+pub use scalar::spi_error as catalog_error;
+
+pub use compat::HAS_SKIP_SCAN;
+
+/// Reserves `pg_index_advisor.*` so that a misspelt setting is noticed.
+pub fn reserve_settings_prefix() {
+    // SAFETY: called once by _PG_init, after the settings are defined.
+    unsafe { pgrx::pg_sys::MarkGUCPrefixReserved(c"pg_index_advisor".as_ptr()) };
+}

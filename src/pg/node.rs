@@ -1,0 +1,96 @@
+//! Walking PostgreSQL's node trees: lists, tags, casts.
+
+use pgrx::pg_sys;
+
+/// The pointers of a List; nothing for NIL.
+///
+/// # Safety
+/// `list` must be NIL or a valid pointer List whose members are `T`, unchanged while iterated.
+pub unsafe fn list<T>(list: *mut pg_sys::List) -> impl Iterator<Item = *mut T> {
+    let length = if list.is_null() { 0 } else { unsafe { (*list).length } };
+    (0..length as usize).map(move |i| unsafe { (*(*list).elements.add(i)).ptr_value.cast::<T>() })
+}
+
+/// # Safety
+/// `node` must be NULL or point to a valid Node.
+pub unsafe fn is_a<T>(node: *const T, tag: pg_sys::NodeTag) -> bool {
+    !node.is_null() && unsafe { (*node.cast::<pg_sys::Node>()).type_ } == tag
+}
+
+/// # Safety
+/// `node` must be NULL or point to a valid Node.
+pub unsafe fn tag<T>(node: *const T) -> Option<pg_sys::NodeTag> {
+    (!node.is_null()).then(|| unsafe { (*node.cast::<pg_sys::Node>()).type_ })
+}
+
+/// The members of a Bitmapset.
+///
+/// # Safety
+/// `set` must be NULL or a valid Bitmapset, unchanged while iterated.
+pub unsafe fn members(set: *const pg_sys::Bitmapset) -> impl Iterator<Item = i32> {
+    let mut last = -1;
+    std::iter::from_fn(move || {
+        last = unsafe { pg_sys::bms_next_member(set, last) };
+        (last >= 0).then_some(last)
+    })
+}
+
+/// Drops binary-compatible casts around an expression, as match_index_to_operand (indxpath.c) does.
+///
+/// # Safety
+/// `expr` must be NULL or a valid expression tree.
+pub unsafe fn strip_relabel(mut expr: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    unsafe {
+        while is_a(expr, pg_sys::NodeTag::T_RelabelType) {
+            expr = (*expr.cast::<pg_sys::RelabelType>()).arg.cast();
+        }
+        expr
+    }
+}
+
+/// Every node of a kind in an expression, outermost first; does not look inside the ones found.
+///
+/// # Safety
+/// `expr` must be NULL or a valid expression tree, and `T` the struct of `tag`.
+unsafe fn find<T>(expr: *mut pg_sys::Node, tag: pg_sys::NodeTag) -> Vec<*mut T> {
+    struct Search {
+        tag: pg_sys::NodeTag,
+        found: Vec<*mut pg_sys::Node>,
+    }
+    unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, search: *mut std::ffi::c_void) -> bool {
+        unsafe {
+            if node.is_null() {
+                return false;
+            }
+            let state = &mut *search.cast::<Search>();
+            if is_a(node, state.tag) {
+                state.found.push(node);
+                return false;
+            }
+            super::compat::expression_tree_walker(node, visit, search)
+        }
+    }
+    let mut search = Search { tag, found: Vec::new() };
+    unsafe { visit(expr, (&raw mut search).cast()) };
+    search.found.into_iter().map(|node| node.cast()).collect()
+}
+
+/// Whether a node of a kind stands in the expression.
+///
+/// # Safety
+/// `expr` must be NULL or a valid expression tree.
+pub unsafe fn any(expr: *mut pg_sys::Node, tag: pg_sys::NodeTag) -> bool {
+    unsafe { !find::<pg_sys::Node>(expr, tag).is_empty() }
+}
+
+/// The Params of the kind that callers supply (`$1`) in an expression.
+///
+/// # Safety
+/// `expr` must be NULL or a valid expression tree.
+pub unsafe fn extern_params(expr: *mut pg_sys::Node) -> Vec<*mut pg_sys::Param> {
+    unsafe {
+        let mut params = find::<pg_sys::Param>(expr, pg_sys::NodeTag::T_Param);
+        params.retain(|param| (**param).paramkind == pg_sys::ParamKind::PARAM_EXTERN);
+        params
+    }
+}

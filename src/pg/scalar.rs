@@ -1,0 +1,48 @@
+//! Small look-ups in the server that give plain Rust values.
+
+use super::isolated::PgError;
+use pgrx::pg_sys;
+use pgrx::pg_sys::errcodes::PgSqlErrorCode;
+use std::ffi::{CStr, CString, c_char};
+
+/// Copies a server string; None for NULL.
+pub(super) fn owned(text: *const c_char) -> Option<String> {
+    // SAFETY: server strings are NUL-terminated and live at least until the current context is reset.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+}
+
+/// A setting's current value; None if there is no such setting.
+pub fn setting(name: &str) -> Option<String> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: missing_ok, unrestricted: returns NULL or a string owned by guc.c.
+    owned(unsafe { pg_sys::GetConfigOption(name.as_ptr(), true, false) })
+}
+
+/// The value that RESET would give a setting.
+pub(super) fn reset_value(name: &str) -> Option<String> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: only called with names of built-in settings, which exist.
+    owned(unsafe { pg_sys::GetConfigOptionResetString(name.as_ptr()) })
+}
+
+/// A setting in milliseconds, 0 if it is off or absent.
+pub(super) fn setting_ms(name: &str) -> i32 {
+    setting(name).and_then(|value| value.parse().ok()).unwrap_or(0)
+}
+
+/// An identifier quoted where PostgreSQL's lexer needs it (ruleutils.c).
+pub fn quote_identifier(name: &str) -> String {
+    let Ok(name) = CString::new(name) else { return String::new() };
+    // SAFETY: returns its argument or a palloc'd copy, both NUL-terminated.
+    owned(unsafe { pg_sys::quote_identifier(name.as_ptr()) }).unwrap_or_default()
+}
+
+pub(super) fn role_name(role: pg_sys::Oid) -> Option<String> {
+    // SAFETY: noerr: returns NULL for an unknown role.
+    owned(unsafe { pg_sys::GetUserNameFromId(role, true) })
+}
+
+/// SPI reports its own failures (not the server's errors, which are raised) as values.
+pub fn spi_error(error: pgrx::spi::Error) -> PgError {
+    PgError::new(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string())
+}

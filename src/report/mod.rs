@@ -1,0 +1,79 @@
+//! `Report`: everything a run found, as one serialisable value that every renderer and row function reads.
+//!
+//! Pure; says nothing that is not in the run.
+
+use crate::recommendation::Recommendation;
+use crate::selection::SearchRecord;
+use crate::statement::LeftOut;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    pub database: String,
+    /// `server_version` as the server gives it.
+    pub server_version: String,
+    /// When the run was made, in the server's time zone, ISO 8601.
+    pub made_at: String,
+    /// Where the statements came from.
+    pub source: String,
+    /// Length of the observed window, seconds, if known.
+    pub window_seconds: Option<f64>,
+    /// Entries that the source evicted within the window, so that the workload is incomplete.
+    pub evicted: u64,
+    /// Every statement of the workload, heaviest first.
+    pub statements: Vec<ExaminedStatement>,
+    /// Best first.
+    pub recommendations: Vec<Recommendation>,
+    /// What limited the choice.
+    pub limits: ReportLimits,
+    /// Candidates that the planner was asked about.
+    pub candidates: usize,
+    pub search: SearchRecord,
+    pub elapsed_ms: f64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReportLimits {
+    pub storage_bytes: Option<u64>,
+    pub max_indexes: usize,
+    /// Share of the examined time, 0 to 1.
+    pub min_saving: f64,
+}
+
+/// A statement of the workload and what became of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExaminedStatement {
+    pub query_id: Option<i64>,
+    /// The role that ran it; None if it no longer exists.
+    pub role: Option<String>,
+    pub text: String,
+    pub calls: f64,
+    /// Planning plus execution over all calls, milliseconds.
+    pub total_ms: f64,
+    /// Share of the workload's total time, 0 to 1; all shares add up to 1.
+    pub share: f64,
+    pub outcome: Outcome,
+    /// What was assumed or repaired, for people.
+    pub notes: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Planner cost with the existing indexes, and with the recommended ones as well.
+    Examined { cost_before: f64, cost_after: f64 },
+    LeftOut { reason: LeftOut },
+}
+
+impl Report {
+    /// Share of the workload's total time that was examined, 0 to 1.
+    pub fn coverage(&self) -> f64 {
+        let examined = |statement: &&ExaminedStatement| matches!(statement.outcome, Outcome::Examined { .. });
+        self.statements.iter().filter(examined).map(|statement| statement.share).sum()
+    }
+
+    /// Share of the examined time that all recommendations together save, 0 to 1.
+    pub fn saving(&self) -> f64 {
+        self.recommendations.iter().map(|recommendation| recommendation.saving).sum()
+    }
+}

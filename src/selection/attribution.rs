@@ -1,0 +1,72 @@
+//! Attribution: the chosen indexes in the order of their worth, with what each brings alone and after the others.
+//!
+//! The last step: changes the configuration only to drop what turned out not to be worth its place.
+
+use super::search::{Configuration, Search};
+use super::{Choice, SearchRecord, Selection, improve};
+use crate::cost::cache::Expired;
+use crate::cost::{PlanCost, WhatIf};
+
+/// Turns the best configuration into the answer. Where time has run out, what is known stands in for what is not.
+pub(super) fn conclude<W: WhatIf>(mut search: Search<'_, W>, complete: bool) -> Selection {
+    let attributed = attribute(&mut search);
+    let complete = complete && attributed.is_ok();
+    let (chosen, after) = match attributed {
+        Ok(answer) => answer,
+        Err(Expired) => {
+            search.cache.go_offline();
+            // Offline, nothing expires.
+            attribute(&mut search).unwrap_or_default()
+        }
+    };
+    let counters = search.cache.counters();
+    let record = SearchRecord {
+        complete,
+        planner_calls: counters.planner_calls,
+        exact_hits: counters.exact_hits,
+        graph_hits: counters.graph_hits,
+        bound_hits: counters.bound_hits,
+        failures: search.cache.failures().to_vec(),
+    };
+    Selection { chosen, after, search: record }
+}
+
+fn attribute<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(Vec<Choice>, Vec<PlanCost>), Expired> {
+    let empty = search.empty();
+    let best = search.moved(&empty, search.best.members.clone())?;
+    let (best, _) = improve::prune(search, best)?;
+    let mut placed = empty.clone();
+    let mut chosen = Vec::with_capacity(best.members.len());
+    while placed.members.len() < best.members.len() {
+        let Some(next) = next_in_order(search, &placed, &best)? else { break };
+        let write_ms = search.write_ms(&[next]);
+        let alone = search.gain(&empty, &[next])? + write_ms;
+        let after_previous = search.gain(&placed, &[next])? + write_ms;
+        chosen.push(Choice { candidate: next, gain_alone: alone, gain_after_previous: after_previous });
+        placed = search.moved(&placed, placed.with(&[next]))?;
+    }
+    let statements = 0..search.problem.statements.len();
+    let after: Result<Vec<PlanCost>, Expired> =
+        statements.map(|statement| search.cache.plan(statement, &best.members)).collect();
+    Ok((chosen, after?))
+}
+
+/// The member of `best` that saves most on top of those placed; the smaller, then the earlier text, of equals.
+fn next_in_order<W: WhatIf>(
+    search: &mut Search<'_, W>,
+    placed: &Configuration,
+    best: &Configuration,
+) -> Result<Option<usize>, Expired> {
+    let mut next: Option<(f64, usize)> = None;
+    for &member in best.members.iter().filter(|member| !placed.contains(**member)) {
+        let gain = search.gain(placed, &[member])?;
+        let cost = |candidate: usize| {
+            let c = &search.problem.candidates[candidate];
+            (c.size_bytes, &c.tie_break, candidate)
+        };
+        if next.is_none_or(|(best, at)| gain > best || (gain == best && cost(member) < cost(at))) {
+            next = Some((gain, member));
+        }
+    }
+    Ok(next.map(|(_, member)| member))
+}

@@ -1,0 +1,138 @@
+//! Local search: drops what no longer earns its place, and exchanges where greedy's early choices stand in the way.
+//!
+//! Starts from the best configuration and accepts only what is better; ends when a round changes nothing.
+
+use super::greedy::{KEYS, Key, fill};
+use super::search::{Configuration, Search};
+use crate::cost::cache::Expired;
+use crate::cost::{CandidateId, WhatIf};
+use std::collections::BTreeSet;
+
+/// Rounds of exchanges; the second rarely finds anything, the cap only guards against a crawl.
+const ROUNDS: usize = 6;
+/// A round has to better the net saving by this share to be followed by another: a tenth of the planner's fuzz.
+const WORTH_A_ROUND: f64 = 0.001;
+/// Candidates outside the configuration that are forced in, at most, in a round.
+const FORCED: usize = 24;
+
+pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    for _ in 0..ROUNDS {
+        let start = search.best.net;
+        leave_one_out(search)?;
+        force_one_in(search)?;
+        if search.best.net <= start * (1.0 + WORTH_A_ROUND) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Drops the members that save too little beside the others, refills what that frees, and considers the result.
+pub(super) fn settle<W: WhatIf>(
+    search: &mut Search<'_, W>,
+    configuration: Configuration,
+    key: Key,
+) -> Result<(), Expired> {
+    let (pruned, dropped) = prune(search, configuration)?;
+    search.consider(&pruned);
+    if !dropped.is_empty() {
+        let refilled = fill(search, &pruned, key, &dropped)?;
+        let (settled, _) = prune(search, refilled)?;
+        search.consider(&settled);
+    }
+    Ok(())
+}
+
+/// Removes members, the least useful first, until each is worth its place; also returns those removed.
+pub(super) fn prune<W: WhatIf>(
+    search: &mut Search<'_, W>,
+    mut configuration: Configuration,
+) -> Result<(Configuration, BTreeSet<CandidateId>), Expired> {
+    let mut dropped = BTreeSet::new();
+    loop {
+        let losses = losses(search, &configuration)?;
+        let Some(&(loss, weakest)) = losses.first() else { break };
+        if loss >= search.least_gain {
+            break;
+        }
+        configuration = search.moved(&configuration, configuration.without(weakest))?;
+        dropped.insert(weakest);
+    }
+    Ok((configuration, dropped))
+}
+
+/// What the configuration would lose without each of its members, net, the least first.
+fn losses<W: WhatIf>(
+    search: &mut Search<'_, W>,
+    configuration: &Configuration,
+) -> Result<Vec<(f64, CandidateId)>, Expired> {
+    let mut losses = Vec::with_capacity(configuration.members.len());
+    for &member in &configuration.members {
+        let without = search.moved(configuration, configuration.without(member))?;
+        losses.push((configuration.net - without.net, member));
+    }
+    // Of two equally useless ones the larger goes first.
+    let bytes = |candidate: CandidateId| search.problem.candidates[candidate].size_bytes;
+    losses.sort_by(|a, b| {
+        a.0.total_cmp(&b.0).then_with(|| bytes(b.1).cmp(&bytes(a.1))).then_with(|| a.1.cmp(&b.1))
+    });
+    Ok(losses)
+}
+
+/// Takes each member out in turn and refills without it: finds every exchange of one for one, or for several.
+fn leave_one_out<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    let base = search.best.clone();
+    for (_, member) in losses(search, &base)? {
+        let rest = search.moved(&base, base.without(member))?;
+        for key in KEYS {
+            let refilled = fill(search, &rest, key, &BTreeSet::from([member]))?;
+            let topped_up = fill(search, &refilled, key, &BTreeSet::new())?;
+            settle(search, topped_up, key)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts each promising outsider in, makes room for it, and refills: finds the large index that greedy passed over for
+/// small ones, and the one that replaces several.
+fn force_one_in<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    let base = search.best.clone();
+    let empty = search.empty();
+    let mut outsiders = Vec::new();
+    for candidate in search.pool.clone() {
+        let promise = search.potential(&empty, &[candidate]);
+        let fits = search.fits(1, search.bytes(&[candidate]));
+        if !base.contains(candidate) && fits && promise >= search.least_gain {
+            outsiders.push((promise, candidate));
+        }
+    }
+    outsiders.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    for (_, outsider) in outsiders.into_iter().take(FORCED) {
+        let mut forced = search.moved(&base, base.with(&[outsider]))?;
+        while !search.fits(forced.members.len(), forced.bytes) {
+            let Some(out) = cheapest_room(search, &forced, outsider)? else { break };
+            forced = search.moved(&forced, forced.without(out))?;
+        }
+        for key in KEYS {
+            let refilled = fill(search, &forced, key, &BTreeSet::new())?;
+            settle(search, refilled, key)?;
+        }
+    }
+    Ok(())
+}
+
+/// The member whose room costs least per byte; never `keep`.
+fn cheapest_room<W: WhatIf>(
+    search: &mut Search<'_, W>,
+    configuration: &Configuration,
+    keep: CandidateId,
+) -> Result<Option<CandidateId>, Expired> {
+    let price = |(loss, member): &(f64, CandidateId), search: &Search<'_, W>| {
+        let bytes = if search.limits().storage_bytes.is_some() { search.bytes(&[*member]) } else { 1 };
+        loss / bytes.max(1) as f64
+    };
+    let losses = losses(search, configuration)?;
+    let others = losses.iter().filter(|(_, member)| *member != keep);
+    let cheapest = others.min_by(|a, b| price(a, search).total_cmp(&price(b, search)).then(a.1.cmp(&b.1)));
+    Ok(cheapest.map(|(_, member)| *member))
+}

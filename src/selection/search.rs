@@ -1,0 +1,178 @@
+//! `Search`: the state that all moves share, and `Configuration`, the set of indexes they move.
+//!
+//! Knows what a configuration saves and whether it fits; does not decide where to go next.
+
+use super::{Limits, Problem};
+use crate::cost::cache::{CostCache, Expired};
+use crate::cost::{CandidateId, WhatIf};
+
+/// A statement within this factor of its floor has nothing more to gain: a tenth of the planner's own 1 % fuzz.
+const SATURATED: f64 = 1.001;
+/// How far below the cost measured with every candidate another configuration may get (see `cost::cache`).
+const FLOOR_SLACK: f64 = 1.015;
+/// Net savings below this share of the examined time are rounding errors, whatever the user's minimum.
+const NOTHING: f64 = 1e-9;
+
+pub(super) struct Search<'a, W: WhatIf> {
+    pub problem: &'a Problem,
+    pub cache: CostCache<'a, W>,
+    /// By candidate: positions of the statements that it could help, ascending.
+    pub statements_of: Vec<Vec<usize>>,
+    /// Candidates that moves may add, ascending.
+    pub pool: Vec<CandidateId>,
+    /// By statement: the lowest cost seen with all of the pool; the cost before until it is known.
+    pub floor: Vec<f64>,
+    /// Sets of two and more candidates that save more together than one by one, each ascending.
+    pub bundles: Vec<Vec<CandidateId>>,
+    /// The best configuration so far; always within the limits.
+    pub best: Configuration,
+    /// Net milliseconds a day that an index has to save.
+    pub least_gain: f64,
+    /// Milliseconds a day of all statements as they are.
+    pub total_before: f64,
+}
+
+/// A set of candidates with what it saves.
+#[derive(Clone, Debug)]
+pub(super) struct Configuration {
+    /// Ascending.
+    pub members: Vec<CandidateId>,
+    /// Milliseconds a day saved, by statement.
+    pub savings: Vec<f64>,
+    /// Savings of all statements minus the members' write costs, milliseconds a day.
+    pub net: f64,
+    pub bytes: u64,
+}
+
+impl Configuration {
+    pub fn contains(&self, candidate: CandidateId) -> bool {
+        self.members.binary_search(&candidate).is_ok()
+    }
+
+    /// The members and `added` together, ascending.
+    pub fn with(&self, added: &[CandidateId]) -> Vec<CandidateId> {
+        let mut members = self.members.clone();
+        members.extend(added.iter().filter(|candidate| !self.contains(**candidate)));
+        members.sort_unstable();
+        members
+    }
+
+    pub fn without(&self, removed: CandidateId) -> Vec<CandidateId> {
+        self.members.iter().copied().filter(|candidate| *candidate != removed).collect()
+    }
+}
+
+impl<'a, W: WhatIf> Search<'a, W> {
+    pub fn new(problem: &'a Problem, what_if: &'a mut W) -> Search<'a, W> {
+        let mut statements_of = vec![Vec::new(); problem.candidates.len()];
+        for (position, statement) in problem.statements.iter().enumerate() {
+            for candidate in &statement.relevant {
+                statements_of[*candidate].push(position);
+            }
+        }
+        let known = problem.statements.iter().map(|s| (s.id, &s.before, s.relevant.as_slice()));
+        let total_before: f64 = problem.statements.iter().map(|s| s.weight * s.before.total).sum();
+        let savings = vec![0.0; problem.statements.len()];
+        Search {
+            problem,
+            cache: CostCache::new(what_if, known),
+            statements_of,
+            pool: Vec::new(),
+            floor: problem.statements.iter().map(|s| s.before.total).collect(),
+            bundles: Vec::new(),
+            best: Configuration { members: Vec::new(), savings, net: 0.0, bytes: 0 },
+            least_gain: (problem.limits.min_gain * total_before).max(NOTHING * total_before),
+            total_before,
+        }
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.problem.limits
+    }
+
+    pub fn empty(&self) -> Configuration {
+        let savings = vec![0.0; self.problem.statements.len()];
+        Configuration { members: Vec::new(), savings, net: 0.0, bytes: 0 }
+    }
+
+    pub fn bytes(&self, candidates: &[CandidateId]) -> u64 {
+        candidates.iter().map(|c| self.problem.candidates[*c].size_bytes).sum()
+    }
+
+    pub fn write_ms(&self, candidates: &[CandidateId]) -> f64 {
+        candidates.iter().map(|c| self.problem.candidates[*c].write_ms).sum()
+    }
+
+    pub fn fits(&self, count: usize, bytes: u64) -> bool {
+        count <= self.limits().max_indexes && self.limits().storage_bytes.is_none_or(|limit| bytes <= limit)
+    }
+
+    /// What a statement saves at cost `total`, milliseconds a day; nothing when the change is within the noise.
+    pub fn saving_at(&self, statement: usize, total: f64) -> f64 {
+        let s = &self.problem.statements[statement];
+        let change = s.before.total - total;
+        if change.abs() > self.limits().noise * s.before.total { s.weight * change } else { 0.0 }
+    }
+
+    pub fn saving(&mut self, statement: usize, members: &[CandidateId]) -> Result<f64, Expired> {
+        let total = self.cache.cost(statement, members)?;
+        Ok(self.saving_at(statement, total))
+    }
+
+    /// Statements that any of `candidates` could help, ascending.
+    pub fn touched(&self, candidates: &[CandidateId]) -> Vec<usize> {
+        let mut statements: Vec<usize> =
+            candidates.iter().flat_map(|candidate| self.statements_of[*candidate].iter().copied()).collect();
+        statements.sort_unstable();
+        statements.dedup();
+        statements
+    }
+
+    /// What adding `added` (none of them a member) saves, net of their write cost, milliseconds a day.
+    pub fn gain(&mut self, base: &Configuration, added: &[CandidateId]) -> Result<f64, Expired> {
+        let members = base.with(added);
+        let mut gain = -self.write_ms(added);
+        for statement in self.touched(added) {
+            gain += self.saving(statement, &members)? - base.savings[statement];
+        }
+        Ok(gain)
+    }
+
+    /// What adding `added` can save at most, by the floors; asks nothing.
+    pub fn potential(&self, base: &Configuration, added: &[CandidateId]) -> f64 {
+        let left = |statement: usize| {
+            let s = &self.problem.statements[statement];
+            let now = s.before.total - base.savings[statement] / s.weight.max(f64::MIN_POSITIVE);
+            let floor = self.floor[statement];
+            if now <= SATURATED * floor { 0.0 } else { s.weight * (now - floor / FLOOR_SLACK) }
+        };
+        self.touched(added).into_iter().map(left).sum::<f64>() - self.write_ms(added)
+    }
+
+    /// The configuration of `members` (ascending), starting from what is known of `base`.
+    pub fn moved(
+        &mut self,
+        base: &Configuration,
+        members: Vec<CandidateId>,
+    ) -> Result<Configuration, Expired> {
+        let differs = |candidate: &CandidateId| base.contains(*candidate) != members.contains(candidate);
+        let changed: Vec<CandidateId> =
+            base.members.iter().chain(&members).copied().filter(differs).collect();
+        let mut savings = base.savings.clone();
+        for statement in self.touched(&changed) {
+            savings[statement] = self.saving(statement, &members)?;
+        }
+        let net = savings.iter().sum::<f64>() - self.write_ms(&members);
+        let bytes = self.bytes(&members);
+        Ok(Configuration { members, savings, net, bytes })
+    }
+
+    /// Keeps `configuration` if it is better than the best so far.
+    pub fn consider(&mut self, configuration: &Configuration) {
+        let better = configuration.net - self.best.net;
+        if better > NOTHING * self.total_before && self.fits(configuration.members.len(), configuration.bytes)
+        {
+            self.best = configuration.clone();
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The workload of this database as pg_stat_statements recorded it.
+//!
+//! Found wherever the extension is installed; versions 1.9 (PostgreSQL 14) and later.
+
+use crate::pg::isolated::{PgError, isolated};
+use crate::pg::{catalog_error, scalar};
+use crate::workload::{Role, Statement, Workload};
+use pgrx::pg_sys;
+use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
+use pgrx::prelude::*;
+
+/// What pg_stat_statements shows instead of a text that the caller may not read.
+const HIDDEN: &str = "<insufficient privilege>";
+
+/// Reads the workload, heaviest statement first; entries of one query id are merged over roles and nesting levels.
+///
+/// # Errors
+/// If pg_stat_statements is not installed, not loaded, too old, unreadable or empty; each with what to do.
+pub fn read() -> Result<Workload, PgError> {
+    let schema = installed_schema()?;
+    let entries = isolated(None, || select(&schema)).map_err(|error| explain(error, &schema))??;
+    if entries.is_empty() {
+        return Err(PgError::new(
+            ERRCODE_NO_DATA,
+            "pg_stat_statements has recorded no statement in this database yet",
+        )
+        .with_hint("Let the application run for a while, then ask again; recommend_for() examines one statement at once."));
+    }
+    let (window_seconds, evicted) = isolated(None, || window(&schema)).map_err(|error| explain(error, &schema))??;
+    Ok(Workload { source: "pg_stat_statements".to_string(), window_seconds, evicted, statements: entries })
+}
+
+/// The quoted schema of the extension.
+fn installed_schema() -> Result<String, PgError> {
+    let found = isolated(None, || {
+        Spi::get_one::<String>(
+            "SELECT pg_catalog.quote_ident(n.nspname)
+               FROM pg_catalog.pg_extension AS e JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace
+              WHERE e.extname = 'pg_stat_statements'",
+        )
+        .map(Some)
+        .or_else(|error| match error {
+            pgrx::spi::Error::InvalidPosition => Ok(None),
+            other => Err(other),
+        })
+    })?
+    .map_err(catalog_error)?
+    .flatten();
+    found.ok_or_else(|| {
+        PgError::new(ERRCODE_UNDEFINED_OBJECT, "pg_stat_statements is not installed in this database")
+            .with_hint("Run CREATE EXTENSION pg_stat_statements; the library must be in shared_preload_libraries too.")
+    })
+}
+
+fn select(schema: &str) -> Result<Vec<Statement>, PgError> {
+    // Our own statements are recognised by their text later on, where the reason can be given.
+    let query = format!(
+        "WITH entries AS (
+             SELECT s.queryid, s.userid, s.query, s.calls, s.rows,
+                    s.total_exec_time + s.total_plan_time AS total_ms,
+                    s.shared_blks_hit + s.local_blks_hit AS hit, s.shared_blks_read + s.local_blks_read AS read
+               FROM {schema}.pg_stat_statements AS s
+              WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())),
+         merged AS (
+             SELECT queryid,
+                    (pg_catalog.array_agg(userid ORDER BY total_ms DESC, userid))[1] AS userid,
+                    (pg_catalog.array_agg(query ORDER BY total_ms DESC, userid))[1] AS query,
+                    pg_catalog.sum(calls)::float8 AS calls, pg_catalog.sum(rows)::float8 AS rows,
+                    pg_catalog.sum(total_ms)::float8 AS total_ms,
+                    pg_catalog.sum(hit)::float8 AS hit, pg_catalog.sum(read)::float8 AS read
+               FROM entries
+              GROUP BY queryid, CASE WHEN queryid IS NULL THEN userid END)
+         SELECT m.*, r.rolname::text AS role
+           FROM merged AS m LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = m.userid
+          ORDER BY m.total_ms DESC, m.queryid, m.userid"
+    );
+    Spi::connect(|client| {
+        client
+            .select(&query, None, &[])?
+            .map(|row| {
+                let number = |name: &str| -> Result<f64, pgrx::spi::Error> {
+                    Ok(row[name].value::<f64>()?.unwrap_or(0.0))
+                };
+                Ok(Statement {
+                    query_id: row["queryid"].value::<i64>()?,
+                    text: row["query"].value::<String>()?.unwrap_or_default(),
+                    role: Role {
+                        oid: row["userid"].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32()),
+                        name: row["role"].value::<String>()?,
+                    },
+                    calls: number("calls")?,
+                    total_ms: number("total_ms")?,
+                    rows: number("rows")?,
+                    blocks_hit: number("hit")?,
+                    blocks_read: number("read")?,
+                })
+            })
+            .collect::<Result<Vec<_>, pgrx::spi::Error>>()
+    })
+    .map_err(catalog_error)
+}
+
+/// Seconds since the statistics were reset, and entries evicted since.
+fn window(schema: &str) -> Result<(Option<f64>, u64), PgError> {
+    let query = format!(
+        "SELECT extract(epoch FROM pg_catalog.clock_timestamp() - stats_reset)::float8 AS seconds, dealloc
+           FROM {schema}.pg_stat_statements_info"
+    );
+    Spi::connect(|client| {
+        let mut rows = client.select(&query, Some(1), &[])?;
+        let Some(row) = rows.next() else { return Ok((None, 0)) };
+        let seconds = row["seconds"].value::<f64>()?.filter(|seconds| *seconds > 0.0);
+        Ok((seconds, row["dealloc"].value::<i64>()?.unwrap_or(0).max(0) as u64))
+    })
+    .map_err(|error: pgrx::spi::Error| catalog_error(error))
+}
+
+/// Makes the server's refusal say how to mend it.
+fn explain(error: PgError, schema: &str) -> PgError {
+    match error.code {
+        ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE => {
+            let loaded = scalar::setting("shared_preload_libraries").unwrap_or_default();
+            PgError::new(error.code, "pg_stat_statements is installed but its library is not loaded").with_hint(format!(
+                "Add pg_stat_statements to shared_preload_libraries (now '{loaded}') and restart the server."
+            ))
+        }
+        ERRCODE_INSUFFICIENT_PRIVILEGE => PgError::new(
+            error.code,
+            format!("you may not read {schema}.pg_stat_statements: {}", error.message),
+        )
+        .with_hint(format!("A superuser can run: GRANT SELECT ON {schema}.pg_stat_statements, {schema}.pg_stat_statements_info TO you; and GRANT USAGE ON SCHEMA {schema}.")),
+        ERRCODE_UNDEFINED_COLUMN | ERRCODE_UNDEFINED_TABLE => PgError::new(
+            error.code,
+            "pg_stat_statements is too old; version 1.9 or later is needed",
+        )
+        .with_hint("Run ALTER EXTENSION pg_stat_statements UPDATE."),
+        _ => error,
+    }
+}
+
+/// Whether the source hid the statement's text from the caller.
+pub fn is_hidden(statement: &Statement) -> bool {
+    statement.query_id.is_none() && statement.text == HIDDEN
+}
