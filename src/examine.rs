@@ -1,8 +1,13 @@
 //! Examination: every statement of a workload becomes one that the planner has planned, or is left out with a reason.
 
+use crate::candidate::facts::StatementFacts;
+use crate::cost::model::{CostModel, Measured};
+use crate::cost::{PlanCost, StatementId};
 use crate::pg::analyze::{Analysed, analyse};
 use crate::pg::identity::Identity;
 use crate::pg::isolated::PgError;
+use crate::report::{ExaminedStatement, Outcome};
+use crate::selection::{Problem, Selection};
 use crate::settings::Settings;
 use crate::source::pg_stat_statements::is_hidden;
 use crate::statement::{self, LeftOut};
@@ -10,8 +15,13 @@ use crate::workload::{Role, Statement, Workload};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// What became of one statement of the workload, in its order.
-pub type Examination = Result<Box<Analysed>, LeftOut>;
+/// A workload after examination.
+pub struct Examination {
+    /// The statements that can be planned, heaviest first; their positions are the run's statement ids.
+    pub examined: Vec<Analysed>,
+    /// For each statement of the workload, where it went.
+    outcomes: Vec<Result<StatementId, LeftOut>>,
+}
 
 /// Examines the heaviest statements up to the cover and number that the settings ask for.
 ///
@@ -21,16 +31,17 @@ pub fn examine(
     workload: &Workload,
     settings: &Settings,
     deadline: Option<Instant>,
-) -> Result<Vec<Examination>, PgError> {
+) -> Result<Examination, PgError> {
     let total: f64 = workload.statements.iter().map(|statement| statement.total_ms).sum();
     let mut identities = Identities { known: BTreeMap::new(), lock_timeout_ms: settings.lock_timeout_ms };
-    let (mut seen_ms, mut planned) = (0.0, 0);
+    let mut seen_ms = 0.0;
+    let mut examined = Vec::new();
     let mut outcomes = Vec::with_capacity(workload.statements.len());
     for statement in &workload.statements {
         pgrx::check_for_interrupts!();
-        let outcome = if seen_ms > settings.cover * total && planned > 0 {
-            Err(LeftOut::BeyondCover { cover: (settings.cover * 100.0) as u32 })
-        } else if planned >= settings.max_statements {
+        let outcome = if seen_ms > settings.cover * total {
+            Err(LeftOut::BeyondCover { cover: (settings.cover * 100.0).round() as u32 })
+        } else if examined.len() >= settings.max_statements {
             Err(LeftOut::BeyondCount { limit: settings.max_statements as u32 })
         } else if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             Err(LeftOut::OutOfTime)
@@ -38,17 +49,19 @@ pub fn examine(
             examine_one(statement, settings, &mut identities)?
         };
         seen_ms += statement.total_ms;
-        planned += usize::from(outcome.is_ok());
-        outcomes.push(outcome);
+        outcomes.push(outcome.map(|analysed| {
+            examined.push(analysed);
+            examined.len() - 1
+        }));
     }
-    Ok(outcomes)
+    Ok(Examination { examined, outcomes })
 }
 
 fn examine_one(
     statement: &Statement,
     settings: &Settings,
     identities: &mut Identities,
-) -> Result<Examination, PgError> {
+) -> Result<Result<Analysed, LeftOut>, PgError> {
     if is_hidden(statement) {
         let role = statement.role.name.clone().unwrap_or_else(|| "that ran it".to_string());
         return Ok(Err(LeftOut::HiddenText { role }));
@@ -58,7 +71,64 @@ fn examine_one(
         Err(reason) => return Ok(Err(reason)),
     };
     let identity = identities.of(&statement.role)?;
-    Ok(analyse(&reading, &identity, statement.rows_per_call()).map(Box::new))
+    Ok(analyse(&reading, &identity, statement.rows_per_call()))
+}
+
+impl Examination {
+    /// The examined statements with what was measured of them, by statement id.
+    pub fn measured<'a>(&'a self, workload: &'a Workload) -> Vec<Measured<'a>> {
+        workload
+            .statements
+            .iter()
+            .zip(&self.outcomes)
+            .filter_map(|(statement, outcome)| {
+                let analysed = &self.examined[*outcome.as_ref().ok()?];
+                Some(Measured { statement, facts: &analysed.facts, before: analysed.before_cost() })
+            })
+            .collect()
+    }
+
+    /// What each examined statement needs, weighted by its time.
+    pub fn facts(&self, model: &CostModel) -> Vec<(StatementId, f64, StatementFacts)> {
+        let statements = self.examined.iter().enumerate();
+        statements
+            .map(|(id, analysed)| {
+                (id, model.weight(id) * analysed.before_cost().total, analysed.facts.clone())
+            })
+            .collect()
+    }
+
+    /// Every statement of the workload with its outcome, for the report.
+    pub fn report(
+        &self,
+        workload: &Workload,
+        problem: &Problem,
+        selection: &Selection,
+    ) -> Vec<ExaminedStatement> {
+        let total: f64 = workload.statements.iter().map(|statement| statement.total_ms).sum();
+        let after: BTreeMap<StatementId, &PlanCost> =
+            problem.statements.iter().map(|statement| statement.id).zip(&selection.after).collect();
+        let statements = workload.statements.iter().zip(&self.outcomes);
+        statements
+            .map(|(statement, outcome)| ExaminedStatement {
+                query_id: statement.query_id,
+                role: statement.role.name.clone(),
+                text: statement.text.clone(),
+                calls: statement.calls,
+                total_ms: statement.total_ms,
+                share: if total > 0.0 { statement.total_ms / total } else { 0.0 },
+                notes: outcome.as_ref().map_or_else(|_| Vec::new(), |id| self.examined[*id].notes.clone()),
+                outcome: match outcome {
+                    Ok(id) => {
+                        let cost_before = self.examined[*id].before.total;
+                        let cost_after = after.get(id).map_or(cost_before, |cost| cost.total);
+                        Outcome::Examined { id: *id, cost_before, cost_after }
+                    }
+                    Err(reason) => Outcome::LeftOut { reason: reason.clone() },
+                },
+            })
+            .collect()
+    }
 }
 
 /// The identities of the workload's roles, each looked up once.

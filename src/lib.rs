@@ -8,18 +8,18 @@ mod api;
 mod candidate;
 mod catalog;
 mod cost;
+mod examine;
 mod pg;
 mod recommendation;
 mod report;
 mod run;
 mod selection;
+#[cfg(any(test, feature = "pg_test"))]
+mod server_tests;
 mod settings;
 mod source;
 mod statement;
 mod workload;
-
-#[cfg(any(test, feature = "pg_test"))]
-mod tests;
 
 #[pg_guard]
 extern "C-unwind" fn _PG_init() {

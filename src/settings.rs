@@ -1,6 +1,9 @@
 //! Settings `pg_index_advisor.*`, and `Settings`: their values, read once per run and checked.
 
+use crate::candidate;
 use crate::pg::isolated::PgError;
+use crate::report::ReportLimits;
+use crate::selection::Limits;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::time::Duration;
@@ -57,22 +60,34 @@ impl Settings {
     pub fn read(overrides: &Overrides) -> Result<Settings, PgError> {
         let budget = match overrides.storage_budget {
             Some(bytes) if bytes < 0 => {
-                return Err(invalid("storage_budget must not be negative", "Give a size such as '500MB'; '0' means no limit."));
+                return Err(invalid(
+                    "storage_budget must not be negative",
+                    "Give a size such as '500MB'; '0' means no limit.",
+                ));
             }
             Some(bytes) => bytes as u64,
             None => STORAGE_BUDGET.get() as u64 * 1024 * 1024,
         };
         let max_indexes = overrides.max_indexes.unwrap_or(MAX_INDEXES.get());
         if max_indexes < 1 {
-            return Err(invalid("max_indexes must be at least 1", "Leave it out for the setting pg_index_advisor.max_indexes."));
+            return Err(invalid(
+                "max_indexes must be at least 1",
+                "Leave it out for the setting pg_index_advisor.max_indexes.",
+            ));
         }
         let min_saving = overrides.min_saving_percent.unwrap_or(MIN_SAVING.get());
         if !(0.0..=100.0).contains(&min_saving) {
-            return Err(invalid("min_saving_percent must be between 0 and 100", "It is a share of the examined time in per cent."));
+            return Err(invalid(
+                "min_saving_percent must be between 0 and 100",
+                "It is a share of the examined time in per cent.",
+            ));
         }
         let seconds = overrides.time_limit_seconds.unwrap_or(f64::from(TIME_LIMIT.get()) / 1000.0);
         if !(0.0..=1e9).contains(&seconds) {
-            return Err(invalid("time_limit must not be negative", "Give an interval such as '30 s'; '0' means no limit."));
+            return Err(invalid(
+                "time_limit must not be negative",
+                "Give an interval such as '30 s'; '0' means no limit.",
+            ));
         }
         Ok(Settings {
             storage_budget: (budget > 0).then_some(budget),
@@ -89,13 +104,38 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// How far candidate generation goes.
+    pub fn candidate_options(&self) -> candidate::Options {
+        candidate::Options { max_key_columns: self.max_key_columns, ..candidate::Options::default() }
+    }
+
+    /// The limits of selection.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            storage_bytes: self.storage_budget,
+            max_indexes: self.max_indexes,
+            min_gain: self.min_saving,
+            noise: self.noise,
+        }
+    }
+
+    /// The limits as the report shows them.
+    pub fn report_limits(&self) -> ReportLimits {
+        ReportLimits {
+            storage_bytes: self.storage_budget,
+            max_indexes: self.max_indexes,
+            min_saving: self.min_saving,
+        }
+    }
+}
+
 fn invalid(message: &str, hint: &str) -> PgError {
     PgError::new(ERRCODE_INVALID_PARAMETER_VALUE, message).with_hint(hint)
 }
 
 /// Defines the settings; once, by `_PG_init`.
 pub fn define() {
-    let user = GucContext::Userset;
     GucRegistry::define_int_guc(
         c"pg_index_advisor.storage_budget",
         c"Space that the recommended indexes may take together.",
@@ -103,7 +143,7 @@ pub fn define() {
         &STORAGE_BUDGET,
         0,
         i32::MAX,
-        user,
+        GucContext::Userset,
         GucFlags::UNIT_MB,
     );
     GucRegistry::define_int_guc(
@@ -113,7 +153,7 @@ pub fn define() {
         &MAX_INDEXES,
         1,
         1000,
-        user,
+        GucContext::Userset,
         GucFlags::default(),
     );
     GucRegistry::define_float_guc(
@@ -123,7 +163,7 @@ pub fn define() {
         &MIN_SAVING,
         0.0,
         100.0,
-        user,
+        GucContext::Userset,
         GucFlags::default(),
     );
     GucRegistry::define_int_guc(
@@ -133,7 +173,7 @@ pub fn define() {
         &TIME_LIMIT,
         0,
         i32::MAX,
-        user,
+        GucContext::Userset,
         GucFlags::UNIT_MS,
     );
     GucRegistry::define_int_guc(
@@ -143,7 +183,7 @@ pub fn define() {
         &LOCK_TIMEOUT,
         1,
         i32::MAX,
-        user,
+        GucContext::Userset,
         GucFlags::UNIT_MS,
     );
     GucRegistry::define_float_guc(
@@ -153,7 +193,7 @@ pub fn define() {
         &COVER,
         1.0,
         100.0,
-        user,
+        GucContext::Userset,
         GucFlags::default(),
     );
     GucRegistry::define_int_guc(
@@ -163,7 +203,7 @@ pub fn define() {
         &MAX_STATEMENTS,
         1,
         100_000,
-        user,
+        GucContext::Userset,
         GucFlags::default(),
     );
     GucRegistry::define_int_guc(
@@ -173,7 +213,7 @@ pub fn define() {
         &MAX_STATEMENT_LENGTH,
         100,
         16 * 1024 * 1024,
-        user,
+        GucContext::Userset,
         GucFlags::UNIT_BYTE,
     );
     GucRegistry::define_int_guc(
@@ -183,7 +223,7 @@ pub fn define() {
         &MAX_KEY_COLUMNS,
         1,
         16,
-        user,
+        GucContext::Userset,
         GucFlags::default(),
     );
     crate::pg::reserve_settings_prefix();

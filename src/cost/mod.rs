@@ -2,9 +2,10 @@
 //!
 //! Pure: the planner is behind `trait WhatIf`, which tests replace by a formula.
 
+pub mod cache;
+pub mod model;
 pub mod size;
 pub mod write;
-pub mod cache;
 
 use crate::catalog::Oid;
 use serde::{Deserialize, Serialize};

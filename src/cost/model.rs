@@ -7,7 +7,9 @@ use super::size::{self, SizeEstimate};
 use super::write::{CostUnits, UpdateRate, WriteRate, write_cost};
 use crate::candidate::definition::IndexDefinition;
 use crate::candidate::facts::{StatementFacts, WriteKind};
-use crate::catalog::{Catalog, Oid};
+use crate::candidate::{Candidate, relatives, relevant};
+use crate::catalog::{Catalog, Oid, Relation};
+use crate::selection::{CandidateCost, Limits, Problem, WeightedStatement};
 use crate::workload::Statement;
 use std::collections::BTreeMap;
 
@@ -68,17 +70,59 @@ impl CostModel {
         self.weights[statement]
     }
 
+    /// What every candidate takes, by candidate id.
+    pub fn prices(&self, pool: &[Candidate], catalog: &Catalog) -> Vec<Price> {
+        pool.iter()
+            .filter_map(|candidate| {
+                let relation = catalog.relations.get(&candidate.definition.relation);
+                // The pool is made from the same catalog, so the relation is there.
+                relation.map(|relation| self.price(&candidate.definition, relation, catalog.block_size))
+            })
+            .collect()
+    }
+
+    /// The selection problem that the workload and the candidates pose.
+    pub fn problem(
+        &self,
+        examined: &[Measured<'_>],
+        pool: &[Candidate],
+        prices: &[Price],
+        catalog: &Catalog,
+        limits: Limits,
+    ) -> Problem {
+        let statements = examined.iter().enumerate().map(|(id, measured)| WeightedStatement {
+            id,
+            weight: self.weight(id),
+            before: measured.before.clone(),
+            relevant: (0..pool.len()).filter(|c| relevant(&pool[*c].definition, measured.facts)).collect(),
+        });
+        let candidates =
+            prices.iter().zip(pool).zip(relatives(pool)).map(|((price, candidate), relatives)| {
+                CandidateCost {
+                    size_bytes: price.size.bytes() as u64,
+                    write_ms: price.write_ms,
+                    tie_break: catalog
+                        .relations
+                        .get(&candidate.definition.relation)
+                        .map_or_else(String::new, |relation| {
+                            candidate.definition.create_statement(relation, false)
+                        }),
+                    relatives,
+                }
+            });
+        Problem { statements: statements.collect(), candidates: candidates.collect(), limits }
+    }
+
     /// Size and write cost of an index.
-    pub fn price(&self, definition: &IndexDefinition, catalog: &Catalog) -> Option<Price> {
-        let relation = catalog.relations.get(&definition.relation)?;
+    fn price(&self, definition: &IndexDefinition, relation: &Relation, block_size: u32) -> Price {
         let selectivity = definition.predicate.as_ref().map_or(1.0, |predicate| {
             self.predicates.get(&(definition.relation, predicate.sql.clone())).copied().unwrap_or(1.0)
         });
-        let size = size::btree(definition, relation, selectivity, catalog.block_size);
+        let size = size::btree(definition, relation, selectivity, block_size);
         let none = WriteRate::default();
         let rate = self.writes.get(&definition.relation).unwrap_or(&none);
         let write = write_cost(definition, &size, relation, rate, &self.units);
-        Some(Price { size, write_ms: write.per_day * self.ms_per_unit, hot_loss: write.hot_loss })
+        Price { size, write_ms: write.per_day * self.ms_per_unit, hot_loss: write.hot_loss }
     }
 }
 

@@ -4,7 +4,7 @@
 //! each call locks the relations again and notices whether one has changed.
 
 use super::compat;
-use super::facts::Collector;
+use super::facts::{Collector, RelationSize};
 use super::hook::Configuration;
 use super::identity::Identity;
 use super::isolated::{PgError, isolated};
@@ -14,6 +14,7 @@ use super::planner::{self, Planned};
 use super::{scalar, watch};
 use crate::candidate::facts::StatementFacts;
 use crate::catalog::Oid;
+use crate::cost::PlanCost;
 use crate::statement::{LeftOut, ParameterType, Reading, RelationName, Variant, Wrapper};
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
@@ -27,6 +28,8 @@ pub struct Analysed {
     pub before: Planned,
     /// What had to be assumed or changed, for people.
     pub notes: Vec<String>,
+    /// Rows and pages of each relation it reads, as the planner sees them now.
+    pub relation_sizes: Vec<(Oid, RelationSize)>,
     identity: Identity,
     variant: Variant,
     trees: Trees,
@@ -129,11 +132,8 @@ fn plan_first(
     if !collector.reads_user_relation {
         return Err(LeftOut::CatalogOnly);
     }
-    let roles = Roles {
-        limits: &reading.limit_parameters,
-        offsets: &reading.offset_parameters,
-        rows_per_call,
-    };
+    let roles =
+        Roles { limits: &reading.limit_parameters, offsets: &reading.offset_parameters, rows_per_call };
     let mut best: Option<(f64, Vec<Option<String>>, Planned)> = None;
     if !trees.types.is_empty() {
         let mut tried: Vec<Vec<Option<String>>> = Vec::new();
@@ -149,29 +149,29 @@ fn plan_first(
                 (!trees.is_stale()).then(|| trees.plan(&[], &[], None, false))
             });
             let Ok(Some(planned)) = planned else { continue };
-            let distance = rows_per_call.map_or(0.0, |rows| ((planned.rows + 1.0).ln() - (rows + 1.0).ln()).abs());
+            let distance =
+                rows_per_call.map_or(0.0, |rows| ((planned.rows + 1.0).ln() - (rows + 1.0).ln()).abs());
             // Ties go to the more typical level, which comes first.
             if best.as_ref().is_none_or(|(least, ..)| distance < *least - 1e-9) {
                 best = Some((distance, texts, planned));
             }
         }
-        let unknown = trees.types.len()
-            - best.as_ref().map_or(0, |(_, texts, _)| texts.iter().flatten().count());
-        let compared = collector.parameters.iter().map(|u| u.number).collect::<std::collections::BTreeSet<_>>();
+        let unknown =
+            trees.types.len() - best.as_ref().map_or(0, |(_, texts, _)| texts.iter().flatten().count());
+        let compared =
+            collector.parameters.iter().map(|u| u.number).collect::<std::collections::BTreeSet<_>>();
         let open = compared
             .iter()
-            .filter(|number| {
-                best.as_ref().is_none_or(|(_, texts, _)| texts[**number as usize - 1].is_none())
-            })
+            .filter(|number| best.as_ref().is_none_or(|(_, texts, _)| texts[**number as usize - 1].is_none()))
             .count();
         match (&best, open) {
             (None, _) if !compared.is_empty() || unknown > 0 => {
                 notes.push("no values for its parameters: generic plan".to_string());
             }
             (Some(_), 0) => notes.push("parameter values assumed from column statistics".to_string()),
-            (Some(_), open) => notes.push(format!(
-                "parameter values assumed from column statistics, {open} left open"
-            )),
+            (Some(_), open) => {
+                notes.push(format!("parameter values assumed from column statistics, {open} left open"))
+            }
             _ => {}
         }
     }
@@ -185,6 +185,7 @@ fn plan_first(
     isolated(Some(&identity), || trees.bind(&texts)).map_err(|error| refusal(error, &identity))?;
     Ok(Analysed {
         facts: collector.facts,
+        relation_sizes: collector.relation_sizes,
         before,
         notes,
         identity,
@@ -195,6 +196,17 @@ fn plan_first(
 }
 
 impl Analysed {
+    /// Its cost as things are.
+    pub fn before_cost(&self) -> PlanCost {
+        PlanCost {
+            startup: self.before.startup,
+            total: self.before.total,
+            rows: self.before.rows,
+            used: Vec::new(),
+            used_existing: self.before.indexes.iter().copied().collect(),
+        }
+    }
+
     /// Plans the statement with the hypothetical indexes given and without the hidden real ones.
     ///
     /// # Errors
@@ -306,7 +318,8 @@ impl Trees {
                 ));
             };
             let mut count = preset.len() as i32;
-            let mut types = pg_sys::palloc0(size_of::<pg_sys::Oid>() * preset.len().max(1)).cast::<pg_sys::Oid>();
+            let mut types =
+                pg_sys::palloc0(size_of::<pg_sys::Oid>() * preset.len().max(1)).cast::<pg_sys::Oid>();
             for (i, oid) in preset.iter().enumerate() {
                 *types.add(i) = (*oid).into();
             }
@@ -384,10 +397,9 @@ impl Trees {
 /// Why a statement that the server refused is left out.
 fn refusal(error: PgError, identity: &Identity) -> LeftOut {
     match error.code {
-        PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE => LeftOut::NoRights {
-            role: identity.role_name.clone(),
-            message: error.message,
-        },
+        PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE => {
+            LeftOut::NoRights { role: identity.role_name.clone(), message: error.message }
+        }
         PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE => LeftOut::Locked,
         _ => LeftOut::NotPlannable(error.message),
     }

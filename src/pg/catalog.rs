@@ -3,21 +3,44 @@
 //! Through SQL as the caller, so that a caller's rights bound what it shows; sizes come from `pg_class`, which takes no
 //! lock on the relations.
 
+use super::analyze::Analysed;
 use super::clause::alignment;
 use super::facts::collation;
 use super::isolated::{PgError, isolated};
-use super::scalar::{self, spi_error};
+use super::scalar::spi_error;
 use crate::candidate::definition::*;
 use crate::catalog::*;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Reads the relations that the statements read or write, with sizes as the planner saw them.
+///
+/// # Errors
+/// Those of the catalog queries.
+pub fn read_for(statements: &[Analysed]) -> Result<Catalog, PgError> {
+    let relations: BTreeSet<Oid> = statements
+        .iter()
+        .flat_map(|analysed| {
+            let read = analysed.facts.relations.iter().map(|usage| usage.relation);
+            read.chain(analysed.facts.write.iter().map(|write| write.relation))
+        })
+        .collect();
+    let mut catalog = read(&relations.into_iter().collect::<Vec<_>>())?;
+    for (oid, size) in statements.iter().flat_map(|analysed| &analysed.relation_sizes) {
+        if let Some(relation) = catalog.relations.get_mut(oid) {
+            relation.tuples = size.tuples;
+            relation.pages = size.pages;
+        }
+    }
+    Ok(catalog)
+}
 
 /// Reads what the catalog says of `relations`. Relations that are gone by now are missing from the result.
 ///
 /// # Errors
 /// Those of the catalog queries.
-pub fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
+fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
     let oids: Vec<pg_sys::Oid> = relations.iter().map(|oid| pg_sys::Oid::from(*oid)).collect();
     isolated(None, || -> Result<Catalog, PgError> {
         let mut catalog = Catalog { relations: read_relations(&oids)?, block_size: pg_sys::BLCKSZ };
@@ -312,8 +335,7 @@ fn operator_class(class: pg_sys::Oid, type_oid: Option<pg_sys::Oid>) -> Option<O
     // SAFETY: catalog look-ups by OIDs found in pg_index.
     unsafe {
         let input_type = pg_sys::get_opclass_input_type(class);
-        let default =
-            pg_sys::GetDefaultOpClass(type_oid.unwrap_or(input_type), pg_sys::BTREE_AM_OID.into());
+        let default = pg_sys::GetDefaultOpClass(type_oid.unwrap_or(input_type), pg_sys::BTREE_AM_OID.into());
         let sql_name = match default == class {
             true => None,
             false => Spi::get_one_with_args::<String>(
@@ -359,9 +381,4 @@ pub fn free_oids(count: usize) -> Result<Oid, PgError> {
         pg_sys::errcodes::PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
         "no free range of object identifiers for hypothetical indexes",
     ))
-}
-
-/// Cost constants of the planner that the write cost uses, from the session's settings.
-pub fn setting_f64(name: &str, default: f64) -> f64 {
-    scalar::setting(name).and_then(|value| value.parse().ok()).unwrap_or(default)
 }

@@ -197,7 +197,7 @@ impl Workbench {
             if !literal_start {
                 return None;
             }
-            if !compat::sorts_by_bytes(input_collation) {
+            if !sorts_by_bytes(input_collation) {
                 let (class, name) = match key.operator_class.input_type {
                     t if t == pg_sys::BPCHAROID.to_u32() => {
                         (pg_sys::BPCHAR_BTREE_PATTERN_OPS_OID, "bpchar_pattern_ops")
@@ -270,15 +270,14 @@ impl Workbench {
         unsafe {
             let fitting = match node::tag(clause)? {
                 T_NullTest | T_BooleanTest | T_Var | T_ScalarArrayOpExpr => true,
-                T_BoolExpr => {
-                    (*clause.cast::<pg_sys::BoolExpr>()).boolop == pg_sys::BoolExprType::NOT_EXPR
-                }
+                T_BoolExpr => (*clause.cast::<pg_sys::BoolExpr>()).boolop == pg_sys::BoolExprType::NOT_EXPR,
                 // `=` and `<>` against a constant; ranges move with time.
                 T_OpExpr => {
                     let operator = (*clause.cast::<pg_sys::OpExpr>()).opno;
                     let negated = pg_sys::get_negator(operator);
                     self.sides(clause).is_some_and(|sides| sides.kind == ClauseKind::Equality)
-                        || (negated != pg_sys::InvalidOid && pg_sys::op_mergejoinable(negated, pg_sys::InvalidOid))
+                        || (negated != pg_sys::InvalidOid
+                            && pg_sys::op_mergejoinable(negated, pg_sys::InvalidOid))
                 }
                 _ => false,
             };
@@ -381,8 +380,10 @@ impl Workbench {
             let flags = pg_sys::PVC_RECURSE_PLACEHOLDERS | pg_sys::PVC_RECURSE_AGGREGATES;
             node::list::<pg_sys::Var>(pg_sys::pull_var_clause(expr, flags as i32))
                 .map(|var| {
-                    ((*var).varno as pg_sys::Index == self.rti && (*var).varattno > 0 && !compat::is_nulled(var))
-                        .then_some((*var).varattno)
+                    ((*var).varno as pg_sys::Index == self.rti
+                        && (*var).varattno > 0
+                        && !compat::is_nulled(var))
+                    .then_some((*var).varattno)
                 })
                 .collect()
         }
@@ -410,6 +411,12 @@ impl Workbench {
     unsafe fn deparse_local(&self, expr: *mut pg_sys::Node) -> String {
         unsafe { owned(pg_sys::deparse_expression(expr, self.context, false, false)).unwrap_or_default() }
     }
+}
+
+/// Whether a collation certainly sorts by byte value ("C" and "POSIX" of pg_collation.dat), so that a plain text btree
+/// serves prefix searches. A false "no" is harmless: the pattern operator class serves prefixes under any collation.
+fn sorts_by_bytes(collation: pg_sys::Oid) -> bool {
+    matches!(collation.to_u32(), 950 | 951)
 }
 
 /// `text ^@ text` (pg_operator.dat), which has no symbol.

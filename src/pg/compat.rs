@@ -4,9 +4,6 @@
 use pgrx::pg_sys;
 use std::ffi::c_int;
 
-/// PostgreSQL 18 can use a btree without a clause on its leading column (skip scan).
-pub const HAS_SKIP_SCAN: bool = cfg!(feature = "pg18");
-
 unsafe extern "C-unwind" {
     // parser/parse_param.h
     fn setup_parse_variable_parameters(
@@ -24,6 +21,7 @@ unsafe extern "C-unwind" {
 ///
 /// # Safety
 /// `node` must be NULL or a valid expression tree that nothing else shares.
+#[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
 pub unsafe fn change_varno(node: *mut pg_sys::Node, from: pg_sys::Index, to: pg_sys::Index) {
     if from != to {
         // SAFETY: the caller's promise; errors cross no Rust frame with a destructor.
@@ -35,6 +33,7 @@ pub unsafe fn change_varno(node: *mut pg_sys::Node, from: pg_sys::Index, to: pg_
 ///
 /// # Safety
 /// `types` and `count` must stay valid as long as `pstate` is used; `*types` must be palloc'd with `*count` entries.
+#[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
 pub unsafe fn accept_parameters(
     pstate: *mut pg_sys::ParseState,
     types: *mut *mut pg_sys::Oid,
@@ -50,6 +49,7 @@ pub unsafe fn accept_parameters(
 ///
 /// # Safety
 /// Needs a transaction; `relation` must be a partition.
+#[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
 pub unsafe fn partition_ancestors(relation: pg_sys::Oid) -> *mut pg_sys::List {
     // SAFETY: catalog look-up; raises only for a relation that is no partition.
     unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| get_partition_ancestors(relation)) }
@@ -81,11 +81,8 @@ pub unsafe fn pathkey_descending(pathkey: *const pg_sys::PathKey) -> Option<bool
         pg_sys::BTGreaterStrategyNumber as c_int,
     );
     #[cfg(feature = "pg18")]
-    let (order, less, greater) = (
-        unsafe { (*pathkey).pk_cmptype },
-        pg_sys::CompareType::COMPARE_LT,
-        pg_sys::CompareType::COMPARE_GT,
-    );
+    let (order, less, greater) =
+        (unsafe { (*pathkey).pk_cmptype }, pg_sys::CompareType::COMPARE_LT, pg_sys::CompareType::COMPARE_GT);
     match order {
         o if o == less => Some(false),
         o if o == greater => Some(true),
@@ -127,23 +124,6 @@ pub unsafe fn is_nulled(var: *const pg_sys::Var) -> bool {
     #[cfg(any(feature = "pg16", feature = "pg17", feature = "pg18"))]
     unsafe {
         !(*var).varnullingrels.is_null()
-    }
-}
-
-/// Whether a collation certainly sorts by byte value, so that a plain text btree serves prefix searches. A false
-/// "no" is harmless: the pattern operator class serves prefixes under any collation.
-///
-/// # Safety
-/// Needs a transaction.
-pub unsafe fn sorts_by_bytes(collation: pg_sys::Oid) -> bool {
-    #[cfg(not(feature = "pg18"))]
-    unsafe {
-        pg_sys::lc_collate_is_c(collation)
-    }
-    #[cfg(feature = "pg18")]
-    {
-        // "C" and "POSIX" of pg_collation.dat; the database's default is not looked into.
-        matches!(collation.to_u32(), 950 | 951)
     }
 }
 

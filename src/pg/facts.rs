@@ -13,12 +13,21 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::*;
 use std::collections::BTreeSet;
 
+/// A relation's size as the planner sees it: from the file's length, not the last ANALYZE.
+#[derive(Clone, Copy, Debug)]
+pub struct RelationSize {
+    pub tuples: f64,
+    pub pages: f64,
+}
+
 /// What one planning pass has shown so far.
 #[derive(Default)]
 pub struct Collector {
     pub facts: StatementFacts,
     /// Where caller-supplied parameters are compared with columns.
     pub parameters: Vec<ParameterUse>,
+    /// Sizes of the plain relations read.
+    pub relation_sizes: Vec<(Oid, RelationSize)>,
     /// Whether a relation outside the system catalogs was read.
     pub reads_user_relation: bool,
     /// Whether any relation was read at all.
@@ -68,8 +77,7 @@ impl Collector {
                 pg_sys::RELKIND_RELATION | pg_sys::RELKIND_MATVIEW | pg_sys::RELKIND_PARTITIONED_TABLE
             );
             // The parent of an inheritance tree speaks through its children; partitions speak through their parent.
-            let child_of_partitioned = (*rel).reloptkind
-                == pg_sys::RelOptKind::RELOPT_OTHER_MEMBER_REL
+            let child_of_partitioned = (*rel).reloptkind == pg_sys::RelOptKind::RELOPT_OTHER_MEMBER_REL
                 && pg_sys::get_rel_relispartition(oid);
             if !scannable
                 || !(*rte).tablesample.is_null()
@@ -77,6 +85,10 @@ impl Collector {
                 || child_of_partitioned
             {
                 return;
+            }
+            if !partitioned {
+                let size = RelationSize { tuples: (*rel).tuples.max(0.0), pages: f64::from((*rel).pages) };
+                self.relation_sizes.push((oid.to_u32(), size));
             }
             let bench = Workbench::new(root, rel, rti, oid);
             let relation = ancestors(oid).last().copied().filter(|_| partitioned).unwrap_or(oid.to_u32());
@@ -158,15 +170,20 @@ impl Collector {
                     continue;
                 }
                 let members: Vec<*mut pg_sys::EquivalenceMember> =
-                    node::list((*class).ec_members).filter(|m| !(**m).em_is_child).collect();
+                    node::list::<pg_sys::EquivalenceMember>((*class).ec_members)
+                        .filter(|m| !(**m).em_is_child)
+                        .collect();
                 let other = members
                     .iter()
                     .find(|m| !(***m).em_relids.is_null() && !pg_sys::bms_overlap((***m).em_relids, own));
                 let Some(other) = other else { continue };
                 for member in members.iter().filter(|m| pg_sys::bms_equal((***m).em_relids, own)) {
                     let key = bench.key_part((**member).em_expr.cast(), (*class).ec_collation);
-                    let Some(key) = key.filter(|key| has_family((*class).ec_opfamilies, key)) else { continue };
-                    let sql = format!("{} = {}", bench.key_sql(&key), bench.other_sql((**other).em_expr.cast()));
+                    let Some(key) = key.filter(|key| has_family((*class).ec_opfamilies, key)) else {
+                        continue;
+                    };
+                    let sql =
+                        format!("{} = {}", bench.key_sql(&key), bench.other_sql((**other).em_expr.cast()));
                     used.joins.push(JoinClause {
                         key,
                         other: bench.single_relation((**other).em_relids),
@@ -222,8 +239,8 @@ impl Collector {
                 updated.extend(assigned((*query).targetList));
             }
             let conflict = (*query).onConflict;
-            let upsert = !conflict.is_null()
-                && (*conflict).action == pg_sys::OnConflictAction::ONCONFLICT_UPDATE;
+            let upsert =
+                !conflict.is_null() && (*conflict).action == pg_sys::OnConflictAction::ONCONFLICT_UPDATE;
             if upsert {
                 updated.extend(assigned((*conflict).onConflictSet));
             }

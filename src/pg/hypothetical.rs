@@ -93,7 +93,9 @@ impl Hypothetical {
             options: vec![std::ptr::null_mut(); columns],
             column_types: indexkeys
                 .iter()
-                .map(|number| if *number == 0 { pg_sys::InvalidOid } else { oid(column_type(*number as i16)) })
+                .map(
+                    |number| if *number == 0 { pg_sys::InvalidOid } else { oid(column_type(*number as i16)) },
+                )
                 .collect(),
             indexkeys,
             expressions,
@@ -125,11 +127,12 @@ impl Hypothetical {
             let varno = (*rel).relid;
             let routine = self.routine.routine;
             // The share of the index that lies on this leaf; the whole for a plain table.
-            let share = if pg_sys::Oid::from(self.relation) == (*relation).rd_id || self.relation_tuples <= 0.0 {
-                1.0
-            } else {
-                ((*rel).tuples / self.relation_tuples).clamp(0.0, 1.0)
-            };
+            let share =
+                if pg_sys::Oid::from(self.relation) == (*relation).rd_id || self.relation_tuples <= 0.0 {
+                    1.0
+                } else {
+                    ((*rel).tuples / self.relation_tuples).clamp(0.0, 1.0)
+                };
             (*info).type_ = pg_sys::NodeTag::T_IndexOptInfo;
             (*info).indexoid = self.fake_oid.into();
             (*info).reltablespace = pg_sys::InvalidOid;
@@ -153,7 +156,8 @@ impl Hypothetical {
             (*info).indpred = node_list(self.predicate.as_slice(), varno);
             if !(*info).indpred.is_null() {
                 // A predicate is kept as the server keeps it: an implicit AND.
-                let clause = node::list::<pg_sys::Expr>((*info).indpred).next().unwrap_or(std::ptr::null_mut());
+                let clause =
+                    node::list::<pg_sys::Expr>((*info).indpred).next().unwrap_or(std::ptr::null_mut());
                 (*info).indpred = pg_sys::make_ands_implicit(clause);
             }
             (*info).unique = false;
@@ -263,4 +267,3 @@ unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::Lis
 fn c_string(text: &str) -> CString {
     CString::new(text).unwrap_or_default()
 }
-

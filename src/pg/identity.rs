@@ -2,6 +2,7 @@
 
 use super::isolated::PgError;
 use super::scalar;
+use super::session::shorten_lock_timeout;
 use crate::catalog::Oid;
 use crate::workload::Role;
 use pgrx::pg_sys;
@@ -79,10 +80,7 @@ impl Identity {
         unsafe {
             let (mut user, mut context) = (pg_sys::InvalidOid, 0);
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
-            pg_sys::SetUserIdAndSecContext(
-                self.role,
-                context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32,
-            );
+            pg_sys::SetUserIdAndSecContext(self.role, context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32);
         }
         if let Some(path) = &self.search_path {
             set_setting("search_path", path);
@@ -90,10 +88,7 @@ impl Identity {
         for (name, value) in &self.settings {
             set_setting(name, value);
         }
-        let current = scalar::setting_ms("lock_timeout");
-        if current == 0 || current > self.lock_timeout_ms {
-            set_setting("lock_timeout", &self.lock_timeout_ms.to_string());
-        }
+        shorten_lock_timeout(self.lock_timeout_ms);
     }
 }
 

@@ -33,8 +33,7 @@ impl PgError {
 
     /// Raises this as a PostgreSQL ERROR; does not return.
     pub fn raise(self) -> ! {
-        let mut report =
-            pgrx::pg_sys::panic::ErrorReport::new(self.code, self.message, "index_advisor");
+        let mut report = pgrx::pg_sys::panic::ErrorReport::new(self.code, self.message, "index_advisor");
         if let Some(detail) = self.detail {
             report = report.set_detail(detail);
         }
@@ -54,7 +53,6 @@ impl PgError {
                 | ERRCODE_ADMIN_SHUTDOWN
                 | ERRCODE_CRASH_SHUTDOWN
                 | ERRCODE_DATABASE_DROPPED
-                | ERRCODE_IDLE_SESSION_TIMEOUT
                 | ERRCODE_CANNOT_CONNECT_NOW
         )
     }

@@ -27,8 +27,6 @@ pub use watch::init as watch_relations;
 /// SPI's own failures as errors of ours.
 pub use scalar::spi_error as catalog_error;
 
-pub use compat::HAS_SKIP_SCAN;
-
 /// Reserves `pg_index_advisor.*` so that a misspelt setting is noticed.
 pub fn reserve_settings_prefix() {
     // SAFETY: called once by _PG_init, after the settings are defined.

@@ -104,7 +104,9 @@ fn value(uses: &[ParameterUse], position: usize, type_oid: Oid, level: usize) ->
             // Elements of one list get different values.
             let ordinal = uses[..position]
                 .iter()
-                .filter(|u| (u.relation, u.column, u.comparison) == (used.relation, used.column, used.comparison))
+                .filter(|u| {
+                    (u.relation, u.column, u.comparison) == (used.relation, used.column, used.comparison)
+                })
                 .count();
             values.distinct(ordinal).map(str::to_string)
         }
@@ -120,7 +122,8 @@ fn range_value(uses: &[ParameterUse], used: &ParameterUse, level: usize) -> Opti
         _ => Comparison::Below,
     };
     let two_sided = uses.iter().any(|u| {
-        (u.relation, u.column, u.comparison) == (used.relation, used.column, opposite) && u.number != used.number
+        (u.relation, u.column, u.comparison) == (used.relation, used.column, opposite)
+            && u.number != used.number
     });
     let quantile = match (used.comparison, two_sided) {
         (Comparison::Below, true) => 0.5 + share / 2.0,
@@ -209,8 +212,7 @@ pub(super) unsafe fn column_values(relation: pg_sys::Oid, column: AttrNumber) ->
         let kind = pg_sys::STATISTIC_KIND_MCV as i32;
         if pg_sys::get_attstatsslot(&mut slot, tuple, kind, pg_sys::InvalidOid, flags as i32) {
             values.common = texts(&slot);
-            values.common_share =
-                (0..slot.nnumbers as usize).map(|i| f64::from(*slot.numbers.add(i))).sum();
+            values.common_share = (0..slot.nnumbers as usize).map(|i| f64::from(*slot.numbers.add(i))).sum();
             pg_sys::free_attstatsslot(&mut slot);
         }
         let kind = pg_sys::STATISTIC_KIND_HISTOGRAM as i32;
@@ -249,7 +251,9 @@ pub(super) unsafe fn bind(texts: &[Option<String>], types: &[Oid]) -> pg_sys::Pa
             let param = params.add(i);
             // Without a type the planner leaves the parameter alone (eval_const_expressions, clauses.c).
             *param = pg_sys::ParamExternData::default();
-            let Some(text) = text.as_deref().and_then(|text| std::ffi::CString::new(text).ok()) else { continue };
+            let Some(text) = text.as_deref().and_then(|text| std::ffi::CString::new(text).ok()) else {
+                continue;
+            };
             let (mut input, mut io_type) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
             pg_sys::getTypeInputInfo((*type_oid).into(), &mut input, &mut io_type);
             (*param).value = pg_sys::OidInputFunctionCall(input, text.as_ptr().cast_mut(), io_type, -1);
@@ -285,10 +289,7 @@ mod tests {
     #[test]
     fn limit_follows_the_measured_rows() {
         let roles = Roles { limits: &[1], offsets: &[2], rows_per_call: Some(19.2) };
-        assert_eq!(
-            super::values(&[], &[20, 20], &roles, 0),
-            [Some("20".to_string()), Some("0".to_string())]
-        );
+        assert_eq!(super::values(&[], &[20, 20], &roles, 0), [Some("20".to_string()), Some("0".to_string())]);
     }
 
     #[test]

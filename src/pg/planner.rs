@@ -61,12 +61,7 @@ pub unsafe fn plan(
         for subplan in node::list::<pg_sys::Plan>((*planned).subplans) {
             collect_indexes(subplan, &mut indexes);
         }
-        Planned {
-            startup: (*top).startup_cost,
-            total: (*top).total_cost,
-            rows: (*top).plan_rows,
-            indexes,
-        }
+        Planned { startup: (*top).startup_cost, total: (*top).total_cost, rows: (*top).plan_rows, indexes }
     }
 }
 

@@ -1,6 +1,8 @@
 //! `Quiet`: settings of the caller's session that hold for one call of ours and are put back at its end.
 
 use super::identity::set_setting;
+use super::scalar;
+use crate::cost::write::CostUnits;
 use pgrx::pg_sys;
 
 /// While it lives, pg_stat_statements records nothing that this session does, so that our catalog queries and probes
@@ -10,22 +12,66 @@ pub struct Quiet {
 }
 
 impl Quiet {
-    pub fn begin() -> Quiet {
+    /// `lock_timeout_ms` bounds our own waiting for locks; a shorter one of the session wins.
+    pub fn begin(lock_timeout_ms: i32) -> Quiet {
         // SAFETY: pairs with AtEOXact_GUC in drop; an error in between lets the (sub)transaction's abort do it.
         let nest_level = unsafe { pg_sys::NewGUCNestLevel() };
-        if super::scalar::setting("pg_stat_statements.track").is_some() {
+        if scalar::setting("pg_stat_statements.track").is_some() {
             set_setting("pg_stat_statements.track", "none");
         }
+        shorten_lock_timeout(lock_timeout_ms);
         Quiet { nest_level }
+    }
+}
+
+/// Lowers `lock_timeout` for the current nest level.
+pub(super) fn shorten_lock_timeout(milliseconds: i32) {
+    let current = scalar::setting_ms("lock_timeout");
+    if current == 0 || current > milliseconds {
+        set_setting("lock_timeout", &milliseconds.to_string());
     }
 }
 
 impl Drop for Quiet {
     fn drop(&mut self) {
+        super::watch::end();
         // On the way of an error the transaction's abort restores the settings itself, and may already have.
         if !std::thread::panicking() {
             // SAFETY: nest_level came from NewGUCNestLevel of the same (sub)transaction.
             unsafe { pg_sys::AtEOXact_GUC(true, self.nest_level) };
         }
     }
+}
+
+/// The planner's cost constants as the session has them.
+pub fn cost_units() -> CostUnits {
+    let default = CostUnits::default();
+    let number = |name: &str, default: f64| {
+        scalar::setting(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+    };
+    // SAFETY: reads a setting's variable, in pages.
+    let cache_pages = unsafe { pg_sys::effective_cache_size };
+    CostUnits {
+        cpu_operator_cost: number("cpu_operator_cost", default.cpu_operator_cost),
+        cpu_index_tuple_cost: number("cpu_index_tuple_cost", default.cpu_index_tuple_cost),
+        random_page_cost: number("random_page_cost", default.random_page_cost),
+        seq_page_cost: number("seq_page_cost", default.seq_page_cost),
+        cache_bytes: f64::from(cache_pages) * f64::from(pg_sys::BLCKSZ),
+    }
+}
+
+pub fn database_name() -> String {
+    // SAFETY: a catalog look-up of the database that the session is connected to.
+    scalar::owned(unsafe { pg_sys::get_database_name(pg_sys::MyDatabaseId) }).unwrap_or_default()
+}
+
+pub fn server_version() -> String {
+    scalar::setting("server_version").unwrap_or_default()
+}
+
+/// The start of the current statement in the session's time zone, ISO 8601.
+pub fn now() -> String {
+    // SAFETY: formats a timestamp into a static buffer.
+    scalar::owned(unsafe { pg_sys::timestamptz_to_str(pg_sys::GetCurrentStatementStartTimestamp()) })
+        .unwrap_or_default()
 }

@@ -4,15 +4,15 @@ use super::analyze::Analysed;
 use super::hypothetical::{AccessMethodTraits, Hypothetical};
 use super::isolated::PgError;
 use super::planner::Planned;
-use crate::candidate::definition::IndexDefinition;
+use crate::candidate::Candidate;
 use crate::catalog::{Catalog, Oid};
-use crate::cost::size::SizeEstimate;
+use crate::cost::model::Price;
 use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
 use std::time::Instant;
 
 /// Analysed statements and prepared candidates, both by their position.
 pub struct ServerWhatIf<'a> {
-    statements: Vec<&'a mut Analysed>,
+    statements: &'a mut [Analysed],
     candidates: Vec<Hypothetical>,
     /// OID of candidate 0.
     first_oid: Oid,
@@ -25,21 +25,23 @@ impl<'a> ServerWhatIf<'a> {
     /// # Errors
     /// Those of looking for unused OIDs.
     pub fn new(
-        statements: Vec<&'a mut Analysed>,
-        candidates: &[(&IndexDefinition, SizeEstimate)],
+        statements: &'a mut [Analysed],
+        pool: &[Candidate],
+        prices: &[Price],
         catalog: &Catalog,
         deadline: Option<Instant>,
     ) -> Result<ServerWhatIf<'a>, PgError> {
-        let first_oid = super::catalog::free_oids(candidates.len())?;
+        let first_oid = super::catalog::free_oids(pool.len())?;
         let btree = AccessMethodTraits::btree();
-        let candidates = candidates
+        let candidates = pool
             .iter()
+            .zip(prices)
             .enumerate()
-            .map(|(i, (definition, size))| {
+            .map(|(i, (Candidate { definition, .. }, price))| {
                 let relation = catalog.relations.get(&definition.relation);
                 Hypothetical::new(
                     definition,
-                    size.clone(),
+                    price.size.clone(),
                     relation.map_or(0.0, |relation| relation.tuples),
                     first_oid + i as Oid,
                     btree,
@@ -65,7 +67,11 @@ impl<'a> ServerWhatIf<'a> {
 }
 
 impl WhatIf for ServerWhatIf<'_> {
-    fn cost(&mut self, statement: StatementId, configuration: &[CandidateId]) -> Result<PlanCost, WhatIfError> {
+    fn cost(
+        &mut self,
+        statement: StatementId,
+        configuration: &[CandidateId],
+    ) -> Result<PlanCost, WhatIfError> {
         pgrx::check_for_interrupts!();
         let indexes: Vec<&Hypothetical> = configuration.iter().map(|id| &self.candidates[*id]).collect();
         let planned = self.statements[statement]

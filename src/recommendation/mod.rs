@@ -2,13 +2,27 @@
 //!
 //! Pure: everything a user reads of a recommendation is made here, from the run's values.
 
+mod advise;
+
+pub use advise::advise;
+
 use crate::candidate::definition::IndexDefinition;
+use crate::catalog::Oid;
+use crate::cost::StatementId;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     Create,
+}
+
+impl Action {
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::Create => "create",
+        }
+    }
 }
 
 /// One piece of advice. Shares are of the examined time, 0 to 1; times are milliseconds a day at the observed rate.
@@ -20,16 +34,20 @@ pub struct Recommendation {
     pub definition: IndexDefinition,
     /// Ready to run, without a closing semicolon.
     pub ddl: String,
+    pub relation: Oid,
     /// The relation's qualified name, quoted as PostgreSQL quotes.
-    pub relation: String,
+    pub relation_name: String,
     pub size_bytes: u64,
     /// Saving if it were the only new index.
     pub saving_alone: f64,
     /// Saving on top of the ones ranked above.
     pub saving: f64,
-    /// The same in milliseconds a day; None when the window's length is unknown.
+    /// `saving` in milliseconds a day; None when the window's length is unknown.
     pub saving_ms_per_day: Option<f64>,
+    /// What keeping it costs the writers, milliseconds a day; None when the window's length is unknown.
     pub write_ms_per_day: Option<f64>,
+    /// Share of the relation's updated rows that would stop being HOT updates, 0 to 1.
+    pub hot_loss: f64,
     /// Statements that get cheaper by it, most saved first.
     pub statements: Vec<StatementEffect>,
     /// In plain words: who asks for it, what changes, what to watch.
@@ -39,9 +57,7 @@ pub struct Recommendation {
 /// What the index does for one statement, on top of the ones ranked above.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StatementEffect {
-    /// Position in the run's statement list.
-    pub statement: usize,
-    pub query_id: Option<i64>,
+    pub statement: StatementId,
     pub cost_before: f64,
     pub cost_after: f64,
     /// Share of the examined time that it saves.

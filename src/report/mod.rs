@@ -2,6 +2,9 @@
 //!
 //! Pure; says nothing that is not in the run.
 
+pub mod text;
+
+use crate::cost::StatementId;
 use crate::recommendation::Recommendation;
 use crate::selection::SearchRecord;
 use crate::statement::LeftOut;
@@ -61,11 +64,25 @@ pub struct ExaminedStatement {
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum Outcome {
     /// Planner cost with the existing indexes, and with the recommended ones as well.
-    Examined { cost_before: f64, cost_after: f64 },
-    LeftOut { reason: LeftOut },
+    Examined {
+        /// What `StatementEffect::statement` refers to.
+        id: StatementId,
+        cost_before: f64,
+        cost_after: f64,
+    },
+    LeftOut {
+        reason: LeftOut,
+    },
 }
 
 impl Report {
+    /// The examined statement with this id.
+    pub fn examined(&self, wanted: StatementId) -> Option<&ExaminedStatement> {
+        self.statements
+            .iter()
+            .find(|statement| matches!(statement.outcome, Outcome::Examined { id, .. } if id == wanted))
+    }
+
     /// Share of the workload's total time that was examined, 0 to 1.
     pub fn coverage(&self) -> f64 {
         let examined = |statement: &&ExaminedStatement| matches!(statement.outcome, Outcome::Examined { .. });

@@ -26,7 +26,8 @@ pub fn read() -> Result<Workload, PgError> {
         )
         .with_hint("Let the application run for a while, then ask again; recommend_for() examines one statement at once."));
     }
-    let (window_seconds, evicted) = isolated(None, || window(&schema)).map_err(|error| explain(error, &schema))??;
+    let (window_seconds, evicted) =
+        isolated(None, || window(&schema)).map_err(|error| explain(error, &schema))??;
     Ok(Workload { source: "pg_stat_statements".to_string(), window_seconds, evicted, statements: entries })
 }
 

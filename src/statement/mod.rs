@@ -105,6 +105,8 @@ impl Repair {
             Repair::ParameterType => "parameter types were inferred from what they are compared with",
             Repair::GroupedParameter => "parameters of grouped expressions were taken as one",
             Repair::SquashedList => "a shortened list was given ten elements",
+            Repair::Keyword => "a keyword that had become a parameter was put back",
+            Repair::Spacing => "a space was put between a parameter and a word",
         }
     }
 }
