@@ -17,6 +17,13 @@ mod unwrap;
 
 pub use reading::read;
 
+/// Whether a text is a call of this extension's, which is no part of a workload.
+pub fn is_own_statement(text: &str) -> bool {
+    // Few texts hold the word; only those are worth reading.
+    text.to_ascii_lowercase().contains("index_advisor")
+        && matches!(read(text, usize::MAX), Err(LeftOut::OwnStatement))
+}
+
 /// A statement text made ready for the server's parser.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reading {
