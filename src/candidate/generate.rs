@@ -2,7 +2,7 @@
 //!
 //! Looks at one statement alone; sharing between statements is settled in `pool`.
 
-use super::ask::Ask;
+use super::ask::{Ask, canonical_direction};
 use super::asking::{Asking, Bound, parts};
 use super::definition::{Key, KeyPart, KeyTarget};
 use super::facts::{JoinClause, Order, OrderPurpose, StatementFacts};
@@ -117,7 +117,8 @@ fn orders(asking: &mut Asking<'_>) {
             asking.ask(parts(&fixed), keys.clone(), true, &[equality.clone(), ordered.clone()]);
         }
         if !filters.is_empty() && order.limited {
-            let mut tail = keys.clone();
+            // The filters have no direction; they must not turn with the order.
+            let mut tail = canonical_direction(&keys);
             tail.extend(filters.iter().cloned().map(Key::ascending));
             let words = [equality, ordered.clone(), asking.words("filter on", &filters)];
             asking.ask(parts(&fixed), tail, true, &words);

@@ -207,6 +207,13 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         self.offline = true;
     }
 
+    /// Looks at the clock, for stretches of work that the cache answers without the planner.
+    pub fn check_time(&mut self) -> Result<(), Expired> {
+        // Also asked when offline: that serves interrupts.
+        let expired = self.what_if.expired();
+        if expired && !self.offline { Err(Expired) } else { Ok(()) }
+    }
+
     pub fn counters(&self) -> CacheCounters {
         self.counters
     }
@@ -249,9 +256,7 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
     }
 
     fn ask(&mut self, statement: usize, set: Bits) -> Result<usize, Expired> {
-        if self.what_if.expired() {
-            return Err(Expired);
-        }
+        self.check_time()?;
         let known = &mut self.statements[statement];
         self.counters.planner_calls += 1;
         match self.what_if.cost(known.id, &set.candidates(&known.relevant)) {

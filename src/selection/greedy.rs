@@ -80,6 +80,7 @@ fn fill_in_place<W: WhatIf>(
 ) -> Result<(), Expired> {
     let mut queue = Queue::new(search, current, key, banned);
     while let Some((bucket, _, Reverse(index), version, evaluated_at)) = queue.heap.pop() {
+        search.cache.check_time()?;
         if queue.items[index].version != version {
             continue;
         }

@@ -122,6 +122,9 @@ impl<'a, W: WhatIf> Search<'a, W> {
 
     /// Statements that any of `candidates` could help, ascending.
     pub fn touched(&self, candidates: &[CandidateId]) -> Vec<usize> {
+        if let [candidate] = candidates {
+            return self.statements_of[*candidate].clone();
+        }
         let mut statements: Vec<usize> =
             candidates.iter().flat_map(|candidate| self.statements_of[*candidate].iter().copied()).collect();
         statements.sort_unstable();
