@@ -376,6 +376,23 @@ fn a_queue_reads_its_few_open_rows_in_order() {
 }
 
 #[test]
+fn a_predicate_that_no_btree_can_search_still_makes_a_partial_index() {
+    let mut catalog = catalog();
+    let primary = ExistingIndex { primary: true, unique: true, ..existing(ORDERS, vec![ascending(1)], &[]) };
+    catalog.relations.get_mut(&ORDERS).unwrap().indexes = vec![primary];
+    let mut unfinished = usage(ORDERS, vec![]);
+    let predicate = expression("(o_orderstatus <> 'F'::text)", &[3]);
+    unfinished.predicates = vec![PredicateClause { expression: predicate, selectivity: 0.03 }];
+    let expected = "orders (o_orderkey) WHERE (o_orderstatus <> 'F'::text)";
+    assert_eq!(ddl_of(vec![unfinished.clone()], &catalog), [expected]);
+    let workload = [(0, 1.0, facts(vec![unfinished.clone()]))];
+    let candidates = pool(&workload, &catalog, &Options::default());
+    assert!(relevant(&candidates[0].definition, &workload[0].2));
+    unfinished.predicates.clear();
+    assert!(!relevant(&candidates[0].definition, &facts(vec![unfinished])));
+}
+
+#[test]
 fn an_expression_and_a_pattern_are_indexed_as_such() {
     let lower = part(KeyTarget::Expression(expression("lower(email)", &[2])), 1994);
     let by_lower = usage(USERS, vec![clause(lower, ClauseKind::Equality, 1e-6)]);
