@@ -10,8 +10,8 @@ use super::relevance::is_not_null_test;
 use super::width::{column_width, key_width};
 use crate::catalog::{AttrNumber, Relation};
 
-/// A btree entry must fit a third of a page (`BTMaxItemSize`, 2704 bytes of 8 kB), and values vary: a key whose average
-/// is a fifth of that risks failing inserts and is a poor index in any case.
+/// A btree entry must fit a third of a page (`BTMaxItemSize`, 2704 bytes of 8 kB), and values vary: a key whose
+/// average is a fifth of that risks failing inserts and is a poor index in any case.
 const WIDEST_KEY: f64 = 500.0;
 /// A single included column above this width makes the index a copy of the table.
 const WIDEST_INCLUDED: f64 = 128.0;
@@ -121,7 +121,7 @@ impl<'a> Asking<'a> {
         }
         for ask in asks {
             let covering = self.covering(&ask);
-            let plain = (forms != Forms::Covering).then_some(ask);
+            let plain = (forms != Forms::Covering || self.keys_cover(&ask)).then_some(ask);
             let wanted = plain.into_iter().chain(covering).filter(|ask| !self.is_served(ask));
             self.asks.extend(wanted.collect::<Vec<Ask>>());
         }
@@ -148,8 +148,15 @@ impl<'a> Asking<'a> {
         (!empty).then_some(Ask { relation, equal, tail, directed, include: Vec::new(), predicate, because })
     }
 
-    /// The ask with all other columns that the statement reads; None when it reads too many, or too wide ones, or when
-    /// the visibility map would send every row to the table anyway.
+    /// Whether the keys alone are all that the statement reads.
+    fn keys_cover(&self, ask: &Ask) -> bool {
+        let keys: Vec<AttrNumber> = ask.key_columns().collect();
+        let visible = self.relation.all_visible_fraction > 0.0;
+        visible && self.usage.needed.as_ref().is_some_and(|needed| needed.iter().all(|n| keys.contains(n)))
+    }
+
+    /// The ask with all other columns that the statement reads; None when it reads too many, or too wide ones, or
+    /// when the visibility map would send every row to the table anyway.
     fn covering(&self, ask: &Ask) -> Option<Ask> {
         let needed = self.usage.needed.as_ref()?;
         let keys: Vec<AttrNumber> = ask.key_columns().collect();
@@ -166,8 +173,8 @@ impl<'a> Asking<'a> {
         Some(Ask { include, because, ..ask.clone() })
     }
 
-    /// Whether an existing index gives all this: it has the same shape, or it is unique on columns bound to single values,
-    /// so that at most one row is left to find.
+    /// Whether an existing index gives all this: it has the same shape, or it is unique on columns bound to single
+    /// values, so that at most one row is left to find.
     fn is_served(&self, ask: &Ask) -> bool {
         let single = |part: &KeyPart| {
             let bound = self.equal.iter().find(|bound| bound.part.compares_like(part));

@@ -1,4 +1,4 @@
-//! Generation: what one statement asks of indexes, relation by relation (ALGORITHMS: candidates from planner structures).
+//! Generation: what one statement asks of indexes, relation by relation, from what the planner would do with them.
 //!
 //! Looks at one statement alone; sharing between statements is settled in `pool`.
 
@@ -102,8 +102,8 @@ fn conjunction(asking: &mut Asking<'_>, equal: &[Bound], ranges: &[Bound]) {
     }
 }
 
-/// Equalities, then a sort order; the order alone where reading in order can pay. An IN list would break the order (its
-/// values are visited one after the other), so it comes after the order, as a filter inside the index.
+/// Equalities, then a sort order; the order alone where reading in order can pay. An IN list would break the order
+/// (its values are visited one after the other), so it comes after the order, as a filter inside the index.
 fn orders(asking: &mut Asking<'_>) {
     let fixed: Vec<Bound> = asking.equal.iter().filter(|bound| bound.is_single()).cloned().collect();
     let filters: Vec<KeyPart> = {
@@ -285,8 +285,8 @@ fn narrow_scan(asking: &mut Asking<'_>, block_size: u32) {
     }
 }
 
-/// A predicate whose clause no btree can search (`status <> 'done'`): a partial index holds just these rows, whatever its
-/// key. The key of an existing index is known to be comparable; the primary key's is narrow besides.
+/// A predicate whose clause no btree can search (`status <> 'done'`): a partial index holds just these rows, whatever
+/// its key. The key of an existing index is known to be comparable; the primary key's is narrow besides.
 fn predicates_alone(asking: &mut Asking<'_>) {
     let usage = asking.usage;
     let searched = !usage.restrictions.is_empty() || !usage.joins.is_empty() || !usage.orders.is_empty();

@@ -1,7 +1,7 @@
 //! The pool: the candidates of a whole workload, each once, with the statements that ask for it.
 //!
-//! Settles what one statement alone cannot: the order of equality columns, merges, and which candidates to keep when there
-//! are too many. The order of the pool is that of the definitions.
+//! Settles what one statement alone cannot: the order of equality columns, merges, and which candidates to keep when
+//! there are too many. The order of the pool is that of the definitions.
 
 use super::ask::Ask;
 use super::definition::{IndexDefinition, KeyPart, KeyTarget};
@@ -43,8 +43,8 @@ struct Standing {
 
 type Standings = BTreeMap<IndexDefinition, Standing>;
 
-/// The candidates for a workload of (statement, weight, facts). Weights are times or shares of time: only their ratios
-/// matter. Nothing that a valid index of the catalog already gives is in it.
+/// The candidates for a workload of (statement, weight, facts). Weights are times or shares of time: only their
+/// ratios matter. Nothing that a valid index of the catalog already gives is in it.
 pub fn pool(
     workload: &[(StatementId, f64, StatementFacts)],
     catalog: &Catalog,
@@ -138,8 +138,8 @@ impl<'a> CanonicalOrder<'a> {
     }
 }
 
-/// Every shorter form of a candidate's keys, without included columns: what one statement wants in full may serve others
-/// in part, at less size.
+/// Every shorter form of a candidate's keys, without included columns: what one statement wants in full may serve
+/// others in part, at less size.
 fn add_prefixes(standings: &mut Standings) {
     let shorter: Vec<(IndexDefinition, Standing)> = standings
         .iter()

@@ -8,10 +8,10 @@ use crate::catalog::AttrNumber;
 
 /// Whether an index with this definition could change the statement's plan.
 ///
-/// Some relation use must allow its predicate, and then either have one (an allowed predicate alone makes a scan of the
-/// whole index worth a path: `useful_predicate` in `build_index_paths`, indxpath.c), or test one of its keys (at any
-/// position: a btree may be scanned whole and filtered by a later key), want the order that its first key begins, or find
-/// every column it needs in the index. The operator family and the collation must be the clause's own.
+/// Some relation use must allow its predicate, and then either have one (an allowed predicate alone makes a scan of
+/// the whole index worth a path: `useful_predicate` in `build_index_paths`, indxpath.c), or test one of its keys (at
+/// any position: a btree may be scanned whole and filtered by a later key), want the order that its first key begins,
+/// or find every column it needs in the index. The operator family and the collation must be the clause's own.
 pub fn relevant(definition: &IndexDefinition, facts: &StatementFacts) -> bool {
     facts.relations.iter().filter(|usage| usage.relation == definition.relation).any(
         |usage| match &definition.predicate {

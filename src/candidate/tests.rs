@@ -487,6 +487,9 @@ fn aggregates_over_narrow_columns_read_an_index_instead() {
     let mut grouped = usage(ORDERS, vec![]);
     grouped.needed = Some(BTreeSet::from([3, 4]));
     grouped.orders = vec![Order { purpose: OrderPurpose::Group, ..order(&[(3, false, false)], false) }];
+    let mut distinct = grouped.clone();
+    distinct.needed = Some(BTreeSet::from([3]));
+    assert_eq!(ddl_of(vec![distinct], &catalog()), ["orders (o_orderstatus)"]);
     assert_eq!(ddl_of(vec![grouped], &catalog()), ["orders (o_orderstatus) INCLUDE (o_orderdate)"]);
 }
 

@@ -1,8 +1,8 @@
 //! `CostCache`: what the planner said so far, and everything that follows from it without asking again.
 //!
 //! Pure bookkeeping over `WhatIf`: it weighs no statement against another and knows nothing of sizes or limits.
-//! Sources: the index benefit graph (Schnaitter, Polyzotis, Getoor, VLDB 2009) for exact reuse; bounds by monotonicity
-//! as in Wii (SIGMOD 2024); the tolerances come from `add_path`'s `STD_FUZZ_FACTOR` (pathnode.c).
+//! Sources: the index benefit graph (Schnaitter, Polyzotis, Getoor, VLDB 2009) for exact reuse; bounds by
+//! monotonicity as in Wii (SIGMOD 2024); the tolerances come from `add_path`'s `STD_FUZZ_FACTOR` (pathnode.c).
 
 #[cfg(test)]
 pub(crate) mod simulated;

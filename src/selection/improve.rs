@@ -93,8 +93,9 @@ fn leave_one_out<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     Ok(())
 }
 
-/// Puts each promising outsider (or bundle of outsiders) in, makes room for it, and refills: finds the large index that
-/// greedy passed over for small ones, the one that replaces several, and the pair whose halves are worth nothing alone.
+/// Puts each promising outsider (or bundle of outsiders) in, makes room for it, and refills: finds the large index
+/// that greedy passed over for small ones, the one that replaces several, and the pair whose halves are worth nothing
+/// alone.
 fn force_in<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     let base = search.best.clone();
     let empty = search.empty();

@@ -1,7 +1,7 @@
 //! Peeling: the planner itself names the candidates worth searching among.
 //!
-//! Each statement is planned with all its candidates; those in the plan are kept and taken away, and it is planned again.
-//! DB2Advis' one call per statement (ICDE 2000) used as a generator only. Chooses nothing.
+//! Each statement is planned with all its candidates; those in the plan are kept and taken away, and it is planned
+//! again. DB2Advis' one call per statement (ICDE 2000) used as a generator only. Chooses nothing.
 
 use super::search::Search;
 use crate::cost::cache::Expired;
@@ -131,8 +131,9 @@ fn lower_floors<W: WhatIf>(search: &mut Search<'_, W>, order: &[usize]) -> Resul
     Ok(())
 }
 
-/// Looks among candidates that stood in one plan for sets that save more together than one by one: a merge join over two
-/// indexes, a BitmapAnd, a nested loop whose both sides need one. Greedy steps of one index would never find these.
+/// Looks among candidates that stood in one plan for sets that save more together than one by one: a merge join over
+/// two indexes, a BitmapAnd, a nested loop whose both sides need one. Greedy steps of one index would never find
+/// these.
 fn find_bundles<W: WhatIf>(
     search: &mut Search<'_, W>,
     statement: usize,

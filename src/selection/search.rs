@@ -171,8 +171,8 @@ impl<'a, W: WhatIf> Search<'a, W> {
         Ok(Configuration { members, savings, net, bytes })
     }
 
-    /// Keeps `configuration` if it is better than the best so far. One that takes more space has to save as much more as an
-    /// index has to: half a per mille is not worth a gigabyte.
+    /// Keeps `configuration` if it is better than the best so far. One that takes more space has to save as much more
+    /// as an index has to: half a per mille is not worth a gigabyte.
     pub fn consider(&mut self, configuration: &Configuration) {
         let better = configuration.net - self.best.net;
         let rounding = NOTHING * self.total_before;

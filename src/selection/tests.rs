@@ -150,8 +150,9 @@ fn close_to_the_optimum_on_small_instances() {
     let worst = regrets.iter().copied().fold(0.0, f64::max);
     let exact = regrets.iter().filter(|regret| **regret < 1e-6).count();
     println!("mean regret {mean:.5}, worst {worst:.4}, optimal {exact} of {INSTANCES}");
-    assert!(mean <= 0.02, "mean regret {mean}");
-    assert!(worst <= 0.15, "worst regret {worst}");
+    // Measured: mean 0.00001, worst 0.005.
+    assert!(mean <= 0.001, "mean regret {mean}");
+    assert!(worst <= 0.02, "worst regret {worst}");
 }
 
 /// A planner's plans spelled out, all statements of weight 1, candidates of the given megabytes without write costs.
@@ -185,7 +186,8 @@ fn finds_a_pair_whose_halves_save_nothing() {
 
 #[test]
 fn either_greedy_key_alone_would_be_wrong() {
-    // By gain alone, the large index; by gain per byte, the tiny one that leaves no room. Both traps in one budget each.
+    // By gain alone, the large index; by gain per byte, the tiny one that leaves no room. Both traps in one budget
+    // each.
     let plans = |large: f64, small: f64, tiny: f64| {
         vec![
             vec![(vec![], 100.0), (vec![0], 100.0 - large)],
@@ -261,8 +263,8 @@ fn choices_come_best_first_with_their_gains() {
 
 #[test]
 fn a_relative_of_the_winner_can_serve_more_statements() {
-    // 60 statements each have their own best index; index 60, a common prefix, is nearly as good for all of them but never
-    // in a plan while the others are there. Too many candidates for the pool to hold all.
+    // 60 statements each have their own best index; index 60, a common prefix, is nearly as good for all of them but
+    // never in a plan while the others are there. Too many candidates for the pool to hold all.
     let plans: Vec<_> = (0..60).map(|s| vec![(vec![], 100.0), (vec![s], 10.0), (vec![60], 12.0)]).collect();
     let limits = Limits { max_indexes: 1, ..unlimited() };
     let (mut problem, planner) = spelled_out(plans, &[10; 61], limits);
