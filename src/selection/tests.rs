@@ -133,26 +133,35 @@ proptest! {
     }
 }
 
-#[test]
-fn close_to_the_optimum_on_small_instances() {
+/// Over some instances: (mean, worst) of how much more the workload costs, writes included, than it had to.
+fn regrets(fuzz: f64) -> (f64, f64) {
     const INSTANCES: u64 = 600;
-    let mut regrets: Vec<f64> = Vec::new();
+    let (mut sum, mut worst) = (0.0, 0.0_f64);
     for seed in 0..INSTANCES {
         let (problem, truth) = small_instance(seed);
         let best = optimum(&problem, &truth);
-        let found = net(&problem, &truth, &members(&select(&problem, &mut truth.clone())));
+        let found = members(&select(&problem, &mut Simulated { fuzz, ..truth.clone() }));
+        let found = net(&problem, &truth, &found);
         assert!(found <= best + 1e-6, "seed {seed}: better than the best");
-        // How much more the workload costs (writes included) than it had to.
-        let least = total_before(&problem) - best;
-        regrets.push((best - found) / least);
+        let regret = (best - found) / (total_before(&problem) - best);
+        sum += regret;
+        worst = worst.max(regret);
     }
-    let mean = regrets.iter().sum::<f64>() / INSTANCES as f64;
-    let worst = regrets.iter().copied().fold(0.0, f64::max);
-    let exact = regrets.iter().filter(|regret| **regret < 1e-6).count();
-    println!("mean regret {mean:.5}, worst {worst:.4}, optimal {exact} of {INSTANCES}");
+    println!("fuzz {fuzz}: mean regret {:.5}, worst {worst:.4}", sum / INSTANCES as f64);
+    (sum / INSTANCES as f64, worst)
+}
+
+#[test]
+fn close_to_the_optimum_on_small_instances() {
     // Measured: mean 0.00001, worst 0.005.
-    assert!(mean <= 0.001, "mean regret {mean}");
-    assert!(worst <= 0.02, "worst regret {worst}");
+    let (mean, worst) = regrets(0.0);
+    assert!(mean <= 0.001 && worst <= 0.02, "mean {mean}, worst {worst}");
+}
+
+#[test]
+fn a_planner_that_is_not_quite_monotone_costs_little() {
+    let (mean, worst) = regrets(0.01);
+    assert!(mean <= 0.01 && worst <= 0.10, "mean {mean}, worst {worst}");
 }
 
 /// A planner's plans spelled out, all statements of weight 1, candidates of the given megabytes without write costs.

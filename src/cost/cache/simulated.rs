@@ -19,6 +19,8 @@ pub(crate) struct Simulated {
     /// Statements that fail from this call on.
     pub failing: Option<(StatementId, u64)>,
     pub largest_configuration: usize,
+    /// Costs are too high by up to this share, differently for every configuration, as `add_path`'s fuzz makes them.
+    pub fuzz: f64,
 }
 
 impl Simulated {
@@ -52,7 +54,13 @@ impl WhatIf for Simulated {
             Some((failing, from)) if failing == statement && self.calls >= from => {
                 Err(WhatIfError::Statement("relation gone".to_string()))
             }
-            _ => Ok(self.plan(statement, configuration)),
+            _ => {
+                let mut plan = self.plan(statement, configuration);
+                let seed =
+                    configuration.iter().fold(statement as u64, |seed, c| Numbers(seed ^ *c as u64).next());
+                plan.total *= 1.0 + self.fuzz * Numbers(seed).share();
+                Ok(plan)
+            }
         }
     }
 
