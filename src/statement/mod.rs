@@ -7,11 +7,15 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 mod classify;
+mod derived;
 mod grouping;
 mod parameters;
 mod reading;
 mod relations;
 mod repair;
+mod scope;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod unwrap;
 
