@@ -18,7 +18,6 @@ use crate::cost::PlanCost;
 use crate::statement::{LeftOut, ParameterType, Reading, RelationName, Variant, Wrapper};
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
-use pgrx::prelude::*;
 use std::ffi::CString;
 
 /// A statement that the planner has planned at least once.
@@ -424,7 +423,7 @@ fn preset_types(variant: &Variant) -> Vec<Oid> {
 }
 
 fn one_oid(query: &str, args: &[pgrx::datum::DatumWithOid<'_>]) -> Oid {
-    Spi::get_one_with_args::<pg_sys::Oid>(query, args).ok().flatten().map_or(0, |oid| oid.to_u32())
+    scalar::first::<pg_sys::Oid>(query, args).ok().flatten().map_or(0, |oid| oid.to_u32())
 }
 
 fn qualified(name: &RelationName) -> String {
@@ -436,7 +435,7 @@ fn qualified(name: &RelationName) -> String {
 }
 
 fn view_definition(name: &RelationName) -> Option<String> {
-    Spi::get_one_with_args::<String>(
+    scalar::first::<String>(
         "SELECT pg_catalog.pg_get_viewdef(pg_catalog.to_regclass($1))",
         &[qualified(name).into()],
     )
@@ -457,7 +456,7 @@ fn schemas_off_path(relations: &[RelationName], identity: &Identity) -> Vec<Stri
     let mut schemas: Vec<String> = Vec::new();
     for relation in relations.iter().filter(|relation| relation.schema.is_none()) {
         let found = isolated(Some(identity), || {
-            Spi::get_one_with_args::<String>(QUERY, &[relation.name.as_str().into()]).ok().flatten()
+            scalar::first::<String>(QUERY, &[relation.name.as_str().into()]).ok().flatten()
         });
         if let Ok(Some(schema)) = found
             && !schemas.contains(&schema)

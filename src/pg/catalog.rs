@@ -7,7 +7,7 @@ use super::analyze::Analysed;
 use super::clause::alignment;
 use super::facts::collation;
 use super::isolated::{PgError, isolated};
-use super::scalar::spi_error;
+use super::scalar::{self, spi_error};
 use crate::candidate::definition::*;
 use crate::catalog::*;
 use pgrx::pg_sys;
@@ -338,7 +338,7 @@ fn operator_class(class: pg_sys::Oid, type_oid: Option<pg_sys::Oid>) -> Option<O
         let default = pg_sys::GetDefaultOpClass(type_oid.unwrap_or(input_type), pg_sys::BTREE_AM_OID.into());
         let sql_name = match default == class {
             true => None,
-            false => Spi::get_one_with_args::<String>(
+            false => scalar::first::<String>(
                 "SELECT CASE WHEN pg_catalog.pg_opclass_is_visible(o.oid) THEN ''
                              ELSE pg_catalog.quote_ident(n.nspname) || '.' END || pg_catalog.quote_ident(o.opcname)
                    FROM pg_catalog.pg_opclass AS o JOIN pg_catalog.pg_namespace AS n ON n.oid = o.opcnamespace
@@ -367,7 +367,7 @@ pub fn free_oids(count: usize) -> Result<Oid, PgError> {
     for base in BASES {
         let last = base + count as u32;
         let taken = isolated(None, || {
-            Spi::get_one_with_args::<bool>(
+            scalar::first::<bool>(
                 "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid BETWEEN $1 AND $2)",
                 &[pg_sys::Oid::from(base).into(), pg_sys::Oid::from(last).into()],
             )
