@@ -10,7 +10,8 @@ def test_unreadable_budget(orders, budget):
     answer = shop.ask(orders, "recommend(storage_budget => %s)", budget)
     assert answer.error is not None
     assert answer.state.startswith("22"), f"{answer.state}: {answer.words}"  # class 22: data exception
-    assert budget in answer.words
+    assert "storage_budget" in answer.words
+    assert budget in answer.words or "negative" in answer.words
 
 
 @pytest.mark.parametrize("budget", ["100MB", "1GB", "1.5 GB", "64 kB", "1TB", "1000000000"])
@@ -56,7 +57,7 @@ def test_max_indexes_is_kept(orders):
 
 def test_null_query(orders):
     answer = shop.ask(orders, "recommend_for(NULL)")
-    assert answer.rows == []
+    assert answer.error is not None and "NULL" in answer.words
 
 
 def test_unknown_report_format(orders):
@@ -66,7 +67,7 @@ def test_unknown_report_format(orders):
 
 
 def test_unknown_setting(connection):
-    connection.execute("SELECT count(*) FROM index_advisor.recommend_for('SELECT 1')")  # the library is loaded now
+    connection.execute("LOAD 'pg_index_advisor'")
     with pytest.raises(psycopg.Error, match="pg_index_advisor.no_such_thing"):
         connection.execute("SET pg_index_advisor.no_such_thing = 1")
     shop.assert_usable(connection)
@@ -74,7 +75,7 @@ def test_unknown_setting(connection):
 
 def test_every_setting_refuses_nonsense(connection):
     """Each numeric or listed setting, given a word that is no value of it."""
-    connection.execute("SELECT count(*) FROM index_advisor.recommend_for('SELECT 1')")
+    connection.execute("LOAD 'pg_index_advisor'")
     names = [
         row[0]
         for row in connection.execute("SELECT name FROM pg_settings WHERE name LIKE 'pg_index_advisor.%' AND vartype <> 'string'")

@@ -55,6 +55,7 @@ def test_in_a_schema_of_its_own(empty_database):
     connection.execute('CREATE EXTENSION pg_stat_statements SCHEMA "Its Own"')
     connection.execute("CREATE EXTENSION pg_index_advisor")
     shop.create(connection)
+    connection.execute('SELECT "Its Own".pg_stat_statements_reset()')
     shop.use(connection)
     assert any("customer_id" in str(row) for row in shop.ask(connection, "recommend()").rows)
 
