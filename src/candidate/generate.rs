@@ -55,7 +55,7 @@ pub fn generate(facts: &StatementFacts, catalog: &Catalog, options: &Options) ->
         orders(&mut asking);
         joins(&mut asking);
         alternatives(&mut asking);
-        narrow_scan(&mut asking, catalog.block_size);
+        narrow_scan(&mut asking, catalog.storage.block_size);
         predicates_alone(&mut asking);
         for ask in asking.asks {
             if !asks.iter().any(|other| other.wants_the_same(&ask)) {

@@ -94,7 +94,7 @@ fn catalog() -> Catalog {
     );
     let countries = relation(COUNTRIES, "countries", 60.0, 1.0, &[("code", 2.0, -1.0)]);
     let relations = [orders, lineitem, users, countries].into_iter().map(|r| (r.oid, r)).collect();
-    Catalog { relations, block_size: 8192 }
+    Catalog { relations, storage: 8192.into() }
 }
 
 fn part(target: KeyTarget, family: Oid) -> KeyPart {

@@ -269,15 +269,14 @@ impl Trees {
         unsafe {
             let (mut query, types) = self.transform(&preset)?;
             self.types = types;
-            let undetermined = |oid: &Oid| *oid == 0 || *oid == pg_sys::UNKNOWNOID.to_u32();
-            if self.types.iter().any(undetermined) {
-                // What nothing determines is text, as a client would send it.
-                let filled: Vec<Oid> = self
-                    .types
-                    .iter()
-                    .map(|oid| if undetermined(oid) { pg_sys::TEXTOID.to_u32() } else { *oid })
-                    .collect();
-                (query, self.types) = self.transform(&filled)?;
+            if self.types != preset {
+                // Again with what was inferred: a parameter may have been used before its type was known. What nothing
+                // determines is text, as a client would send it.
+                let undetermined = |oid: Oid| oid == 0 || oid == pg_sys::UNKNOWNOID.to_u32();
+                let text = pg_sys::TEXTOID.to_u32();
+                let inferred: Vec<Oid> =
+                    self.types.iter().map(|oid| if undetermined(*oid) { text } else { *oid }).collect();
+                (query, self.types) = self.transform(&inferred)?;
             }
             if (*query).commandType == pg_sys::CmdType::CMD_UTILITY {
                 return Err(PgError::new(

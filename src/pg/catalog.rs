@@ -10,6 +10,7 @@ use super::isolated::{PgError, isolated};
 use super::scalar::{self, spi_error};
 use crate::candidate::definition::*;
 use crate::catalog::*;
+use crate::cost::size::Storage;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,11 +44,21 @@ pub fn read_for(statements: &[Analysed]) -> Result<Catalog, PgError> {
 fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
     let oids: Vec<pg_sys::Oid> = relations.iter().map(|oid| pg_sys::Oid::from(*oid)).collect();
     isolated(None, || -> Result<Catalog, PgError> {
-        let mut catalog = Catalog { relations: read_relations(&oids)?, block_size: pg_sys::BLCKSZ };
+        let mut catalog = Catalog { relations: read_relations(&oids)?, storage: storage()? };
         read_columns(&oids, &mut catalog)?;
         read_indexes(&oids, &mut catalog)?;
         Ok(catalog)
     })?
+}
+
+/// How this server's btrees are stored.
+fn storage() -> Result<Storage, PgError> {
+    let deduplicates =
+        Spi::get_one::<bool>("SELECT pg_catalog.btequalimage('pg_catalog.bpchar'::pg_catalog.regtype)");
+    Ok(Storage {
+        block_size: pg_sys::BLCKSZ,
+        bpchar_deduplicates: deduplicates.map_err(spi_error)?.unwrap_or(false),
+    })
 }
 
 fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgError> {

@@ -12,6 +12,7 @@ mod greedy;
 mod improve;
 mod peel;
 mod search;
+mod slim;
 #[cfg(test)]
 mod tests;
 
@@ -120,5 +121,6 @@ pub fn select<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
 fn examine<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     peel::run(search)?;
     greedy::run(search)?;
-    improve::run(search)
+    improve::run(search)?;
+    slim::run(search)
 }
