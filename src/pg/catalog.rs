@@ -54,7 +54,7 @@ fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
 /// How this server's btrees are stored.
 fn storage() -> Result<Storage, PgError> {
     let deduplicates =
-        Spi::get_one::<bool>("SELECT pg_catalog.btequalimage('pg_catalog.bpchar'::pg_catalog.regtype)");
+        scalar::first::<bool>("SELECT pg_catalog.btequalimage('pg_catalog.bpchar'::pg_catalog.regtype)", &[]);
     Ok(Storage {
         block_size: pg_sys::BLCKSZ,
         bpchar_deduplicates: deduplicates.map_err(spi_error)?.unwrap_or(false),

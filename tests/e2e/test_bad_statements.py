@@ -5,7 +5,7 @@ import shop
 
 # Statement, and what the user must read: PostgreSQL's own words where it has some.
 REFUSED = {
-    "not SQL": ("give me all orders please", "syntax"),
+    "not SQL": ("give me all orders please", "give"),
     "unfinished": ("SELECT * FROM orders WHERE (customer_id = 1", "bracket"),
     "two statements": ("SELECT 1; SELECT 2", "several statements"),
     "no statement": ("", "statement"),
