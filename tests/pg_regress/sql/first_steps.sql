@@ -11,11 +11,11 @@ INSERT INTO readings
 SELECT i % 500, timestamptz '2026-01-01' + i * interval '1 minute', i % 40 FROM generate_series(1, 50000) i;
 VACUUM ANALYZE readings;
 
-SELECT rank, action, ddl, relation FROM index_advisor.recommend_for('SELECT * FROM readings WHERE device = 7');
+SELECT rank, action, ddl, relation FROM index_advisor.recommend_for('SELECT * FROM readings WHERE device = $1');
 -- In any case the name is quoted as it must be.
-SELECT ddl FROM index_advisor.recommend_for('SELECT device FROM readings WHERE "Value °C" = 1234');
+SELECT ddl FROM index_advisor.recommend_for('SELECT device FROM readings WHERE "Value °C" = $1');
 -- What exists is not proposed again.
 CREATE INDEX ON readings (device);
-SELECT ddl FROM index_advisor.recommend_for('SELECT * FROM readings WHERE device = 7');
+SELECT ddl FROM index_advisor.recommend_for('SELECT * FROM readings WHERE device = $1');
 -- Nothing helps, and nothing is said.
 SELECT ddl FROM index_advisor.recommend_for('SELECT count(*) FROM readings');
