@@ -5,6 +5,7 @@ use crate::candidate::Candidate;
 use crate::catalog::{Catalog, Relation, RelationKind};
 use crate::cost::model::Price;
 use crate::cost::{CandidateId, WhatIf};
+use crate::report::format::thousands;
 use crate::selection::{Choice, Problem, Selection};
 
 /// The chosen candidates as recommendations, best first.
@@ -154,20 +155,4 @@ fn change(effect: &StatementEffect) -> String {
         thousands(effect.cost_after),
         (1.0 - effect.cost_after / effect.cost_before.max(f64::MIN_POSITIVE)) * 100.0
     )
-}
-
-/// A cost as people read it: whole, with thousands separated; two digits below 10.
-pub fn thousands(cost: f64) -> String {
-    if cost.abs() < 10.0 {
-        return format!("{cost:.2}");
-    }
-    let digits = format!("{:.0}", cost.abs());
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    if cost < 0.0 { format!("-{text}") } else { text }
 }
