@@ -3,6 +3,7 @@
 //! Plain values read once per run by `pg::catalog`; nothing here talks to a server.
 
 use crate::candidate::definition::IndexDefinition;
+use crate::cost::size::Storage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -15,8 +16,8 @@ pub type AttrNumber = i16;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Catalog {
     pub relations: BTreeMap<Oid, Relation>,
-    /// Size of a page in bytes (`BLCKSZ` of the server).
-    pub block_size: u32,
+    /// How the server stores indexes.
+    pub storage: Storage,
 }
 
 /// What can have indexes.

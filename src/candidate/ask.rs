@@ -82,7 +82,7 @@ impl Ask {
 
 /// An order and its reverse are one index; the one with fewer departures from ASC NULLS LAST is written, or, of equal
 /// ones, the one whose first key ascends.
-fn canonical_direction(keys: &[Key]) -> Vec<Key> {
+pub(super) fn canonical_direction(keys: &[Key]) -> Vec<Key> {
     let reversed: Vec<Key> = keys.iter().map(Key::reversed).collect();
     // DESC NULLS FIRST is what plain DESC means: one departure; NULLS against the default is one more.
     let departures = |keys: &[Key]| -> usize {

@@ -11,6 +11,7 @@ mod tests;
 use crate::candidate::definition::IndexDefinition;
 use crate::catalog::Relation;
 use distribution::NullMask;
+use serde::{Deserialize, Serialize};
 use shape::{Draws, MAXALIGN, Shape, TUPLE_HEADER, align};
 
 /// What a btree takes on disk just after CREATE INDEX; the sum of its trees for a partitioned table.
@@ -34,7 +35,7 @@ impl SizeEstimate {
 }
 
 /// What a server decides about the storage of a btree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Storage {
     /// `BLCKSZ`.
     pub block_size: u32,

@@ -3,6 +3,9 @@
 //! Pure: everything a user reads of a recommendation is made here, from the run's values.
 
 mod advise;
+mod reason;
+#[cfg(test)]
+mod tests;
 
 pub use advise::advise;
 

@@ -2,6 +2,12 @@
 //!
 //! Pure; says nothing that is not in the run.
 
+pub mod coverage;
+pub mod format;
+mod lines;
+pub mod summary;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 use crate::cost::StatementId;
@@ -22,7 +28,7 @@ pub struct Report {
     pub source: String,
     /// Length of the observed window, seconds, if known.
     pub window_seconds: Option<f64>,
-    /// Entries that the source evicted within the window, so that the workload is incomplete.
+    /// Times that the source evicted entries within the window, so that the workload is incomplete.
     pub evicted: u64,
     /// Every statement of the workload, heaviest first.
     pub statements: Vec<ExaminedStatement>,
@@ -84,6 +90,15 @@ impl Report {
         self.statements
             .iter()
             .find(|statement| matches!(statement.outcome, Outcome::Examined { id, .. } if id == wanted))
+    }
+
+    /// The place of an examined statement among all statements, 1 for the heaviest.
+    pub fn rank_of(&self, wanted: StatementId) -> Option<usize> {
+        let position = self
+            .statements
+            .iter()
+            .position(|statement| matches!(statement.outcome, Outcome::Examined { id, .. } if id == wanted));
+        position.map(|position| position + 1)
     }
 
     /// Share of the workload's total time that was examined, 0 to 1.

@@ -37,19 +37,14 @@ pub fn read() -> Result<Workload, PgError> {
 /// The quoted schema of the extension.
 fn installed_schema() -> Result<String, PgError> {
     let found = isolated(None, || {
-        Spi::get_one::<String>(
+        scalar::first::<String>(
             "SELECT pg_catalog.quote_ident(n.nspname)
                FROM pg_catalog.pg_extension AS e JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace
               WHERE e.extname = 'pg_stat_statements'",
+            &[],
         )
-        .map(Some)
-        .or_else(|error| match error {
-            pgrx::spi::Error::InvalidPosition => Ok(None),
-            other => Err(other),
-        })
     })?
-    .map_err(catalog_error)?
-    .flatten();
+    .map_err(catalog_error)?;
     found.ok_or_else(|| {
         PgError::new(ERRCODE_UNDEFINED_OBJECT, "pg_stat_statements is not installed in this database")
             .with_hint("Run CREATE EXTENSION pg_stat_statements; the library must be in shared_preload_libraries too.")
