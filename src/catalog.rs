@@ -20,6 +20,7 @@ pub struct Catalog {
     pub storage: Storage,
 }
 
+/// What can have indexes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RelationKind {
     Table,
@@ -28,6 +29,7 @@ pub enum RelationKind {
     MaterializedView,
 }
 
+/// A table, or what is indexed like one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Relation {
     pub oid: Oid,
@@ -50,6 +52,7 @@ pub struct Relation {
     pub activity: WriteActivity,
 }
 
+/// A column, with what ANALYZE found out about it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Column {
     pub number: AttrNumber,
@@ -88,6 +91,7 @@ pub struct WriteActivity {
     pub deleted: f64,
 }
 
+/// An index that the relation has already.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ExistingIndex {
     pub oid: Oid,

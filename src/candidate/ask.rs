@@ -6,6 +6,7 @@
 use super::definition::{AccessMethod, Expression, IndexDefinition, Key, KeyPart, KeyTarget};
 use crate::catalog::{AttrNumber, Oid};
 
+/// An index wanted, but for the order of its equality columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
     pub relation: Oid,

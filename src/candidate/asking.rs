@@ -60,6 +60,7 @@ pub(super) struct Asking<'a> {
 }
 
 impl<'a> Asking<'a> {
+    /// Sorts the restrictions of one relation use; asks for nothing yet.
     pub fn new(usage: &'a RelationUse, relation: &'a Relation, options: &'a Options) -> Asking<'a> {
         let predicates = Vec::new();
         let (equal, ranges) = (Vec::new(), Vec::new());

@@ -99,6 +99,7 @@ pub struct KeyPart {
     pub collation: Collation,
 }
 
+/// A key column with its direction.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     pub part: KeyPart,

@@ -22,6 +22,7 @@ pub struct Measured<'a> {
     pub before: PlanCost,
 }
 
+/// How a workload turns planner units into milliseconds a day.
 pub struct CostModel {
     weights: Vec<f64>,
     /// Milliseconds that a planner unit took on average over the workload.

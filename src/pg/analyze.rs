@@ -2,6 +2,11 @@
 //!
 //! Owns its analysed and rewritten Query trees in a memory context of its own. Holds no lock between planner calls:
 //! each call locks the relations again and notices whether one has changed.
+//!
+//! # Safety
+//!
+//! Its private unsafe functions are called within `isolated`, with a transaction and snapshot; the queries they take are
+//! valid trees of this backend.
 
 use super::compat;
 use super::facts::{Collector, RelationSize};

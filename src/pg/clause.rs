@@ -1,6 +1,11 @@
 //! `Workbench`: reads single clauses of one base relation: which key could serve them, and how.
 //!
 //! Follows match_clause_to_indexcol (indxpath.c), without an index: asks for the key that an index would need.
+//!
+//! # Safety
+//!
+//! All unsafe functions take nodes of the planner call that the `Workbench` was made in, during that call only: what
+//! set_rel_pathlist_hook promises of its arguments.
 
 use super::compat;
 use super::facts::collation;

@@ -2,6 +2,12 @@
 //!
 //! Pure; says nothing that is not in the run.
 
+pub mod coverage;
+pub mod format;
+mod lines;
+pub mod summary;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 use crate::cost::StatementId;
@@ -10,6 +16,7 @@ use crate::selection::SearchRecord;
 use crate::statement::LeftOut;
 use serde::{Deserialize, Serialize};
 
+/// What one run found, all of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     pub database: String,
@@ -21,7 +28,7 @@ pub struct Report {
     pub source: String,
     /// Length of the observed window, seconds, if known.
     pub window_seconds: Option<f64>,
-    /// Entries that the source evicted within the window, so that the workload is incomplete.
+    /// Times that the source evicted entries within the window, so that the workload is incomplete.
     pub evicted: u64,
     /// Every statement of the workload, heaviest first.
     pub statements: Vec<ExaminedStatement>,
@@ -35,6 +42,7 @@ pub struct Report {
     pub elapsed_ms: f64,
 }
 
+/// The limits that the run kept to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReportLimits {
     pub storage_bytes: Option<u64>,
@@ -60,6 +68,7 @@ pub struct ExaminedStatement {
     pub notes: Vec<String>,
 }
 
+/// Whether a statement was examined.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum Outcome {
@@ -81,6 +90,15 @@ impl Report {
         self.statements
             .iter()
             .find(|statement| matches!(statement.outcome, Outcome::Examined { id, .. } if id == wanted))
+    }
+
+    /// The place of an examined statement among all statements, 1 for the heaviest.
+    pub fn rank_of(&self, wanted: StatementId) -> Option<usize> {
+        let position = self
+            .statements
+            .iter()
+            .position(|statement| matches!(statement.outcome, Outcome::Examined { id, .. } if id == wanted));
+        position.map(|position| position + 1)
     }
 
     /// Share of the workload's total time that was examined, 0 to 1.

@@ -41,6 +41,7 @@ pub struct WeightedStatement {
     pub relevant: Vec<CandidateId>,
 }
 
+/// What a candidate takes: space, the time of writers, and a place in the order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CandidateCost {
     pub size_bytes: u64,
@@ -55,6 +56,7 @@ pub struct CandidateCost {
     pub relatives: Vec<CandidateId>,
 }
 
+/// What bounds the choice.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes that all chosen indexes together may take; None for no limit.

@@ -64,6 +64,7 @@ impl Configuration {
 }
 
 impl<'a, W: WhatIf> Search<'a, W> {
+    /// Starts with nothing chosen and nothing known but the costs as things are.
     pub fn new(problem: &'a Problem, what_if: &'a mut W) -> Search<'a, W> {
         let mut statements_of = vec![Vec::new(); problem.candidates.len()];
         for (position, statement) in problem.statements.iter().enumerate() {
@@ -91,6 +92,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
         &self.problem.limits
     }
 
+    /// The configuration without a new index.
     pub fn empty(&self) -> Configuration {
         let savings = vec![0.0; self.problem.statements.len()];
         Configuration { members: Vec::new(), savings, net: 0.0, bytes: 0 }
@@ -115,6 +117,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
         if change.abs() > self.limits().noise * s.before.total { s.weight * change } else { 0.0 }
     }
 
+    /// What a statement saves with these indexes, milliseconds a day.
     pub fn saving(&mut self, statement: usize, members: &[CandidateId]) -> Result<f64, Expired> {
         let total = self.cache.cost(statement, members)?;
         Ok(self.saving_at(statement, total))

@@ -75,6 +75,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
+    /// `kept` is the share of rows that the predicate keeps, 0 to 1.
     pub fn new(definition: &IndexDefinition, relation: &Relation, kept: f64, storage: Storage) -> Shape {
         let keys: Vec<Attribute> = definition.keys.iter().map(|key| key_attribute(key, relation)).collect();
         let include: Vec<Attribute> = definition

@@ -1,0 +1,359 @@
+//! The text report of hand-made runs: what it says, how wide it is, and that hostile text stays harmless.
+
+use super::lines::{WIDTH, columns, is_hostile, sql_pieces};
+use super::text::render;
+use super::{ExaminedStatement, Outcome, Report, ReportLimits};
+use crate::candidate::definition::{AccessMethod, IndexDefinition};
+use crate::recommendation::{Action, Recommendation, StatementEffect};
+use crate::selection::SearchRecord;
+use crate::statement::LeftOut;
+use proptest::prelude::*;
+
+fn report(statements: Vec<ExaminedStatement>, recommendations: Vec<Recommendation>) -> Report {
+    Report {
+        database: "shop".to_string(),
+        server_version: "16.4".to_string(),
+        made_at: "2026-03-01 12:00:00 UTC".to_string(),
+        source: "pg_stat_statements".to_string(),
+        window_seconds: Some(7200.0),
+        evicted: 0,
+        statements,
+        recommendations,
+        limits: ReportLimits { storage_bytes: None, max_indexes: 20, min_saving: 0.005 },
+        candidates: 41,
+        search: SearchRecord { complete: true, planner_calls: 1234, ..SearchRecord::default() },
+        elapsed_ms: 2345.0,
+    }
+}
+
+fn examined(id: usize, share: f64, cost: (f64, f64)) -> ExaminedStatement {
+    ExaminedStatement {
+        query_id: Some(id as i64),
+        role: Some("app".to_string()),
+        text: "SELECT o_orderkey\n  FROM orders\n WHERE o_custkey = $1".to_string(),
+        calls: 12_345.0,
+        total_ms: share * 100_000.0,
+        share,
+        outcome: Outcome::Examined { id, cost_before: cost.0, cost_after: cost.1 },
+        notes: Vec::new(),
+    }
+}
+
+fn left_out(share: f64, reason: LeftOut) -> ExaminedStatement {
+    ExaminedStatement { outcome: Outcome::LeftOut { reason }, ..examined(0, share, (0.0, 0.0)) }
+}
+
+fn advice(rank: u32, ddl: &str, saving: f64) -> Recommendation {
+    Recommendation {
+        rank,
+        action: Action::Create,
+        definition: IndexDefinition {
+            relation: 16_384,
+            access_method: AccessMethod::Btree,
+            keys: Vec::new(),
+            include: Vec::new(),
+            predicate: None,
+        },
+        ddl: ddl.to_string(),
+        relation: 16_384,
+        relation_name: "public.orders".to_string(),
+        size_bytes: 120 << 20,
+        saving_alone: saving * 1.1,
+        saving,
+        saving_ms_per_day: Some(saving * 7_800_000.0),
+        write_ms_per_day: Some(3_200.0),
+        hot_loss: 0.0,
+        statements: vec![StatementEffect {
+            statement: 0,
+            cost_before: 120_345.0,
+            cost_after: 1_203.0,
+            saving,
+        }],
+        reason: "Serves equality on o_custkey.".to_string(),
+    }
+}
+
+/// The text with every run of white space as one space: what it says, wherever lines break.
+fn said(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[track_caller]
+fn says(report: &Report, sentences: &[&str]) -> String {
+    let text = render(report);
+    check_shape(&text);
+    for sentence in sentences {
+        assert!(said(&text).contains(sentence), "not said: {sentence}\n{text}");
+    }
+    text
+}
+
+#[track_caller]
+fn check_shape(text: &str) {
+    assert!(text.ends_with('\n') && !text.starts_with('\n'));
+    for line in text.lines() {
+        assert!(!line.chars().any(is_hostile), "hostile characters in {line:?}");
+        assert!(!line.ends_with(' '), "trailing space in {line:?}");
+        let unbreakable = line.starts_with("     ") && sql_pieces(line.trim_start()).len() == 1;
+        assert!(columns(line) <= WIDTH || unbreakable, "{} columns: {line}", columns(line));
+    }
+}
+
+#[test]
+fn an_empty_workload_says_so() {
+    let text = says(
+        &Report { candidates: 0, ..report(Vec::new(), Vec::new()) },
+        &["What to do Nothing yet: pg_stat_statements has no statement of this database."],
+    );
+    assert!(!text.contains("What it saves") && !text.contains("heaviest"), "{text}");
+}
+
+#[test]
+fn no_index_helps_is_an_answer_with_its_reason() {
+    let statements = vec![examined(0, 0.9, (10.0, 10.0)), left_out(0.1, LeftOut::NoTable)];
+    let found_none = report(statements, Vec::new());
+    let text = says(
+        &found_none,
+        &[
+            "Nothing: no index helps here. The planner was asked about 41 indexes beside those that exist, and none would \
+             save 0.50 % of the examined time after paying for its upkeep.",
+            "90 % of the workload's time was examined (1 of 2 statements).",
+        ],
+    );
+    assert!(!text.contains("Recommendations") && !text.contains("gexec"), "{text}");
+
+    let budget = ReportLimits { storage_bytes: Some(20 << 20), ..found_none.limits.clone() };
+    says(
+        &Report { limits: budget, ..found_none.clone() },
+        &["none within the storage budget of 20 MB would save"],
+    );
+    says(
+        &Report { candidates: 0, ..found_none.clone() },
+        &["All that the statements ask of an index exists already"],
+    );
+    let cut = SearchRecord { complete: false, ..found_none.search.clone() };
+    says(
+        &Report { search: cut, ..found_none.clone() },
+        &["No index was found before the time limit ended the search"],
+    );
+
+    let mut writes = found_none;
+    writes.statements[0].text = "insert into orders values ($1, $2)".to_string();
+    says(&writes, &["100 % of the examined time goes to statements that write"]);
+    let none = report(vec![left_out(1.0, LeftOut::Utility("VACUUM".to_string()))], Vec::new());
+    says(&none, &["Nothing can be said: of 1 statement, none could be examined."]);
+}
+
+#[test]
+fn one_recommendation_reads_from_what_to_do_to_how_to_do_it() {
+    let ddl = "CREATE INDEX CONCURRENTLY ON public.orders (o_custkey)";
+    let report = report(vec![examined(0, 1.0, (120_345.0, 1_203.0))], vec![advice(1, ddl, 0.62)]);
+    let text = says(
+        &report,
+        &[
+            "Create the one index below; it takes 120 MB.",
+            "62 % of the examined time, as the planner estimates: 1 h 21 min a day at the observed rate. The workload was \
+             observed for 2 h; times a day assume that this rate goes on.",
+            "120 MB of disk. Keeping the indexes up to date takes writers about 3.2 s a day.",
+            "100 % of the workload's time was examined (1 of 1 statement).",
+            "Helps 1 statement: #1 saves 62 %, cost 120,345 -> 1,203 (-99 %)",
+            "Why Serves equality on o_custkey.",
+            "1 100 % 12,345 8.1 ms 120,345 -> 1,203 (-99 %) SELECT o_orderkey FROM orders WHERE o_custkey = $1",
+            "Database shop on PostgreSQL 16.4, 2026-03-01 12:00:00 UTC. Workload: pg_stat_statements, observed for 2 h. \
+             41 candidate indexes considered with 1,234 planner calls in 2.3 s.",
+            "WHERE rank = 1 \\gexec",
+        ],
+    );
+    // The DDL stands alone on its line, ready to be copied.
+    assert!(text.lines().any(|line| line.trim() == format!("{ddl};")), "{text}");
+    let order = [
+        "What to do",
+        "Recommendations",
+        "The statements, heaviest",
+        "left out and why",
+        "About this report",
+    ];
+    let places: Vec<usize> = order.iter().filter_map(|heading| text.find(heading)).collect();
+    assert!(places.len() == order.len() && places.is_sorted(), "{text}");
+}
+
+#[test]
+fn many_are_added_up_and_the_tables_are_cut() {
+    let statements: Vec<_> = (0..30).map(|id| examined(id, 1.0 / 30.0, (500.0, 5.0))).collect();
+    let mut recommendations: Vec<_> = (1..=3)
+        .map(|rank| advice(rank, &format!("CREATE INDEX CONCURRENTLY ON public.t{rank} (a)"), 0.2))
+        .collect();
+    recommendations[1].hot_loss = 0.4;
+    recommendations[2].statements = (0..7)
+        .map(|statement| StatementEffect { statement, cost_before: 500.0, cost_after: 5.0, saving: 0.03 })
+        .collect();
+    let mut many = report(statements, recommendations);
+    many.search.complete = false;
+    many.search.failures = vec![(4, "relation \"x\" does not exist".to_string())];
+    many.evicted = 35;
+    many.limits = ReportLimits { storage_bytes: Some(1 << 30), max_indexes: 3, min_saving: 0.005 };
+    many.statements[2].notes = vec!["parameter values assumed from column statistics".to_string()];
+    let text = says(
+        &many,
+        &[
+            "Create the 3 indexes below, 360 MB in all, best first. The storage budget is 1024 MB. No more than 3 were \
+             asked for; more may help.",
+            "60 % of the examined time",
+            "The first index alone saves 22 %.",
+            "Index 2 turns up to 40 % of the updates of public.orders from HOT updates into full ones.",
+            "The time limit ended the search: this is the best found by then",
+            "pg_stat_statements was full and dropped its least used entries 35 times",
+            "statement #5 (relation \"x\" does not exist).",
+            "Taken as given: parameter values assumed from column statistics (1 statement).",
+            "Helps 7 statements, most of all:",
+            "The 20 heaviest of 30 statements",
+        ],
+    );
+    assert_eq!(text.matches("SELECT o_orderkey").count(), 20);
+    assert_eq!(text.lines().filter(|line| line.contains("saves 3.0 %, cost")).count(), 3);
+}
+
+#[test]
+fn examined_and_left_out_add_up_to_a_hundred_per_cent() {
+    let third = 1.0 / 3.0;
+    let gone = |name: &str| LeftOut::NotPlannable(format!("relation \"{name}\" does not exist"));
+    let statements = vec![
+        examined(0, third, (1.0, 1.0)),
+        left_out(third, gone("a")),
+        left_out(third, LeftOut::CatalogOnly),
+    ];
+    says(
+        &report(statements, Vec::new()),
+        &[
+            "33.4 % 1 Examined 33.3 % 1 Not plannable such as #2: relation \"a\" does not exist 33.3 % 1 Reading system \
+             catalogs only 100.0 % 3 In all",
+            "left out: it reads system catalogs only",
+        ],
+    );
+}
+
+#[test]
+fn without_a_window_no_time_a_day_is_given() {
+    let mut unknown = report(
+        vec![examined(0, 1.0, (9.0, 1.0))],
+        vec![advice(1, "CREATE INDEX CONCURRENTLY ON public.orders (a)", 0.5)],
+    );
+    unknown.window_seconds = None;
+    unknown.recommendations[0].saving_ms_per_day = None;
+    unknown.recommendations[0].write_ms_per_day = None;
+    let text =
+        says(&unknown, &["How long the workload was observed is not known, so no time a day is given."]);
+    assert!(!said(&text).contains(" a day at") && !text.contains("observed for"), "{text}");
+}
+
+#[test]
+fn hostile_text_reaches_nobody() {
+    let hostile = "\u{1b}]0;owned\u{7}\u{202e}\0\r\n\u{9b}2J\u{2066}x\u{200b}";
+    let mut attacked = report(
+        vec![examined(0, 0.5, (9.0, 1.0)), left_out(0.5, LeftOut::NotPlannable(hostile.to_string()))],
+        vec![advice(1, &format!("CREATE INDEX CONCURRENTLY ON \"{hostile}\" (a)"), 0.5)],
+    );
+    for statement in &mut attacked.statements {
+        statement.text = hostile.repeat(100);
+        statement.notes = vec![hostile.to_string()];
+    }
+    for field in
+        [&mut attacked.database, &mut attacked.server_version, &mut attacked.made_at, &mut attacked.source]
+    {
+        *field = hostile.to_string();
+    }
+    attacked.recommendations[0].relation_name = hostile.to_string();
+    attacked.recommendations[0].reason = hostile.to_string();
+    attacked.search.failures = vec![(0, hostile.to_string())];
+    says(&attacked, &["take the statement from the ddl column"]);
+}
+
+#[test]
+fn long_names_break_nothing_but_their_own_line() {
+    let name = format!("\"{}\"", "N".repeat(300));
+    let ddl = format!("CREATE INDEX CONCURRENTLY ON {name}.{name} ({name}, {name} DESC) INCLUDE (a, b)");
+    let mut long = report(vec![examined(0, 1.0, (9.0, 1.0))], vec![advice(1, &ddl, 0.5)]);
+    long.recommendations[0].relation_name = format!("{name}.{name}");
+    long.recommendations[0].reason = format!("Serves equality on {name}.");
+    long.database = "d".repeat(300);
+    long.statements[0].text = format!("SELECT {name}");
+    let text = says(&long, &[]);
+    assert!(said(&text).contains(&format!("{ddl};")), "{text}");
+}
+
+fn any_number() -> impl Strategy<Value = f64> {
+    prop_oneof![0.0..1.0, 0.0..1e12, any::<f64>()]
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z ]{0,20}",
+        "\\PC{0,40}",
+        any::<Vec<char>>().prop_map(String::from_iter),
+        "[\u{0}-\u{20}]{0,9}",
+        "x{150}"
+    ]
+}
+
+fn any_left_out() -> impl Strategy<Value = LeftOut> {
+    prop_oneof![
+        any_text().prop_map(LeftOut::Utility),
+        any_text().prop_map(LeftOut::Truncated),
+        any_text().prop_map(LeftOut::NotPlannable),
+        (any_text(), any_text()).prop_map(|(role, message)| LeftOut::NoRights { role, message }),
+        Just(LeftOut::Locked),
+        any::<u32>().prop_map(|limit| LeftOut::BeyondCount { limit }),
+    ]
+}
+
+prop_compose! {
+    fn any_statement()(
+        text in any_text(), notes in proptest::collection::vec(any_text(), 0..3), calls in any_number(),
+        total_ms in any_number(), share in any_number(), costs in (any_number(), any_number()), id in 0_usize..30,
+        reason in proptest::option::of(any_left_out()),
+    ) -> ExaminedStatement {
+        let outcome = match reason {
+            Some(reason) => Outcome::LeftOut { reason },
+            None => Outcome::Examined { id, cost_before: costs.0, cost_after: costs.1 },
+        };
+        ExaminedStatement { query_id: None, role: None, text, calls, total_ms, share, outcome, notes }
+    }
+}
+
+prop_compose! {
+    fn any_advice()(
+        rank in any::<u32>(), text in any_text(), name in any_text(), reason in any_text(), size_bytes in any::<u64>(),
+        savings in (any_number(), any_number()), daily in proptest::option::of((any_number(), any_number())),
+        hot_loss in any_number(),
+        effects in proptest::collection::vec((0_usize..30, any_number(), any_number(), any_number()), 0..6),
+    ) -> Recommendation {
+        let effect = |(statement, cost_before, cost_after, saving)| StatementEffect { statement, cost_before, cost_after, saving };
+        Recommendation {
+            ddl: format!("CREATE INDEX ON \"{}\" (a, b)", text.replace('"', "\"\"")),
+            relation_name: name, reason, size_bytes, saving_alone: savings.0,
+            saving_ms_per_day: daily.map(|daily| daily.0), write_ms_per_day: daily.map(|daily| daily.1), hot_loss,
+            statements: effects.into_iter().map(effect).collect(),
+            ..advice(rank, "", savings.1)
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_report_can_be_shown(
+        statements in proptest::collection::vec(any_statement(), 0..30),
+        recommendations in proptest::collection::vec(any_advice(), 0..4),
+        names in (any_text(), any_text(), any_text(), any_text()),
+        numbers in (proptest::option::of(any_number()), any::<u64>(), any_number(), any_number(), any::<usize>()),
+        storage in proptest::option::of(any::<u64>()), complete in any::<bool>(),
+        failures in proptest::collection::vec((0_usize..40, any_text()), 0..3),
+    ) {
+        let mut any = report(statements, recommendations);
+        (any.database, any.server_version, any.made_at, any.source) = names;
+        (any.window_seconds, any.evicted, any.elapsed_ms, any.limits.min_saving, any.candidates) = numbers;
+        any.limits.storage_bytes = storage;
+        any.search.complete = complete;
+        any.search.failures = failures;
+        check_shape(&render(&any));
+    }
+}
