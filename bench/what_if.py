@@ -6,10 +6,12 @@ with no hypothetical index, which is what a tool outside pays at least. Both are
 that a busy machine disturbs both. Prints a Markdown section for docs/BENCHMARKS.md.
 """
 
+import os
 import platform
 import statistics
 import sys
 import time
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -24,28 +26,14 @@ ROUNDS = 200  # calls a median is taken of; the first tenth again as many to war
 TURNS = 3
 
 
-def hypothetical_indexes(connection, number: int) -> list[str]:
-    """`number` btree definitions spread over the tables by size: one key first, then two, in the columns' order."""
-    tables: dict[str, list[str]] = {}
+def inside(connection, size: int) -> tuple[list[float], float]:
+    """Median milliseconds of a what-if call for each statement with `size` hypothetical indexes present, and how many of
+    them were on the tables of the statement on average: only those can be of use to it, so only those are shown to the planner."""
+    texts = [query.text for query in tpch.queries()]
     rows = connection.execute(
-        "SELECT relname, attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid "
-        "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND attnum > 0 ORDER BY relpages DESC, relname, attnum"
-    )
-    for table, column in rows:
-        tables.setdefault(table, []).append(column)
-    one = {t: [f"CREATE INDEX ON {t} ({c})" for c in cs] for t, cs in tables.items()}
-    two = {t: [f"CREATE INDEX ON {t} ({a}, {b})" for a in cs for b in cs if a != b] for t, cs in tables.items()}
-    found: list[str] = []
-    for shape in (one, two):
-        for position in range(max(len(v) for v in shape.values())):
-            found += [v[position] for v in shape.values() if position < len(v)]
-    return found[:number]
-
-
-def inside(connection, text: str, indexes: list[str]) -> float:
-    """Median milliseconds of a what-if call."""
-    row = connection.execute("SELECT index_advisor._bench_what_if(%s, %s, %s)", (text, indexes, ROUNDS)).fetchone()
-    return row[0]
+        "SELECT in_view, median_ms FROM index_advisor._bench_what_if(%s::text[], %s, %s) ORDER BY query", (texts, size, ROUNDS)
+    ).fetchall()
+    return [row[1] for row in rows], statistics.mean(row[0] for row in rows)
 
 
 def from_client(connection, text: str) -> float:
@@ -63,18 +51,29 @@ def from_client(connection, text: str) -> float:
     return statistics.median(times)
 
 
-def measure(connection) -> dict[int, list[float]]:
-    """Medians per statement by number of hypothetical indexes; those of EXPLAIN under -1."""
-    found: dict[int, list[float]] = {size: [] for size in (*SIZES, -1)}
-    for query in tpch.queries():
-        samples: dict[int, list[float]] = {size: [] for size in found}
-        for _ in range(TURNS):
-            samples[-1].append(from_client(connection, query.text))
-            for size in SIZES:
-                samples[size].append(inside(connection, query.text, hypothetical_indexes(connection, size)))
-        for size, values in samples.items():
-            found[size].append(statistics.median(values))
-    return found
+@dataclass
+class Measured:
+    """Milliseconds per statement: medians over the turns."""
+
+    client: list[float]
+    inside: dict[int, list[float]]  # by number of hypothetical indexes
+    in_view: dict[int, float]
+
+
+def measure(connection) -> Measured:
+    client = []
+    ours: dict[int, list[list[float]]] = {size: [] for size in SIZES}
+    in_view = {}
+    for _ in range(TURNS):
+        client.append([from_client(connection, query.text) for query in tpch.queries()])
+        for size in SIZES:
+            times, in_view[size] = inside(connection, size)
+            ours[size].append(times)
+    return Measured(_medians(client), {size: _medians(turns) for size, turns in ours.items()}, in_view)
+
+
+def _medians(turns: list[list[float]]) -> list[float]:
+    return [statistics.median(of_one) for of_one in zip(*turns)]
 
 
 def processor() -> str:
@@ -84,27 +83,28 @@ def processor() -> str:
     return platform.machine()
 
 
-def table(found: dict[int, list[float]], version: str, cores: int) -> str:
-    client = statistics.mean(found[-1])
+def table(found: Measured, version: str, cores: int) -> str:
+    client = statistics.mean(found.client)
     lines = [
         f"### {version}, {date.today().isoformat()}, {processor()}, {cores} cores",
         "",
-        f"TPC-H at scale {SCALE}, 22 statements, median of {ROUNDS} calls each, {TURNS} turns; milliseconds are the mean of the 22 medians.",
+        f"TPC-H at scale {SCALE}, 22 statements, median of {ROUNDS} calls each in {TURNS} turns; milliseconds are the mean of the 22 medians.",
         "",
-        "| hypothetical indexes | what-if call | calls a second | EXPLAIN over a connection, none present | calls a second | ratio |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| hypothetical indexes | in view of a statement | what-if call | calls a second | EXPLAIN over a connection, none present | calls a second | ratio |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for size in SIZES:
-        ours = statistics.mean(found[size])
-        lines.append(f"| {size} | {ours:.3f} ms | {1000 / ours:,.0f} | {client:.3f} ms | {1000 / client:,.0f} | {client / ours:.2f} |")
-    worst = max(range(22), key=lambda i: found[SIZES[-1]][i])
-    lines += ["", f"Slowest statement with {SIZES[-1]}: Q{worst + 1}, {found[SIZES[-1]][worst]:.3f} ms; EXPLAIN of it {found[-1][worst]:.3f} ms."]
+        ours = statistics.mean(found.inside[size])
+        lines.append(
+            f"| {size} | {found.in_view[size]:.1f} | {ours:.3f} ms | {1000 / ours:,.0f} | {client:.3f} ms | {1000 / client:,.0f} | {client / ours:.2f} |"
+        )
+    most = SIZES[-1]
+    worst = max(range(len(found.client)), key=lambda i: found.inside[most][i])
+    lines += ["", f"Slowest with {most}: Q{worst + 1}, {found.inside[most][worst]:.3f} ms; EXPLAIN of it {found.client[worst]:.3f} ms."]
     return "\n".join(lines)
 
 
 def main(version: int) -> int:
-    import os
-
     installation = postgres.installation(version)
     with postgres.ends_cleanly():
         extension.install(installation)

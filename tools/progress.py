@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -87,11 +88,12 @@ def run(command: list, log: Path, *, env: dict | None = None, cwd: Path = paths.
     with open(log, "ab") as out:
         out.write(f"$ {' '.join(words)}\n".encode())
         out.flush()
-        child = subprocess.Popen(words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        child = subprocess.Popen(words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                 start_new_session=True)  # fmt: skip
         try:
             code = child.wait()
         except BaseException:
-            child.terminate()
+            os.killpg(child.pid, signal.SIGTERM)  # with all that it started: cargo's compilers, pytest's servers
             child.wait()
             raise
     if check and code != 0:
