@@ -183,6 +183,22 @@ fn the_code_map_is_true() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+#[test]
+fn links_lead_somewhere() {
+    let mut broken = Vec::new();
+    for page in repository_files().into_iter().filter(|path| path.ends_with(".md")) {
+        let folder = root().join(&page).parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        for target in links(&read(&page)) {
+            let outside = target.starts_with("http") || target.starts_with('#');
+            let file = target.split('#').next().unwrap_or_default();
+            if !outside && !folder.join(file).exists() {
+                broken.push(format!("{page}: {target}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "links to what does not exist:\n{}", broken.join("\n"));
+}
+
 /// A line, counted from 1, and what is wrong there.
 type Violation = (usize, String);
 
@@ -287,6 +303,12 @@ fn version_conditions(file: &Source) -> Vec<Violation> {
     };
     let found = conditional.filter(|(_, (code, text))| code.contains("feature") && versioned(text));
     found.map(|(i, _)| (i + 1, "version differences belong in src/pg/compat.rs".to_string())).collect()
+}
+
+/// The targets of the links in a Markdown page.
+fn links(page: &str) -> Vec<String> {
+    let targets = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    targets.map(str::to_string).collect()
 }
 
 /// The settings that `settings.rs` defines, with their defaults as SHOW gives them.
@@ -449,6 +471,11 @@ mod rules_can_fail {
         let text =
             "#[cfg(feature = \"pg15\")]\n#[cfg(any(test, feature = \"pg_test\"))]\nlet pg18 = \"pg18\";";
         assert_eq!(lines(version_conditions(&source(text))), [1]);
+    }
+
+    #[test]
+    fn links_are_found() {
+        assert_eq!(links("See [a](b/c.md#d), (e) and [f](http://g)."), ["b/c.md#d", "http://g"]);
     }
 
     #[test]
