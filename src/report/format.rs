@@ -101,7 +101,7 @@ pub fn percent(share: f64) -> String {
     match percent.abs() {
         0.0 => "0 %".to_string(),
         x if x < 0.01 => "under 0.01 %".to_string(),
-        x if x < 0.995 => format!("{percent:.2} %"),
+        x if x < 0.995 => format!("{} %", format!("{percent:.2}").trim_end_matches('0')),
         x if x < 9.95 => format!("{percent:.1} %"),
         x if x < 99.5 => format!("{percent:.0} %"),
         // Adding shares leaves a trace of rounding; less than that is the whole.
@@ -194,7 +194,7 @@ mod tests {
             (0.29, "0.29"),
             (9.999, "10"),
             (999.6, "1,000"),
-            (1_234_567.8, "1,234,567".replace("567", "568").as_str()),
+            (1_234_567.8, "1,234,568"),
             (-1234.0, "-1,234"),
             (1e300, "1.0e300"),
         ] {
@@ -209,6 +209,8 @@ mod tests {
             (0.0, "0 %"),
             (0.000_01, "under 0.01 %"),
             (0.0052, "0.52 %"),
+            (0.005, "0.5 %"),
+            (0.994_9, "99 %"),
             (0.041, "4.1 %"),
             (0.6249, "62 %"),
             (0.999_6, "99.9 %"),

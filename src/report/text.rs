@@ -8,6 +8,7 @@ use super::lines::{Page, is_hostile, one_line};
 use super::summary::Summary;
 use super::{ExaminedStatement, Outcome, Report};
 use crate::recommendation::{Recommendation, StatementEffect};
+use crate::statement::LeftOut;
 
 /// Statements in the table of the heaviest.
 const HEAVIEST: usize = 20;
@@ -104,9 +105,14 @@ fn helped(page: &mut Page, report: &Report, effects: &[StatementEffect]) {
     let more = if effects.len() > HELPED { ", most of all" } else { "" };
     labelled(page, "Helps", &format!("{}{more}:", number(effects.len(), "statement", "statements")));
     for effect in effects.iter().take(HELPED) {
-        let rank = report.rank_of(effect.statement).map_or_else(|| "?".to_string(), |rank| rank.to_string());
+        let Some(rank) = report.rank_of(effect.statement) else { continue };
         let costs = costs(effect.cost_before, effect.cost_after);
-        page.row(&format!("{}#{rank}  saves {}, {costs}", " ".repeat(5 + LABEL), percent(effect.saving)));
+        let indent = " ".repeat(5 + LABEL);
+        page.row(&format!("{indent}#{rank}  saves {}, {costs}", percent(effect.saving)));
+        // Without a row below, its text is shown here.
+        if let Some(statement) = report.examined(effect.statement).filter(|_| rank > HEAVIEST) {
+            page.row(&format!("{indent}    {}", one_line(&statement.text, TEXT_WIDTH - indent.len())));
+        }
     }
 }
 
@@ -130,7 +136,7 @@ fn heaviest(page: &mut Page, report: &Report) {
     };
     page.heading(&of, '-');
     page.blank();
-    page.row("   #   of time         calls       mean  planner cost now -> with the indexes above");
+    page.row("   #   of time         calls        mean  planner cost now -> with the indexes above");
     for (position, statement) in report.statements.iter().enumerate().take(HEAVIEST) {
         row(page, position + 1, statement);
     }
@@ -147,10 +153,13 @@ fn row(page: &mut Page, rank: usize, statement: &ExaminedStatement) {
                 change(*cost_before, *cost_after)
             )
         }
+        Outcome::LeftOut { reason: LeftOut::Utility(command) } => {
+            format!("left out: {command}, a utility statement")
+        }
         Outcome::LeftOut { reason } => format!("left out: {reason}"),
     };
     page.row(&format!(
-        "{rank:>4}  {:>8}  {:>12}  {:>9}  {}",
+        "{rank:>4}  {:>8}  {:>12}  {:>10}  {}",
         percent(statement.share),
         count(statement.calls),
         duration(mean),
@@ -212,8 +221,8 @@ fn footer(page: &mut Page, report: &Report) {
     page.blank();
     page.paragraph(
         "",
-        "Nothing has been created. Create one index, measure, then ask again. In psql, outside a transaction block \
-         because of CONCURRENTLY:",
+        "Nothing has been created. Create one index, measure, then ask again; in psql, with the arguments of this report \
+         if it had any, and outside a transaction block because of CONCURRENTLY:",
     );
     page.blank();
     page.row("    SELECT ddl FROM index_advisor.recommend() WHERE rank = 1 \\gexec");
