@@ -3,6 +3,7 @@
 //! Plain values read once per run by `pg::catalog`; nothing here talks to a server.
 
 use crate::candidate::definition::IndexDefinition;
+use crate::cost::size::Storage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -15,10 +16,11 @@ pub type AttrNumber = i16;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Catalog {
     pub relations: BTreeMap<Oid, Relation>,
-    /// Size of a page in bytes (`BLCKSZ` of the server).
-    pub block_size: u32,
+    /// How the server stores indexes.
+    pub storage: Storage,
 }
 
+/// What can have indexes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RelationKind {
     Table,
@@ -27,6 +29,7 @@ pub enum RelationKind {
     MaterializedView,
 }
 
+/// A table, or what is indexed like one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Relation {
     pub oid: Oid,
@@ -49,6 +52,7 @@ pub struct Relation {
     pub activity: WriteActivity,
 }
 
+/// A column, with what ANALYZE found out about it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Column {
     pub number: AttrNumber,
@@ -87,6 +91,7 @@ pub struct WriteActivity {
     pub deleted: f64,
 }
 
+/// An index that the relation has already.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ExistingIndex {
     pub oid: Oid,

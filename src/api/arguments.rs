@@ -8,7 +8,6 @@ use crate::source::pg_stat_statements;
 use crate::workload::{Role, Statement, Workload};
 use pgrx::datum::Interval;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE;
-use pgrx::prelude::*;
 
 /// The arguments that every advising function takes; NULL means the setting.
 pub struct Arguments<'a> {
@@ -33,7 +32,7 @@ impl Arguments<'_> {
 /// A size as pg_size_bytes reads it.
 fn bytes(text: &str) -> Result<i64, PgError> {
     let bytes = crate::pg::isolated::isolated(None, || {
-        Spi::get_one_with_args::<i64>("SELECT pg_catalog.pg_size_bytes($1)", &[text.into()])
+        crate::pg::scalar::first::<i64>("SELECT pg_catalog.pg_size_bytes($1)", &[text.into()])
     });
     match bytes {
         Ok(Ok(Some(bytes))) => Ok(bytes),

@@ -6,6 +6,7 @@
 use super::definition::{AccessMethod, Expression, IndexDefinition, Key, KeyPart, KeyTarget};
 use crate::catalog::{AttrNumber, Oid};
 
+/// An index wanted, but for the order of its equality columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
     pub relation: Oid,
@@ -81,7 +82,7 @@ impl Ask {
 
 /// An order and its reverse are one index; the one with fewer departures from ASC NULLS LAST is written, or, of equal
 /// ones, the one whose first key ascends.
-fn canonical_direction(keys: &[Key]) -> Vec<Key> {
+pub(super) fn canonical_direction(keys: &[Key]) -> Vec<Key> {
     let reversed: Vec<Key> = keys.iter().map(Key::reversed).collect();
     // DESC NULLS FIRST is what plain DESC means: one departure; NULLS against the default is one more.
     let departures = |keys: &[Key]| -> usize {

@@ -3,15 +3,15 @@
 //! Refuses what cannot or need not be built; which clauses to combine is `generate`'s business.
 
 use super::ask::Ask;
-use super::definition::{Expression, Key, KeyPart, KeyTarget};
+use super::definition::{Key, KeyPart, KeyTarget};
 use super::facts::{Clause, ClauseKind, PredicateClause, RelationUse};
 use super::generate::Options;
 use super::relevance::is_not_null_test;
 use super::width::{column_width, key_width};
 use crate::catalog::{AttrNumber, Relation};
 
-/// A btree entry must fit a third of a page (`BTMaxItemSize`, 2704 bytes of 8 kB), and values vary: a key whose average
-/// is a fifth of that risks failing inserts and is a poor index in any case.
+/// A btree entry must fit a third of a page (`BTMaxItemSize`, 2704 bytes of 8 kB), and values vary: a key whose
+/// average is a fifth of that risks failing inserts and is a poor index in any case.
 const WIDEST_KEY: f64 = 500.0;
 /// A single included column above this width makes the index a copy of the table.
 const WIDEST_INCLUDED: f64 = 128.0;
@@ -37,6 +37,16 @@ impl Bound {
     }
 }
 
+/// Which variants of an ask are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Forms {
+    All,
+    /// Only those that answer without the table.
+    Covering,
+    /// Only those over the rows of a predicate.
+    Partial,
+}
+
 pub(super) struct Asking<'a> {
     pub usage: &'a RelationUse,
     pub relation: &'a Relation,
@@ -50,6 +60,7 @@ pub(super) struct Asking<'a> {
 }
 
 impl<'a> Asking<'a> {
+    /// Sorts the restrictions of one relation use; asks for nothing yet.
     pub fn new(usage: &'a RelationUse, relation: &'a Relation, options: &'a Options) -> Asking<'a> {
         let predicates = Vec::new();
         let (equal, ranges) = (Vec::new(), Vec::new());
@@ -91,33 +102,34 @@ impl<'a> Asking<'a> {
 
     /// Asks for an index with these keys, and for its partial and covering variants.
     pub fn ask(&mut self, equal: Vec<KeyPart>, tail: Vec<Key>, directed: bool, words: &[String]) {
-        self.variants(equal, tail, directed, words, true);
+        self.ask_in(Forms::All, equal, tail, directed, words);
     }
 
-    /// Asks only for indexes that answer without the table.
-    pub fn ask_covering(&mut self, equal: Vec<KeyPart>, tail: Vec<Key>, directed: bool, words: &[String]) {
-        self.variants(equal, tail, directed, words, false);
-    }
-
-    fn variants(
+    /// As `ask`, for some of the variants.
+    pub fn ask_in(
         &mut self,
+        forms: Forms,
         equal: Vec<KeyPart>,
         tail: Vec<Key>,
         directed: bool,
         words: &[String],
-        plain: bool,
     ) {
         let words: Vec<&str> = words.iter().map(String::as_str).filter(|words| !words.is_empty()).collect();
         let Some(ask) = self.shaped(equal, tail, directed, words.join(", then ")) else { return };
-        let partial: Vec<Ask> =
-            self.predicates.iter().filter_map(|clause| self.partial(&ask, &clause.expression)).collect();
-        for ask in std::iter::once(ask).chain(partial) {
-            let covering = self.covering(&ask);
-            let asks = covering.into_iter().chain(plain.then_some(ask));
-            let wanted: Vec<Ask> = asks.filter(|ask| !self.is_served(ask)).collect();
-            // The plain one first: it is the more direct answer.
-            self.asks.extend(wanted.into_iter().rev());
+        let mut asks: Vec<Ask> = self.predicates.iter().map(|clause| partial(self, &ask, clause)).collect();
+        if forms != Forms::Partial {
+            asks.insert(0, ask);
         }
+        for ask in asks {
+            let covering = self.covering(&ask);
+            let plain = (forms != Forms::Covering || self.keys_cover(&ask)).then_some(ask);
+            let wanted = plain.into_iter().chain(covering).filter(|ask| !self.is_served(ask));
+            self.asks.extend(wanted.collect::<Vec<Ask>>());
+        }
+    }
+
+    pub fn has_predicates(&self) -> bool {
+        !self.predicates.is_empty()
     }
 
     /// An ask without repeated columns and with at most as many as allowed; None without any.
@@ -137,28 +149,15 @@ impl<'a> Asking<'a> {
         (!empty).then_some(Ask { relation, equal, tail, directed, include: Vec::new(), predicate, because })
     }
 
-    /// The ask for the rows of a predicate only. A key that the predicate holds to one value is left out.
-    fn partial(&self, ask: &Ask, predicate: &Expression) -> Option<Ask> {
-        let fixed = |part: &KeyPart| match part.target {
-            KeyTarget::Column(number) => {
-                let by_restriction =
-                    self.equal.iter().any(|bound| bound.is_single() && bound.part.compares_like(part));
-                by_restriction && predicate.columns == [number] && !is_not_null_test(predicate)
-            }
-            KeyTarget::Expression(_) => false,
-        };
-        let mut partial = ask.clone();
-        partial.equal.retain(|part| !fixed(part));
-        if partial.equal.is_empty() && partial.tail.is_empty() {
-            partial.equal = ask.equal.clone();
-        }
-        partial.because = format!("{}, in rows where {}", ask.because, bare(&predicate.sql));
-        partial.predicate = Some(predicate.clone());
-        Some(partial)
+    /// Whether the keys alone are all that the statement reads.
+    fn keys_cover(&self, ask: &Ask) -> bool {
+        let keys: Vec<AttrNumber> = ask.key_columns().collect();
+        let visible = self.relation.all_visible_fraction > 0.0;
+        visible && self.usage.needed.as_ref().is_some_and(|needed| needed.iter().all(|n| keys.contains(n)))
     }
 
-    /// The ask with all other columns that the statement reads; None when it reads too many, or too wide ones, or when
-    /// the visibility map would send every row to the table anyway.
+    /// The ask with all other columns that the statement reads; None when it reads too many, or too wide ones, or
+    /// when the visibility map would send every row to the table anyway.
     fn covering(&self, ask: &Ask) -> Option<Ask> {
         let needed = self.usage.needed.as_ref()?;
         let keys: Vec<AttrNumber> = ask.key_columns().collect();
@@ -175,8 +174,8 @@ impl<'a> Asking<'a> {
         Some(Ask { include, because, ..ask.clone() })
     }
 
-    /// Whether an existing index gives all this: it has the same shape, or it is unique on columns bound to single values,
-    /// so that at most one row is left to find.
+    /// Whether an existing index gives all this: it has the same shape, or it is unique on columns bound to single
+    /// values, so that at most one row is left to find.
     fn is_served(&self, ask: &Ask) -> bool {
         let single = |part: &KeyPart| {
             let bound = self.equal.iter().find(|bound| bound.part.compares_like(part));
@@ -213,6 +212,27 @@ impl<'a> Asking<'a> {
             KeyTarget::Expression(expression) => &expression.sql,
         }
     }
+}
+
+/// The ask for the rows of a predicate only. A key that the predicate holds to one value is left out.
+fn partial(asking: &Asking<'_>, ask: &Ask, clause: &PredicateClause) -> Ask {
+    let predicate = &clause.expression;
+    let fixed = |part: &KeyPart| match part.target {
+        KeyTarget::Column(number) => {
+            let restricted =
+                asking.equal.iter().any(|bound| bound.is_single() && bound.part.compares_like(part));
+            restricted && predicate.columns == [number] && !is_not_null_test(predicate)
+        }
+        KeyTarget::Expression(_) => false,
+    };
+    let mut partial = ask.clone();
+    partial.equal.retain(|part| !fixed(part));
+    if partial.equal.is_empty() && partial.tail.is_empty() {
+        partial.equal = ask.equal.clone();
+    }
+    partial.because = format!("{}, in rows where {}", ask.because, bare(&predicate.sql));
+    partial.predicate = Some(predicate.clone());
+    partial
 }
 
 pub(super) fn parts(bounds: &[Bound]) -> Vec<KeyPart> {

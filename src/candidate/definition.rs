@@ -99,6 +99,7 @@ pub struct KeyPart {
     pub collation: Collation,
 }
 
+/// A key column with its direction.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     pub part: KeyPart,
@@ -139,8 +140,8 @@ impl Key {
 }
 
 impl KeyPart {
-    /// Whether an index on one answers for the other: the same value, compared by the same operator family and collation.
-    /// Aliases of an operator class (`varchar_ops` for `text_ops`) share their family.
+    /// Whether an index on one answers for the other: the same value, compared by the same operator family and
+    /// collation. Aliases of an operator class (`varchar_ops` for `text_ops`) share their family.
     pub fn compares_like(&self, other: &KeyPart) -> bool {
         self.target == other.target
             && self.operator_class.family == other.operator_class.family
@@ -169,11 +170,12 @@ impl IndexDefinition {
     }
 
     /// Whether `self` gives nothing that `other` does not give already: its keys are a prefix of the other's, in the
-    /// same or the wholly reversed direction (a btree is read both ways), its included columns are stored there too, and
-    /// its predicate is the other's.
+    /// same or the wholly reversed direction (a btree is read both ways), its included columns are stored there too,
+    /// and its predicate is the other's.
     ///
-    /// A full index stands in for a partial one only where the predicate speaks of key columns alone: then the keys find
-    /// the same rows. Otherwise the partial index is more: its predicate filters rows that the full one must fetch.
+    /// A full index stands in for a partial one only where the predicate speaks of key columns alone: then the keys
+    /// find the same rows. Otherwise the partial index is more: its predicate filters rows that the full one must
+    /// fetch.
     pub fn is_served_by(&self, other: &IndexDefinition) -> bool {
         if self.relation != other.relation
             || self.access_method != other.access_method

@@ -7,6 +7,7 @@ use crate::catalog::{AttrNumber, Oid};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
+/// What one statement reads and writes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct StatementFacts {
     /// One entry for each range table entry that is a plain relation, in planning order.
@@ -40,6 +41,7 @@ pub struct RelationUse {
     pub predicates: Vec<PredicateClause>,
 }
 
+/// How a btree would serve a clause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClauseKind {
@@ -76,6 +78,7 @@ pub struct JoinClause {
     pub sql: String,
 }
 
+/// What a sorted input would be good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderPurpose {
@@ -87,6 +90,7 @@ pub enum OrderPurpose {
     Extremum,
 }
 
+/// An order of one relation's rows that would spare a sort.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Order {
     pub purpose: OrderPurpose,
@@ -97,6 +101,7 @@ pub struct Order {
     pub limited: bool,
 }
 
+/// One key of an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OrderKey {
     pub part: KeyPart,
@@ -112,6 +117,7 @@ pub struct PredicateClause {
     pub selectivity: f64,
 }
 
+/// What a statement does to the relation that it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteKind {
@@ -122,6 +128,7 @@ pub enum WriteKind {
     Merge,
 }
 
+/// The relation that a statement writes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct WriteTarget {
     /// The topmost parent for a partition.

@@ -1,13 +1,13 @@
-//! Generation: what one statement asks of indexes, relation by relation (ALGORITHMS: candidates from planner structures).
+//! Generation: what one statement asks of indexes, relation by relation, from what the planner would do with them.
 //!
 //! Looks at one statement alone; sharing between statements is settled in `pool`.
 
-use super::ask::Ask;
-use super::asking::{Asking, Bound, parts};
+use super::ask::{Ask, canonical_direction};
+use super::asking::{Asking, Bound, Forms, parts};
 use super::definition::{Key, KeyPart, KeyTarget};
 use super::facts::{JoinClause, Order, OrderPurpose, StatementFacts};
 use super::width::{column_width, row_width};
-use crate::catalog::{AttrNumber, Catalog};
+use crate::catalog::{AttrNumber, Catalog, ExistingIndex};
 use std::collections::BTreeSet;
 
 /// How far generation goes.
@@ -55,7 +55,8 @@ pub fn generate(facts: &StatementFacts, catalog: &Catalog, options: &Options) ->
         orders(&mut asking);
         joins(&mut asking);
         alternatives(&mut asking);
-        narrow_scan(&mut asking, catalog.block_size);
+        narrow_scan(&mut asking, catalog.storage.block_size);
+        predicates_alone(&mut asking);
         for ask in asking.asks {
             if !asks.iter().any(|other| other.wants_the_same(&ask)) {
                 asks.push(ask);
@@ -101,8 +102,8 @@ fn conjunction(asking: &mut Asking<'_>, equal: &[Bound], ranges: &[Bound]) {
     }
 }
 
-/// Equalities, then a sort order; the order alone where reading in order can pay. An IN list would break the order (its
-/// values are visited one after the other), so it comes after the order, as a filter inside the index.
+/// Equalities, then a sort order; the order alone where reading in order can pay. An IN list would break the order
+/// (its values are visited one after the other), so it comes after the order, as a filter inside the index.
 fn orders(asking: &mut Asking<'_>) {
     let fixed: Vec<Bound> = asking.equal.iter().filter(|bound| bound.is_single()).cloned().collect();
     let filters: Vec<KeyPart> = {
@@ -117,7 +118,8 @@ fn orders(asking: &mut Asking<'_>) {
             asking.ask(parts(&fixed), keys.clone(), true, &[equality.clone(), ordered.clone()]);
         }
         if !filters.is_empty() && order.limited {
-            let mut tail = keys.clone();
+            // The filters have no direction; they must not turn with the order.
+            let mut tail = canonical_direction(&keys);
             tail.extend(filters.iter().cloned().map(Key::ascending));
             let words = [equality, ordered.clone(), asking.words("filter on", &filters)];
             asking.ask(parts(&fixed), tail, true, &words);
@@ -126,7 +128,7 @@ fn orders(asking: &mut Asking<'_>) {
         if early || clustered(asking, &keys) {
             asking.ask(Vec::new(), keys, true, &[ordered]);
         } else {
-            asking.ask_covering(Vec::new(), keys, true, &[ordered]);
+            asking.ask_in(Forms::Covering, Vec::new(), keys, true, &[ordered]);
         }
     }
 }
@@ -279,7 +281,24 @@ fn narrow_scan(asking: &mut Asking<'_>, block_size: u32) {
     let key = joined.chain(ordered).chain(known).filter(is_needed).min_by_key(|part| width(part)).cloned();
     if let Some(key) = key {
         let words = ["reading these columns only".to_string()];
-        asking.ask_covering(Vec::new(), vec![Key::ascending(key)], false, &words);
+        asking.ask_in(Forms::Covering, Vec::new(), vec![Key::ascending(key)], false, &words);
+    }
+}
+
+/// A predicate whose clause no btree can search (`status <> 'done'`): a partial index holds just these rows, whatever
+/// its key. The key of an existing index is known to be comparable; the primary key's is narrow besides.
+fn predicates_alone(asking: &mut Asking<'_>) {
+    let usage = asking.usage;
+    let searched = !usage.restrictions.is_empty() || !usage.joins.is_empty() || !usage.orders.is_empty();
+    if searched || !asking.has_predicates() {
+        return;
+    }
+    let mut indexes: Vec<&ExistingIndex> = asking.relation.indexes.iter().filter(|i| i.valid).collect();
+    indexes.sort_by_key(|index| (!index.primary, !index.unique, index.oid));
+    let keys = indexes.iter().filter_map(|index| index.definition.as_ref()?.keys.first());
+    if let Some(key) = keys.map(|key| key.part.clone()).find(|part| asking.admits(part)) {
+        let words = ["finding few rows".to_string()];
+        asking.ask_in(Forms::Partial, Vec::new(), vec![Key::ascending(key)], false, &words);
     }
 }
 

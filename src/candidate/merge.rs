@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 /// The indexes that do the work of both `a` and `b`: the keys of one followed by those that the other adds, with the
 /// included columns of both.
 ///
-/// Only indexes of one relation with the same predicate that begin alike are merged; with nothing in common the second
-/// would only ride along as a filter. Merges that break a limit are left out.
+/// Only indexes of one relation with the same predicate that begin alike are merged; with nothing in common the
+/// second would only ride along as a filter. Merges that break a limit are left out.
 pub fn merge(
     a: &IndexDefinition,
     b: &IndexDefinition,
@@ -55,8 +55,8 @@ fn within_limits(merge: &IndexDefinition, relation: &Relation, options: &Options
         && width <= options.max_include_width
 }
 
-/// For each candidate of a pool, those that could do its work in part or in whole: its prefixes, its narrower forms, and
-/// those that contain it. The pool is in the order of `pool`: candidates of one relation stand together.
+/// For each candidate of a pool, those that could do its work in part or in whole: its prefixes, its narrower forms,
+/// and those that contain it. The pool is in the order of `pool`: candidates of one relation stand together.
 pub fn relatives(pool: &[Candidate]) -> Vec<Vec<CandidateId>> {
     let mut relatives = vec![Vec::new(); pool.len()];
     for (a, candidate) in pool.iter().enumerate() {

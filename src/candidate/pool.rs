@@ -1,7 +1,7 @@
 //! The pool: the candidates of a whole workload, each once, with the statements that ask for it.
 //!
-//! Settles what one statement alone cannot: the order of equality columns, merges, and which candidates to keep when there
-//! are too many. The order of the pool is that of the definitions.
+//! Settles what one statement alone cannot: the order of equality columns, merges, and which candidates to keep when
+//! there are too many. The order of the pool is that of the definitions.
 
 use super::ask::Ask;
 use super::definition::{IndexDefinition, KeyPart, KeyTarget};
@@ -32,7 +32,7 @@ pub struct Origin {
 
 /// Merges are tried among this many candidates of a relation, those of the weightiest statements: pairs grow with the
 /// square, and a merge pays only where both sides matter.
-const MERGED: usize = 40;
+const MERGED: usize = 24;
 
 /// What is known of a candidate while the pool is being made.
 #[derive(Clone, Debug, Default)]
@@ -43,8 +43,8 @@ struct Standing {
 
 type Standings = BTreeMap<IndexDefinition, Standing>;
 
-/// The candidates for a workload of (statement, weight, facts). Weights are times or shares of time: only their ratios
-/// matter. Nothing that a valid index of the catalog already gives is in it.
+/// The candidates for a workload of (statement, weight, facts). Weights are times or shares of time: only their
+/// ratios matter. Nothing that a valid index of the catalog already gives is in it.
 pub fn pool(
     workload: &[(StatementId, f64, StatementFacts)],
     catalog: &Catalog,
@@ -62,9 +62,12 @@ pub fn pool(
             note(&mut standings, definition, *statement, tier, ask.because.clone());
         }
     }
-    add_prefixes(&mut standings, options);
     let weights: BTreeMap<StatementId, f64> = workload.iter().map(|(id, weight, _)| (*id, *weight)).collect();
-    add_merges(&mut standings, &weights, catalog, options);
+    let merges = merges(&standings, &weights, catalog, options);
+    add_prefixes(&mut standings);
+    for (definition, statement, words) in merges {
+        note(&mut standings, definition, statement, 2 * LATER, words);
+    }
     standings.retain(|definition, _| !exists(definition, catalog));
     cap(&mut standings, &weights, options.max_candidates);
     let candidates = standings.into_iter().map(|(definition, standing)| {
@@ -135,13 +138,13 @@ impl<'a> CanonicalOrder<'a> {
     }
 }
 
-/// Every shorter form of a candidate's keys, without included columns: what one statement wants in full may serve others
-/// in part, at less size.
-fn add_prefixes(standings: &mut Standings, options: &Options) {
+/// Every shorter form of a candidate's keys, without included columns: what one statement wants in full may serve
+/// others in part, at less size.
+fn add_prefixes(standings: &mut Standings) {
     let shorter: Vec<(IndexDefinition, Standing)> = standings
         .iter()
         .flat_map(|(definition, standing)| {
-            (1..definition.keys.len().min(options.max_key_columns)).map(move |length| {
+            (1..definition.keys.len()).map(move |length| {
                 let keys = definition.keys[..length].to_vec();
                 (IndexDefinition { keys, include: Vec::new(), ..definition.clone() }, standing.clone())
             })
@@ -163,14 +166,15 @@ fn columns(count: usize) -> String {
     if count == 1 { "column".to_string() } else { format!("{count} columns") }
 }
 
-fn add_merges(
-    standings: &mut Standings,
+/// Indexes that serve two statements at once, for each of the statements that asked for their parts.
+fn merges(
+    standings: &Standings,
     weights: &BTreeMap<StatementId, f64>,
     catalog: &Catalog,
     options: &Options,
-) {
+) -> Vec<(IndexDefinition, StatementId, String)> {
     let mut by_relation: BTreeMap<Oid, Vec<(f64, &IndexDefinition, &Standing)>> = BTreeMap::new();
-    for (definition, standing) in &*standings {
+    for (definition, standing) in standings {
         let entry = (weight_of(standing, weights), definition, standing);
         by_relation.entry(definition.relation).or_default().push(entry);
     }
@@ -193,9 +197,7 @@ fn add_merges(
             }
         }
     }
-    for (definition, statement, words) in merges {
-        note(standings, definition, statement, 2 * LATER, words);
-    }
+    merges
 }
 
 fn weight_of(standing: &Standing, weights: &BTreeMap<StatementId, f64>) -> f64 {

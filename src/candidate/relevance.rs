@@ -8,15 +8,19 @@ use crate::catalog::AttrNumber;
 
 /// Whether an index with this definition could change the statement's plan.
 ///
-/// Some relation use must allow its predicate, and either test one of its keys (at any position: a btree may be scanned
-/// whole and filtered by a later key), want the order that its first key begins, or find every column it needs in the
-/// index. The operator family and the collation must be the clause's own.
+/// Some relation use must allow its predicate, and then either have one (an allowed predicate alone makes a scan of
+/// the whole index worth a path: `useful_predicate` in `build_index_paths`, indxpath.c), or test one of its keys (at
+/// any position: a btree may be scanned whole and filtered by a later key), want the order that its first key begins,
+/// or find every column it needs in the index. The operator family and the collation must be the clause's own.
 pub fn relevant(definition: &IndexDefinition, facts: &StatementFacts) -> bool {
-    facts.relations.iter().any(|usage| {
-        usage.relation == definition.relation
-            && definition.predicate.as_ref().is_none_or(|predicate| allows(usage, predicate))
-            && (tests_a_key(definition, usage) || gives_order(definition, usage) || covers(definition, usage))
-    })
+    facts.relations.iter().filter(|usage| usage.relation == definition.relation).any(
+        |usage| match &definition.predicate {
+            Some(predicate) => allows(usage, predicate),
+            None => {
+                tests_a_key(definition, usage) || gives_order(definition, usage) || covers(definition, usage)
+            }
+        },
+    )
 }
 
 fn tests_a_key(definition: &IndexDefinition, usage: &RelationUse) -> bool {

@@ -1,8 +1,8 @@
 //! `CostCache`: what the planner said so far, and everything that follows from it without asking again.
 //!
 //! Pure bookkeeping over `WhatIf`: it weighs no statement against another and knows nothing of sizes or limits.
-//! Sources: the index benefit graph (Schnaitter, Polyzotis, Getoor, VLDB 2009) for exact reuse; bounds by monotonicity
-//! as in Wii (SIGMOD 2024); the tolerances come from `add_path`'s `STD_FUZZ_FACTOR` (pathnode.c).
+//! Sources: the index benefit graph (Schnaitter, Polyzotis, Getoor, VLDB 2009) for exact reuse; bounds by
+//! monotonicity as in Wii (SIGMOD 2024); the tolerances come from `add_path`'s `STD_FUZZ_FACTOR` (pathnode.c).
 
 #[cfg(test)]
 pub(crate) mod simulated;
@@ -207,6 +207,13 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         self.offline = true;
     }
 
+    /// Looks at the clock, for stretches of work that the cache answers without the planner.
+    pub fn check_time(&mut self) -> Result<(), Expired> {
+        // Also asked when offline: that serves interrupts.
+        let expired = self.what_if.expired();
+        if expired && !self.offline { Err(Expired) } else { Ok(()) }
+    }
+
     pub fn counters(&self) -> CacheCounters {
         self.counters
     }
@@ -249,9 +256,7 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
     }
 
     fn ask(&mut self, statement: usize, set: Bits) -> Result<usize, Expired> {
-        if self.what_if.expired() {
-            return Err(Expired);
-        }
+        self.check_time()?;
         let known = &mut self.statements[statement];
         self.counters.planner_calls += 1;
         match self.what_if.cost(known.id, &set.candidates(&known.relevant)) {

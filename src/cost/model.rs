@@ -3,7 +3,7 @@
 //! Pure arithmetic over what was measured; asks no planner.
 
 use super::PlanCost;
-use super::size::{self, SizeEstimate};
+use super::size::{self, SizeEstimate, Storage};
 use super::write::{CostUnits, UpdateRate, WriteRate, write_cost};
 use crate::candidate::definition::IndexDefinition;
 use crate::candidate::facts::{StatementFacts, WriteKind};
@@ -22,6 +22,7 @@ pub struct Measured<'a> {
     pub before: PlanCost,
 }
 
+/// How a workload turns planner units into milliseconds a day.
 pub struct CostModel {
     weights: Vec<f64>,
     /// Milliseconds that a planner unit took on average over the workload.
@@ -76,7 +77,7 @@ impl CostModel {
             .filter_map(|candidate| {
                 let relation = catalog.relations.get(&candidate.definition.relation);
                 // The pool is made from the same catalog, so the relation is there.
-                relation.map(|relation| self.price(&candidate.definition, relation, catalog.block_size))
+                relation.map(|relation| self.price(&candidate.definition, relation, catalog.storage))
             })
             .collect()
     }
@@ -114,11 +115,11 @@ impl CostModel {
     }
 
     /// Size and write cost of an index.
-    fn price(&self, definition: &IndexDefinition, relation: &Relation, block_size: u32) -> Price {
+    fn price(&self, definition: &IndexDefinition, relation: &Relation, storage: Storage) -> Price {
         let selectivity = definition.predicate.as_ref().map_or(1.0, |predicate| {
             self.predicates.get(&(definition.relation, predicate.sql.clone())).copied().unwrap_or(1.0)
         });
-        let size = size::btree(definition, relation, selectivity, block_size);
+        let size = size::btree(definition, relation, selectivity, storage);
         let none = WriteRate::default();
         let rate = self.writes.get(&definition.relation).unwrap_or(&none);
         let write = write_cost(definition, &size, relation, rate, &self.units);

@@ -4,12 +4,15 @@
 //! index that lives under writes grows beyond this. Never looks at an existing index's size.
 
 mod distribution;
+mod shape;
 #[cfg(test)]
 mod tests;
 
-use crate::candidate::definition::{IndexDefinition, Key, KeyTarget};
-use crate::catalog::{AttrNumber, Column, Oid, Relation};
-use distribution::{Distribution, NullMask, Restriction, Values};
+use crate::candidate::definition::IndexDefinition;
+use crate::catalog::Relation;
+use distribution::NullMask;
+use serde::{Deserialize, Serialize};
+use shape::{Draws, MAXALIGN, Shape, TUPLE_HEADER, align};
 
 /// What a btree takes on disk just after CREATE INDEX; the sum of its trees for a partitioned table.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,10 +34,27 @@ impl SizeEstimate {
     }
 }
 
+/// What a server decides about the storage of a btree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Storage {
+    /// `BLCKSZ`.
+    pub block_size: u32,
+    /// Whether equal `char(n)` values share an index tuple: `SELECT btequalimage('bpchar'::regtype)`. True up to 15.18 and
+    /// 18.6, false in 15.20; it changes the size of such an index several times over.
+    pub bpchar_deduplicates: bool,
+}
+
+impl From<u32> for Storage {
+    /// With this block size and the larger choice where servers differ.
+    fn from(block_size: u32) -> Self {
+        Storage { block_size, bpchar_deduplicates: false }
+    }
+}
+
 /// Estimates the index that `definition` would create on `relation`.
 ///
 /// `predicate_selectivity` is the share of the rows that the predicate of a partial index keeps (1 without predicate);
-/// `block_size` is the server's `BLCKSZ`.
+/// `storage` is the server's, or just its block size.
 ///
 /// What statistics cannot tell is assumed as follows. Key columns are independent of each other, unless a unique index says
 /// that rows differ. An expression has as many distinct values as the columns it reads (an upper bound). A column without
@@ -43,41 +63,30 @@ pub fn btree(
     definition: &IndexDefinition,
     relation: &Relation,
     predicate_selectivity: f64,
-    block_size: u32,
+    storage: impl Into<Storage>,
 ) -> SizeEstimate {
+    let storage = storage.into();
+    let block_size = storage.block_size;
     let trees = f64::from(relation.leaves.max(1));
     let kept = if definition.predicate.is_some() { predicate_selectivity.clamp(0.0, 1.0) } else { 1.0 };
-    let tuples = (relation.tuples.max(0.0) * kept).round();
-    let shape = Shape::new(definition, relation, kept);
+    let tuples = (relation.tuples * kept).round().max(0.0);
+    let shape = Shape::new(definition, relation, kept, storage);
     let load = Load { shape: &shape, page: Page::new(block_size), tuples: (tuples / trees).ceil() };
     let (pages, tree_height) = load.run();
     SizeEstimate { pages: pages * trees, tuples, tree_height, block_size }
 }
 
-// Sizes from PostgreSQL's headers (8-byte MAXALIGN, as on every 64-bit platform).
-const MAXALIGN: u32 = 8;
+// Sizes and rules from PostgreSQL's bufpage.h, itup.h, nbtree.h and nbtsort.c.
 /// `SizeOfPageHeaderData` and the aligned `BTPageOpaqueData`.
 const PAGE_OVERHEAD: u32 = 24 + 16;
 const LINE_POINTER: u32 = 4;
-/// `sizeof(IndexTupleData)`.
-const TUPLE_HEADER: u32 = 8;
-/// `IndexInfoFindDataOffset` with a null bitmap, which is always of `INDEX_MAX_KEYS` (32) bits.
-const TUPLE_HEADER_WITH_NULLS: u32 = 16;
 /// `sizeof(ItemPointerData)`, one heap TID.
 const HEAP_TID: u32 = 6;
 /// `BTREE_DEFAULT_FILLFACTOR` and `BTREE_NONLEAF_FILLFACTOR`.
 const LEAF_FILLFACTOR: u32 = 90;
 const INTERNAL_FILLFACTOR: u32 = 70;
-/// `get_typavgwidth`'s guess for a variable-width type.
-const UNKNOWN_WIDTH: f64 = 32.0;
 /// Most items loaded in a replay; a larger level is extrapolated from its full pages.
-const REPLAY_LIMIT: f64 = 20_000.0;
-
-/// `MAXALIGN()` for any power of two.
-fn align(size: u32, alignment: u32) -> u32 {
-    let alignment = alignment.max(1);
-    size.div_ceil(alignment) * alignment
-}
+const REPLAY_LIMIT: f64 = 8_000.0;
 
 /// Page geometry of one `BLCKSZ`.
 #[derive(Clone, Copy, Debug)]
@@ -113,130 +122,6 @@ impl Page {
     }
 }
 
-/// How the stored length of an attribute varies between rows.
-#[derive(Clone, Copy, Debug)]
-enum Length {
-    Fixed(u32),
-    /// One of two lengths, two bytes apart; the longer one in this share of the rows.
-    Either {
-        shorter: u32,
-        longer_share: f64,
-    },
-    /// Varlena (header included) or cstring, evenly spread between two lengths.
-    Spread {
-        least: f64,
-        most: f64,
-    },
-}
-
-/// One attribute of the index tuple.
-#[derive(Clone, Copy, Debug)]
-struct Attribute {
-    length: Length,
-    alignment: u32,
-    null_fraction: f64,
-}
-
-/// Lengths of text are taken to lie within this share of their average.
-const SPREAD: f64 = 0.25;
-/// Longest varlena with a 1-byte header, which is stored unaligned (`VARATT_SHORT_MAX`).
-const SHORT_VARLENA: u32 = 127;
-
-impl Attribute {
-    /// Where the attribute ends if the one before ended at `offset`. `draw` in [0, 1) chooses among the lengths.
-    fn end(&self, offset: u32, draw: f64) -> u32 {
-        let length = match self.length {
-            Length::Fixed(length) => return align(offset, self.alignment) + length,
-            Length::Either { shorter, longer_share } => shorter + if draw < longer_share { 2 } else { 0 },
-            Length::Spread { least, most } => (least + draw * (most - least)).round().max(1.0) as u32,
-        };
-        length + if length <= SHORT_VARLENA { offset } else { align(offset, self.alignment) }
-    }
-}
-
-/// The index tuples of a definition: attributes, distributions of every key prefix, and whether equal keys share a tuple.
-struct Shape {
-    keys: Vec<Attribute>,
-    include: Vec<Attribute>,
-    /// Of the first n + 1 keys.
-    prefixes: Vec<Distribution>,
-    /// A unique index tells that no two rows have the same key.
-    unique: bool,
-    deduplicates: bool,
-}
-
-impl Shape {
-    fn new(definition: &IndexDefinition, relation: &Relation, kept: f64) -> Shape {
-        let keys: Vec<Attribute> = definition.keys.iter().map(|key| key_attribute(key, relation)).collect();
-        let include: Vec<Attribute> = definition
-            .include
-            .iter()
-            .filter_map(|number| relation.column(*number))
-            .map(column_attribute)
-            .collect();
-        let mut prefixes = Vec::new();
-        let mut joint = Distribution::unit();
-        for (key, attribute) in definition.keys.iter().zip(&keys) {
-            let restriction = restriction(definition, key, relation, kept, attribute.null_fraction);
-            joint = key_values(key, relation, attribute, |values| joint.with(&values, restriction));
-            prefixes.push(joint.clone());
-        }
-        Shape {
-            unique: rows_differ(definition, relation),
-            deduplicates: include.is_empty() && definition.keys.iter().all(deduplicates),
-            keys,
-            include,
-            prefixes,
-        }
-    }
-
-    /// Size of an index tuple of the first `keys` keys (and the included columns where asked) without posting list.
-    ///
-    /// `draws` are this tuple's random choices; the null bits of the keys come from `nulls`.
-    fn tuple_size(&self, keys: usize, with_include: bool, nulls: NullMask, draws: &Draws) -> u32 {
-        let mut offset = 0;
-        let mut has_null = false;
-        let include = if with_include { self.include.as_slice() } else { &[] };
-        for (index, attribute) in self.keys[..keys].iter().chain(include).enumerate() {
-            let null = match index < keys {
-                true => nulls >> index.min(31) & 1 == 1,
-                false => draws.nth(2 * index + 1) < attribute.null_fraction,
-            };
-            if null {
-                has_null = true;
-            } else {
-                offset = attribute.end(offset, draws.nth(2 * index));
-            }
-        }
-        align(if has_null { TUPLE_HEADER_WITH_NULLS } else { TUPLE_HEADER } + offset, MAXALIGN)
-    }
-}
-
-/// Evenly scattered numbers for the n-th tuple of a replay (Kronecker's additive sequence), the same each time.
-struct Draws(f64);
-
-impl Draws {
-    /// In [0, 1), one for each dimension.
-    fn nth(&self, dimension: usize) -> f64 {
-        // Fractional parts of square roots of primes: linearly independent over the rationals.
-        const STEPS: [f64; 12] = [
-            0.414_213_562,
-            0.732_050_807,
-            0.236_067_977,
-            0.645_751_311,
-            0.316_624_790,
-            0.605_551_275,
-            0.123_105_625,
-            0.358_898_943,
-            0.795_831_523,
-            0.385_164_807,
-            0.567_764_362,
-            0.082_762_530,
-        ];
-        ((self.0 + 0.5) * STEPS[dimension % STEPS.len()]).fract()
-    }
-}
-
 /// One item to be loaded: its size without and with posting list.
 #[derive(Clone, Copy)]
 struct Item {
@@ -249,6 +134,8 @@ struct Kind {
     nulls: NullMask,
     tids: u32,
     count: f64,
+    /// A page or more of them in a row.
+    run: bool,
 }
 
 /// A bulk load of one tree.
@@ -285,7 +172,7 @@ impl Load<'_> {
             let shares = whole.null_shares();
             return shares
                 .into_iter()
-                .map(|(nulls, share)| Kind { nulls, tids: 1, count: share * self.tuples })
+                .map(|(nulls, share)| Kind { nulls, tids: 1, count: share * self.tuples, run: false })
                 .collect();
         }
         let mut kinds = Vec::new();
@@ -297,10 +184,16 @@ impl Load<'_> {
             let full = (group.rows / capacity).floor();
             let rest = group.rows - full * capacity;
             if full > 0.0 {
-                kinds.push(Kind { nulls: group.nulls, tids: capacity as u32, count: full * group.groups });
+                // Nine of the largest posting list tuples fill a page.
+                kinds.push(Kind {
+                    nulls: group.nulls,
+                    tids: capacity as u32,
+                    count: full * group.groups,
+                    run: full >= 9.0,
+                });
             }
             if rest >= 1.0 {
-                kinds.push(Kind { nulls: group.nulls, tids: rest as u32, count: group.groups });
+                kinds.push(Kind { nulls: group.nulls, tids: rest as u32, count: group.groups, run: false });
             }
         }
         kinds
@@ -311,15 +204,23 @@ impl Load<'_> {
         let scale = (REPLAY_LIMIT / items).min(1.0);
         let mut drawn: Vec<(NullMask, u32)> = Vec::new();
         let mut sum = 0.0;
-        for kind in kinds {
+        let mut in_runs = 0;
+        for kind in kinds.iter().filter(|kind| kind.run).chain(kinds.iter().filter(|kind| !kind.run)) {
             sum += kind.count * scale;
             drawn.resize((sum.round() as usize).max(drawn.len()), (kind.nulls, kind.tids));
+            if kind.run {
+                in_runs = drawn.len();
+            }
         }
         if drawn.is_empty() {
             drawn.extend(kinds.first().map(|kind| (kind.nulls, kind.tids)));
         }
+        // Many posting lists of one value follow each other; all else is mixed.
+        let (runs, others) = drawn.split_at(in_runs);
         let keys = self.shape.keys.len();
-        mixed(&drawn)
+        runs.iter()
+            .copied()
+            .chain(mixed(others))
             .enumerate()
             .map(|(index, (nulls, tids))| {
                 let base = self.shape.tuple_size(keys, true, nulls, &Draws(index as f64));
@@ -390,7 +291,8 @@ impl Load<'_> {
         if count <= sample.len() as f64 + 0.5 || finished == 0.0 {
             return finished + 1.0;
         }
-        (count * finished / loaded).ceil()
+        // The last page of a level gives no item away.
+        ((count - 1.0) * finished / loaded).ceil()
     }
 }
 
@@ -408,197 +310,4 @@ fn mixed<T: Copy>(items: &[T]) -> impl Iterator<Item = T> + '_ {
         step += 1;
     }
     (0..length).map(move |index| items[index * step % length])
-}
-
-// --- what the catalog says of a key -----------------------------------------------------------------------------------
-
-/// Types from `pg_type.dat` that are treated apart.
-const BOOL: Oid = 16;
-const NAME: Oid = 19;
-const BYTEA: Oid = 17;
-const BPCHAR: Oid = 1042;
-const NUMERIC: Oid = 1700;
-/// First OID of objects that are not built in (`FirstNormalObjectId`).
-const FIRST_USER_OID: Oid = 16384;
-
-/// Input types whose built-in btree operator class has an `equalimage` support function (`pg_amproc.dat`, procedure 4):
-/// bool, bytea, "char", name, int8, int2, int4, text, oid, tid, oidvector, macaddr8, money, macaddr, inet, date, time,
-/// timestamp, timestamptz, timetz, bit, varbit, uuid, pg_lsn, anyenum, xid8. Not bpchar, which has one, too: minor releases of November 2026 (15.20) stopped sharing its tuples.
-const EQUAL_IMAGE_TYPES: [Oid; 26] = [
-    16, 17, 18, 19, 20, 21, 23, 25, 26, 27, 30, 774, 790, 829, 869, 1082, 1083, 1114, 1184, 1266, 1560, 1562,
-    2950, 3220, 3500, 5069,
-];
-
-/// Whether equal values of a key may share an index tuple (`_bt_allequalimage`).
-fn deduplicates(key: &Key) -> bool {
-    let class = &key.part.operator_class;
-    class.oid < FIRST_USER_OID && EQUAL_IMAGE_TYPES.contains(&class.input_type)
-}
-
-fn column_attribute(column: &Column) -> Attribute {
-    let (width, nulls, all_differ) = match &column.statistics {
-        // ANALYZE stores 0 where it saw only NULLs.
-        Some(statistics) => (
-            Some(statistics.average_width).filter(|width| *width > 0.0),
-            statistics.null_fraction,
-            statistics.distinct <= -0.9,
-        ),
-        None => (None, 0.0, true),
-    };
-    Attribute {
-        length: length(column.type_oid, column.type_length, width, all_differ),
-        alignment: u32::from(column.alignment),
-        null_fraction: nulls,
-    }
-}
-
-fn key_attribute(key: &Key, relation: &Relation) -> Attribute {
-    let missing = Attribute { length: length(0, -1, None, true), alignment: 4, null_fraction: 0.0 };
-    match &key.part.target {
-        KeyTarget::Column(number) => relation.column(*number).map_or(missing, column_attribute),
-        KeyTarget::Expression(expression) => {
-            // A strict expression is NULL where any of its columns is.
-            let present: f64 = statistics_of(&expression.columns, relation)
-                .map(|column| column.statistics.as_ref().map_or(1.0, |s| 1.0 - s.null_fraction))
-                .product();
-            let width = Some(expression.average_width).filter(|width| *width > 0.0);
-            Attribute {
-                length: length(expression.type_oid, expression.type_length, width, true),
-                alignment: u32::from(expression.alignment),
-                null_fraction: 1.0 - present,
-            }
-        }
-    }
-}
-
-fn statistics_of<'a>(columns: &'a [AttrNumber], relation: &'a Relation) -> impl Iterator<Item = &'a Column> {
-    columns.iter().filter_map(|number| relation.column(*number))
-}
-
-/// The spread of lengths around an average of which statistics keep only the integer part.
-fn length(type_oid: Oid, type_length: i16, width: Option<f64>, all_differ: bool) -> Length {
-    match type_oid {
-        // The opclass stores a `name` as a C string, but its statistics say 64.
-        NAME => return Length::Spread { least: 5.0, most: 25.0 },
-        _ if type_length > 0 => return Length::Fixed(type_length as u32),
-        _ => {}
-    }
-    let width = width.unwrap_or(UNKNOWN_WIDTH).max(1.0);
-    let whole = width.floor();
-    // Hashes and UUIDs: a 1-byte header and 16, 20 or 32 bytes, or 32, 36, 40 or 64 characters, in every row.
-    let hashes: &[f64] = if type_oid == BYTEA { &[17.0, 21.0, 33.0] } else { &[33.0, 37.0, 41.0, 65.0] };
-    match type_oid {
-        BPCHAR => Length::Spread { least: whole, most: whole },
-        NUMERIC => {
-            // 3 bytes of headers and 2 for each four digits, so an even average is one of different lengths.
-            let even = whole as u32 % 2 == 0;
-            let shorter = (whole as u32 - u32::from(even && whole > 3.0)).max(3);
-            Length::Either { shorter, longer_share: if even { 0.75 } else { 0.0 } }
-        }
-        _ if whole <= 2.0 || all_differ && hashes.contains(&whole) => {
-            Length::Spread { least: whole, most: whole }
-        }
-        _ => {
-            let spread = SPREAD * whole;
-            Length::Spread { least: whole + 0.5 - spread, most: whole + 0.5 + spread }
-        }
-    }
-}
-
-/// Calls `use_values` with what is known of the values of a key.
-fn key_values<T>(
-    key: &Key,
-    relation: &Relation,
-    attribute: &Attribute,
-    use_values: impl FnOnce(Values<'_>) -> T,
-) -> T {
-    let tuples = relation.tuples.max(1.0);
-    let null_fraction = attribute.null_fraction;
-    let columns = key.part.target.columns();
-    let (type_oid, plain) = match &key.part.target {
-        KeyTarget::Column(number) => (relation.column(*number).map_or(0, |column| column.type_oid), true),
-        KeyTarget::Expression(expression) => (expression.type_oid, false),
-    };
-    if type_oid == BOOL && !plain {
-        return use_values(Values { tuples, null_fraction, common: &[], distinct: 2.0 });
-    }
-    // Of one column: its own common values, which a function of it can only join.
-    let single = match columns {
-        [number] => relation.column(*number).and_then(|column| column.statistics.as_ref()),
-        _ => None,
-    };
-    let present = tuples * (1.0 - null_fraction);
-    let distinct = |number: &AttrNumber| {
-        let column = relation.column(*number)?;
-        match &column.statistics {
-            Some(statistics) => statistics.distinct_values(tuples),
-            None if column.type_oid == BOOL => Some(2.0),
-            None => None,
-        }
-    };
-    let product: f64 = columns.iter().map(|number| distinct(number).unwrap_or(present)).product();
-    use_values(Values {
-        tuples,
-        null_fraction,
-        common: single.map_or(&[], |statistics| statistics.common_frequencies.as_slice()),
-        distinct: if columns.is_empty() { 1.0 } else { product.min(present.max(1.0)) },
-    })
-}
-
-/// What the definition's predicate leaves of a key's values.
-///
-/// Only a predicate on nothing but this column, or a plain conjunction with a NULL test of it, says anything; all other
-/// predicates are taken to be independent of the column.
-fn restriction(
-    definition: &IndexDefinition,
-    key: &Key,
-    relation: &Relation,
-    kept: f64,
-    null_fraction: f64,
-) -> Restriction {
-    let (Some(predicate), KeyTarget::Column(number)) = (&definition.predicate, &key.part.target) else {
-        return Restriction::None;
-    };
-    let (Some(column), true) = (relation.column(*number), predicate.columns.contains(number)) else {
-        return Restriction::None;
-    };
-    let plain = !["OR ", "NOT (", "CASE "].iter().any(|word| predicate.sql.contains(word));
-    let tests = |test: &str| {
-        let text = format!("{} {test}", column.sql_name);
-        plain && (predicate.sql == text || predicate.sql.contains(&format!("({text})")))
-    };
-    if tests("IS NULL") {
-        Restriction::OnlyNull
-    } else if tests("IS NOT NULL") {
-        Restriction::NotNull
-    } else if predicate.columns == [*number] && plain {
-        Restriction::SomeValues((kept / (1.0 - null_fraction).max(f64::EPSILON)).min(1.0))
-    } else {
-        Restriction::None
-    }
-}
-
-/// Whether an existing unique index on some of the key columns proves that no two rows have the same key.
-fn rows_differ(definition: &IndexDefinition, relation: &Relation) -> bool {
-    let keys: Vec<AttrNumber> = definition
-        .keys
-        .iter()
-        .filter_map(|key| match key.part.target {
-            KeyTarget::Column(number) => Some(number),
-            KeyTarget::Expression(_) => None,
-        })
-        .collect();
-    let never_null = |number: &AttrNumber| {
-        let statistics = relation.column(*number).and_then(|column| column.statistics.as_ref());
-        statistics.is_some_and(|statistics| statistics.null_fraction == 0.0)
-    };
-    relation.indexes.iter().filter(|index| index.unique && index.valid).any(|index| {
-        index.definition.as_ref().is_some_and(|existing| {
-            existing.predicate.is_none()
-                && existing.keys.iter().all(|key| match &key.part.target {
-                    KeyTarget::Column(number) => keys.contains(number) && never_null(number),
-                    KeyTarget::Expression(_) => false,
-                })
-        })
-    })
 }

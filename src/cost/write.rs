@@ -9,6 +9,9 @@ use crate::catalog::{AttrNumber, Relation};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
+#[cfg(test)]
+mod tests;
+
 /// How often the rows of one relation are written, rows a day.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WriteRate {

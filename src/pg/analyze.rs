@@ -2,6 +2,11 @@
 //!
 //! Owns its analysed and rewritten Query trees in a memory context of its own. Holds no lock between planner calls:
 //! each call locks the relations again and notices whether one has changed.
+//!
+//! # Safety
+//!
+//! Its private unsafe functions are called within `isolated`, with a transaction and snapshot; the queries they take are
+//! valid trees of this backend.
 
 use super::compat;
 use super::facts::{Collector, RelationSize};
@@ -18,7 +23,6 @@ use crate::cost::PlanCost;
 use crate::statement::{LeftOut, ParameterType, Reading, RelationName, Variant, Wrapper};
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
-use pgrx::prelude::*;
 use std::ffi::CString;
 
 /// A statement that the planner has planned at least once.
@@ -270,15 +274,14 @@ impl Trees {
         unsafe {
             let (mut query, types) = self.transform(&preset)?;
             self.types = types;
-            let undetermined = |oid: &Oid| *oid == 0 || *oid == pg_sys::UNKNOWNOID.to_u32();
-            if self.types.iter().any(undetermined) {
-                // What nothing determines is text, as a client would send it.
-                let filled: Vec<Oid> = self
-                    .types
-                    .iter()
-                    .map(|oid| if undetermined(oid) { pg_sys::TEXTOID.to_u32() } else { *oid })
-                    .collect();
-                (query, self.types) = self.transform(&filled)?;
+            if self.types != preset {
+                // Again with what was inferred: a parameter may have been used before its type was known. What nothing
+                // determines is text, as a client would send it.
+                let undetermined = |oid: Oid| oid == 0 || oid == pg_sys::UNKNOWNOID.to_u32();
+                let text = pg_sys::TEXTOID.to_u32();
+                let inferred: Vec<Oid> =
+                    self.types.iter().map(|oid| if undetermined(*oid) { text } else { *oid }).collect();
+                (query, self.types) = self.transform(&inferred)?;
             }
             if (*query).commandType == pg_sys::CmdType::CMD_UTILITY {
                 return Err(PgError::new(
@@ -424,7 +427,7 @@ fn preset_types(variant: &Variant) -> Vec<Oid> {
 }
 
 fn one_oid(query: &str, args: &[pgrx::datum::DatumWithOid<'_>]) -> Oid {
-    Spi::get_one_with_args::<pg_sys::Oid>(query, args).ok().flatten().map_or(0, |oid| oid.to_u32())
+    scalar::first::<pg_sys::Oid>(query, args).ok().flatten().map_or(0, |oid| oid.to_u32())
 }
 
 fn qualified(name: &RelationName) -> String {
@@ -436,7 +439,7 @@ fn qualified(name: &RelationName) -> String {
 }
 
 fn view_definition(name: &RelationName) -> Option<String> {
-    Spi::get_one_with_args::<String>(
+    scalar::first::<String>(
         "SELECT pg_catalog.pg_get_viewdef(pg_catalog.to_regclass($1))",
         &[qualified(name).into()],
     )
@@ -457,7 +460,7 @@ fn schemas_off_path(relations: &[RelationName], identity: &Identity) -> Vec<Stri
     let mut schemas: Vec<String> = Vec::new();
     for relation in relations.iter().filter(|relation| relation.schema.is_none()) {
         let found = isolated(Some(identity), || {
-            Spi::get_one_with_args::<String>(QUERY, &[relation.name.as_str().into()]).ok().flatten()
+            scalar::first::<String>(QUERY, &[relation.name.as_str().into()]).ok().flatten()
         });
         if let Ok(Some(schema)) = found
             && !schemas.contains(&schema)

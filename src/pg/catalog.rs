@@ -7,9 +7,10 @@ use super::analyze::Analysed;
 use super::clause::alignment;
 use super::facts::collation;
 use super::isolated::{PgError, isolated};
-use super::scalar::spi_error;
+use super::scalar::{self, spi_error};
 use crate::candidate::definition::*;
 use crate::catalog::*;
+use crate::cost::size::Storage;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,11 +44,21 @@ pub fn read_for(statements: &[Analysed]) -> Result<Catalog, PgError> {
 fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
     let oids: Vec<pg_sys::Oid> = relations.iter().map(|oid| pg_sys::Oid::from(*oid)).collect();
     isolated(None, || -> Result<Catalog, PgError> {
-        let mut catalog = Catalog { relations: read_relations(&oids)?, block_size: pg_sys::BLCKSZ };
+        let mut catalog = Catalog { relations: read_relations(&oids)?, storage: storage()? };
         read_columns(&oids, &mut catalog)?;
         read_indexes(&oids, &mut catalog)?;
         Ok(catalog)
     })?
+}
+
+/// How this server's btrees are stored.
+fn storage() -> Result<Storage, PgError> {
+    let deduplicates =
+        scalar::first::<bool>("SELECT pg_catalog.btequalimage('pg_catalog.bpchar'::pg_catalog.regtype)", &[]);
+    Ok(Storage {
+        block_size: pg_sys::BLCKSZ,
+        bpchar_deduplicates: deduplicates.map_err(spi_error)?.unwrap_or(false),
+    })
 }
 
 fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgError> {
@@ -338,7 +349,7 @@ fn operator_class(class: pg_sys::Oid, type_oid: Option<pg_sys::Oid>) -> Option<O
         let default = pg_sys::GetDefaultOpClass(type_oid.unwrap_or(input_type), pg_sys::BTREE_AM_OID.into());
         let sql_name = match default == class {
             true => None,
-            false => Spi::get_one_with_args::<String>(
+            false => scalar::first::<String>(
                 "SELECT CASE WHEN pg_catalog.pg_opclass_is_visible(o.oid) THEN ''
                              ELSE pg_catalog.quote_ident(n.nspname) || '.' END || pg_catalog.quote_ident(o.opcname)
                    FROM pg_catalog.pg_opclass AS o JOIN pg_catalog.pg_namespace AS n ON n.oid = o.opcnamespace
@@ -367,7 +378,7 @@ pub fn free_oids(count: usize) -> Result<Oid, PgError> {
     for base in BASES {
         let last = base + count as u32;
         let taken = isolated(None, || {
-            Spi::get_one_with_args::<bool>(
+            scalar::first::<bool>(
                 "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid BETWEEN $1 AND $2)",
                 &[pg_sys::Oid::from(base).into(), pg_sys::Oid::from(last).into()],
             )

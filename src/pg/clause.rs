@@ -1,6 +1,11 @@
 //! `Workbench`: reads single clauses of one base relation: which key could serve them, and how.
 //!
 //! Follows match_clause_to_indexcol (indxpath.c), without an index: asks for the key that an index would need.
+//!
+//! # Safety
+//!
+//! All unsafe functions take nodes of the planner call that the `Workbench` was made in, during that call only: what
+//! set_rel_pathlist_hook promises of its arguments.
 
 use super::compat;
 use super::facts::collation;
@@ -398,13 +403,18 @@ impl Workbench {
         }
     }
 
-    /// A clause on this relation as text, columns unqualified; "" where other relations take part.
+    /// A clause on this relation as text, columns unqualified; "" where anything else takes part.
+    ///
+    /// A value that the outer query hands down (PARAM_EXEC) must not be deparsed: ruleutils.c (find_param_generator)
+    /// looks for its origin in the plan, and from version 17 on crashes where there is none yet.
     unsafe fn deparse(&self, clause: *mut pg_sys::Node) -> String {
         unsafe {
-            match self.own_columns(clause) {
-                Some(_) => self.deparse_local(self.localised(clause)),
-                None => String::new(),
+            let extern_only =
+                node::find::<pg_sys::Param>(clause, T_Param).len() == node::extern_params(clause).len();
+            if !extern_only || pg_sys::contain_subplans(clause) || self.own_columns(clause).is_none() {
+                return String::new();
             }
+            self.deparse_local(self.localised(clause))
         }
     }
 

@@ -1,6 +1,10 @@
 //! `Collector`: reads `StatementFacts` and parameter uses off the planner's structures during one planning pass.
 //!
 //! Sees every base relation as the planner does: views, sub-selects, inlined CTEs and SQL functions are simply there.
+//!
+//! # Safety
+//!
+//! Its private unsafe functions run within one planner call, on structures that the planner passed or that hang on them.
 
 use super::clause::{Sides, Workbench};
 use super::compat;

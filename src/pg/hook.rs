@@ -2,6 +2,10 @@
 //!
 //! Both do nothing unless a planner call of ours is running: `planner` puts a `Configuration` or a `Collector` in
 //! force for the time of one call and takes it away whatever happens (invariant 1).
+//!
+//! # Safety
+//!
+//! Its private unsafe functions run within get_relation_info_hook, on its arguments.
 
 use super::facts::Collector;
 use super::hypothetical::Hypothetical;

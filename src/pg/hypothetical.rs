@@ -1,6 +1,10 @@
 //! `Hypothetical`: an index definition made ready to be put before the planner, many times.
 //!
 //! Holds no catalog entry and no storage; what the planner sees of it is built anew in each planner call.
+//!
+//! # Safety
+//!
+//! Its private unsafe functions run within `build`, under the same promises.
 
 use super::compat;
 use super::node;

@@ -26,6 +26,7 @@ impl PgError {
         PgError { code, message: message.into(), detail: None, hint: None }
     }
 
+    /// The same with what to do about it.
     pub fn with_hint(mut self, hint: impl Into<String>) -> PgError {
         self.hint = Some(hint.into());
         self

@@ -52,7 +52,7 @@ pub unsafe fn strip_relabel(mut expr: *mut pg_sys::Node) -> *mut pg_sys::Node {
 ///
 /// # Safety
 /// `expr` must be NULL or a valid expression tree, and `T` the struct of `tag`.
-unsafe fn find<T>(expr: *mut pg_sys::Node, tag: pg_sys::NodeTag) -> Vec<*mut T> {
+pub unsafe fn find<T>(expr: *mut pg_sys::Node, tag: pg_sys::NodeTag) -> Vec<*mut T> {
     struct Search {
         tag: pg_sys::NodeTag,
         found: Vec<*mut pg_sys::Node>,

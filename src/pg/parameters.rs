@@ -1,6 +1,10 @@
 //! Representative values for `$n`: taken from column statistics, at several levels of selectivity.
 //!
 //! Values stay inside the server: they are bound for planning and never shown.
+//!
+//! # Safety
+//!
+//! `texts` takes a slot that get_attstatsslot filled and that is not yet freed.
 
 use super::scalar::owned;
 use crate::catalog::{AttrNumber, Oid};

@@ -1,6 +1,10 @@
 //! One call of `standard_planner` and what its plan says: costs, rows, indexes.
 //!
 //! Never `planner()`, so other extensions' planner hooks stay out; the plan is read and dropped, never executed.
+//!
+//! # Safety
+//!
+//! `collect_indexes` takes NULL or a valid plan tree, which it only reads.
 
 use super::compat;
 use super::facts::Collector;

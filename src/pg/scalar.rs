@@ -46,3 +46,16 @@ pub(super) fn role_name(role: pg_sys::Oid) -> Option<String> {
 pub fn spi_error(error: pgrx::spi::Error) -> PgError {
     PgError::new(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string())
 }
+
+/// The first column of the first row of a query; None for no row and for NULL.
+///
+/// Spi::get_one and its like take a transaction identifier (pgrx's Spi::mark_mutable), which a hot standby has not got.
+pub fn first<T: pgrx::FromDatum + pgrx::IntoDatum>(
+    query: &str,
+    arguments: &[pgrx::datum::DatumWithOid<'_>],
+) -> Result<Option<T>, pgrx::spi::Error> {
+    pgrx::Spi::connect(|client| {
+        let rows = client.select(query, Some(1), arguments)?;
+        if rows.is_empty() { Ok(None) } else { rows.first().get_one() }
+    })
+}

@@ -60,6 +60,7 @@ pub fn cost_units() -> CostUnits {
     }
 }
 
+/// The database that the session is connected to.
 pub fn database_name() -> String {
     // SAFETY: a catalog look-up of the database that the session is connected to.
     scalar::owned(unsafe { pg_sys::get_database_name(pg_sys::MyDatabaseId) }).unwrap_or_default()

@@ -1,13 +1,15 @@
 //! `ServerWhatIf`: the planner of this server as a `WhatIf`.
 
-use super::analyze::Analysed;
+use super::analyze::{Analysed, analyse};
 use super::hypothetical::{AccessMethodTraits, Hypothetical};
+use super::identity::Identity;
 use super::isolated::PgError;
 use super::planner::Planned;
-use crate::candidate::Candidate;
+use crate::candidate::{self, Candidate};
 use crate::catalog::{Catalog, Oid};
-use crate::cost::model::Price;
+use crate::cost::model::{CostModel, Price};
 use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
+use crate::statement::LeftOut;
 use std::time::Instant;
 
 /// Analysed statements and prepared candidates, both by their position.
@@ -64,6 +66,46 @@ impl<'a> ServerWhatIf<'a> {
             used_existing,
         }
     }
+}
+
+/// For each query, the candidates in view and the median time of a what-if call, milliseconds. `indexes` candidates are
+/// taken evenly from the pool of all the queries; of these a query sees the ones that are relevant to it, as in a run.
+/// For the benchmarks.
+///
+/// # Errors
+/// What keeps a query from being examined.
+pub fn time_calls(queries: &[String], indexes: usize, rounds: usize) -> Result<Vec<(usize, f64)>, PgError> {
+    use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED;
+    let refused = |reason: LeftOut| PgError::new(ERRCODE_FEATURE_NOT_SUPPORTED, reason.to_string());
+    let caller = Identity::caller(1000);
+    let mut statements = Vec::new();
+    for query in queries {
+        let reading = crate::statement::read(query, usize::MAX).map_err(refused)?;
+        statements.push(analyse(&reading, &caller, None).map_err(refused)?);
+    }
+    let catalog = super::catalog::read_for(&statements)?;
+    let facts: Vec<_> =
+        statements.iter().enumerate().map(|(id, analysed)| (id, 1.0, analysed.facts.clone())).collect();
+    let all = candidate::pool(&facts, &catalog, &candidate::Options::default());
+    let taken = indexes.min(all.len());
+    let pool: Vec<Candidate> = (0..taken).map(|i| all[i * all.len() / taken].clone()).collect();
+    let prices = CostModel::new(&[], None, super::session::cost_units()).prices(&pool, &catalog);
+    let mut what_if = ServerWhatIf::new(&mut statements, &pool, &prices, &catalog, None)?;
+    let mut results = Vec::new();
+    for (id, _, facts) in &facts {
+        let relevant: Vec<CandidateId> =
+            (0..taken).filter(|c| candidate::relevant(&pool[*c].definition, facts)).collect();
+        let mut times: Vec<f64> = (0..rounds)
+            .map(|_| {
+                let started = Instant::now();
+                let _ = what_if.cost(*id, &relevant);
+                started.elapsed().as_secs_f64() * 1000.0
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        results.push((relevant.len(), times[times.len() / 2]));
+    }
+    Ok(results)
 }
 
 impl WhatIf for ServerWhatIf<'_> {

@@ -14,6 +14,7 @@ use crate::catalog::Oid;
 use crate::cost::StatementId;
 use serde::{Deserialize, Serialize};
 
+/// What to do with the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
@@ -21,6 +22,7 @@ pub enum Action {
 }
 
 impl Action {
+    /// The word that users read.
     pub fn name(self) -> &'static str {
         match self {
             Action::Create => "create",

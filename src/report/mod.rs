@@ -16,6 +16,7 @@ use crate::selection::SearchRecord;
 use crate::statement::LeftOut;
 use serde::{Deserialize, Serialize};
 
+/// What one run found, all of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     pub database: String,
@@ -41,6 +42,7 @@ pub struct Report {
     pub elapsed_ms: f64,
 }
 
+/// The limits that the run kept to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReportLimits {
     pub storage_bytes: Option<u64>,
@@ -66,6 +68,7 @@ pub struct ExaminedStatement {
     pub notes: Vec<String>,
 }
 
+/// Whether a statement was examined.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum Outcome {

@@ -1,7 +1,7 @@
 //! Lazy greedy: fills a configuration with what saves most, per index or per byte.
 //!
-//! Only adds. A candidate is re-evaluated when its last known value puts it on top of the queue (Minoux 1978), which is
-//! right as long as returns diminish; where two candidates help each other, both count as unknown again.
+//! Only adds. A candidate is re-evaluated when its last known value puts it on top of the queue (Minoux 1978), which
+//! is right as long as returns diminish; where two candidates help each other, both count as unknown again.
 
 use super::improve;
 use super::search::{Configuration, Search};
@@ -10,8 +10,8 @@ use crate::cost::{CandidateId, WhatIf};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
-/// What greedy maximises at every step. Either can be far off alone (JOB within 1 GB: 78 against 63 % of the cost), so
-/// both are tried.
+/// What greedy maximises at every step. Either can be far off alone (JOB within 1 GB: 78 against 63 % of the cost),
+/// so both are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     GainPerByte,
@@ -80,6 +80,7 @@ fn fill_in_place<W: WhatIf>(
 ) -> Result<(), Expired> {
     let mut queue = Queue::new(search, current, key, banned);
     while let Some((bucket, _, Reverse(index), version, evaluated_at)) = queue.heap.pop() {
+        search.cache.check_time()?;
         if queue.items[index].version != version {
             continue;
         }
@@ -150,7 +151,8 @@ impl Queue {
         }
     }
 
-    /// After a choice: what was learnt of the candidates that work together with the chosen ones no longer bounds them.
+    /// After a choice: what was learnt of the candidates that work together with the chosen ones no longer bounds
+    /// them.
     fn forget_partners<W: WhatIf>(
         &mut self,
         search: &Search<'_, W>,

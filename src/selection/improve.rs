@@ -12,14 +12,14 @@ use std::collections::BTreeSet;
 const ROUNDS: usize = 6;
 /// A round has to better the net saving by this share to be followed by another: a tenth of the planner's fuzz.
 const WORTH_A_ROUND: f64 = 0.001;
-/// Candidates outside the configuration that are forced in, at most, in a round.
+/// Candidates and bundles outside the configuration that are forced in, at most, in a round.
 const FORCED: usize = 24;
 
 pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     for _ in 0..ROUNDS {
         let start = search.best.net;
         leave_one_out(search)?;
-        force_one_in(search)?;
+        force_in(search)?;
         if search.best.net <= start * (1.0 + WORTH_A_ROUND) {
             break;
         }
@@ -93,24 +93,24 @@ fn leave_one_out<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     Ok(())
 }
 
-/// Puts each promising outsider in, makes room for it, and refills: finds the large index that greedy passed over for
-/// small ones, and the one that replaces several.
-fn force_one_in<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+/// Puts each promising outsider (or bundle of outsiders) in, makes room for it, and refills: finds the large index
+/// that greedy passed over for small ones, the one that replaces several, and the pair whose halves are worth nothing
+/// alone.
+fn force_in<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     let base = search.best.clone();
     let empty = search.empty();
-    let mut outsiders = Vec::new();
-    for candidate in search.pool.clone() {
-        let promise = search.potential(&empty, &[candidate]);
-        let fits = search.fits(1, search.bytes(&[candidate]));
-        if !base.contains(candidate) && fits && promise >= search.least_gain {
-            outsiders.push((promise, candidate));
-        }
-    }
+    let sets = search.pool.iter().map(|candidate| vec![*candidate]).chain(search.bundles.iter().cloned());
+    let mut outsiders: Vec<(f64, Vec<CandidateId>)> = sets
+        .filter(|set| set.iter().any(|candidate| !base.contains(*candidate)))
+        .filter(|set| search.fits(set.len(), search.bytes(set)))
+        .map(|set| (search.potential(&empty, &set), set))
+        .filter(|(promise, _)| *promise >= search.least_gain)
+        .collect();
     outsiders.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    for (_, outsider) in outsiders.into_iter().take(FORCED) {
-        let mut forced = search.moved(&base, base.with(&[outsider]))?;
+    for (_, outsiders) in outsiders.into_iter().take(FORCED) {
+        let mut forced = search.moved(&base, base.with(&outsiders))?;
         while !search.fits(forced.members.len(), forced.bytes) {
-            let Some(out) = cheapest_room(search, &forced, outsider)? else { break };
+            let Some(out) = cheapest_room(search, &forced, &outsiders)? else { break };
             forced = search.moved(&forced, forced.without(out))?;
         }
         for key in KEYS {
@@ -121,18 +121,18 @@ fn force_one_in<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     Ok(())
 }
 
-/// The member whose room costs least per byte; never `keep`.
+/// The member whose room costs least (per byte, where bytes are limited); none of `keep`.
 fn cheapest_room<W: WhatIf>(
     search: &mut Search<'_, W>,
     configuration: &Configuration,
-    keep: CandidateId,
+    keep: &[CandidateId],
 ) -> Result<Option<CandidateId>, Expired> {
     let price = |(loss, member): &(f64, CandidateId), search: &Search<'_, W>| {
         let bytes = if search.limits().storage_bytes.is_some() { search.bytes(&[*member]) } else { 1 };
         loss / bytes.max(1) as f64
     };
     let losses = losses(search, configuration)?;
-    let others = losses.iter().filter(|(_, member)| *member != keep);
+    let others = losses.iter().filter(|(_, member)| !keep.contains(member));
     let cheapest = others.min_by(|a, b| price(a, search).total_cmp(&price(b, search)).then(a.1.cmp(&b.1)));
     Ok(cheapest.map(|(_, member)| *member))
 }

@@ -2,15 +2,17 @@
 //!
 //! Pure and deterministic: costs come through the cost cache, time through `WhatIf::expired`.
 //!
-//! The search (ALGORITHMS: plan-used peeling, lazy greedy, local search) is made of moves on a `search::Configuration`:
-//! `peel` finds the candidates worth moving, `greedy` adds, `improve` drops and exchanges, `attribution` says what each
-//! chosen index brings. A further move or a bound is a further module beside them.
+//! The search is made of moves on a `search::Configuration`: `peel` finds the candidates worth moving, `greedy` adds,
+//! `improve` drops and exchanges, `attribution` says what each chosen index brings. A further move or a bound is a
+//! further module beside them. The greedy step is that of Extend (ICDE 2019) without its widening, which the candidates
+//! already hold.
 
 mod attribution;
 mod greedy;
 mod improve;
 mod peel;
 mod search;
+mod slim;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +41,7 @@ pub struct WeightedStatement {
     pub relevant: Vec<CandidateId>,
 }
 
+/// What a candidate takes: space, the time of writers, and a place in the order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CandidateCost {
     pub size_bytes: u64,
@@ -47,11 +50,13 @@ pub struct CandidateCost {
     /// Orders candidates that are otherwise equal: the definition's text.
     pub tie_break: String,
     /// Candidates that could do this one's work, in part or in whole: its key prefixes, and merges that contain it
-    /// (`candidate::merge::relatives`). The planner names only the best index for one statement; these may serve several.
+    /// (`candidate::merge::relatives`). The planner names only the best index for one statement; these may serve
+    /// several.
     #[serde(default)]
     pub relatives: Vec<CandidateId>,
 }
 
+/// What bounds the choice.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes that all chosen indexes together may take; None for no limit.
@@ -101,13 +106,14 @@ pub struct SearchRecord {
 
 /// Chooses the candidates that save most within the limits.
 ///
-/// The answer never breaks a limit. When `what_if` expires, what is known by then decides and `search.complete` is false.
+/// The answer never breaks a limit. When `what_if` expires, what is known by then decides and `search.complete` is
+/// false.
 pub fn select<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
     let mut search = Search::new(problem, what_if);
     let complete = examine(&mut search).is_ok();
     if !complete {
-        // No more planner calls: the same moves, on what is known. The greedy pass may have been cut short in the middle,
-        // and peeling alone already tells which index sets serve which statement.
+        // No more planner calls: the same moves, on what is known. The greedy pass may have been cut short in the
+        // middle, and peeling alone already tells which index sets serve which statement.
         search.cache.go_offline();
         let _ = greedy::run(&mut search);
     }
@@ -117,5 +123,6 @@ pub fn select<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
 fn examine<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     peel::run(search)?;
     greedy::run(search)?;
-    improve::run(search)
+    improve::run(search)?;
+    slim::run(search)
 }

@@ -1,7 +1,7 @@
 //! Peeling: the planner itself names the candidates worth searching among.
 //!
-//! Each statement is planned with all its candidates; those in the plan are kept and taken away, and it is planned again.
-//! DB2Advis' one call per statement (ICDE 2000) used as a generator only. Chooses nothing.
+//! Each statement is planned with all its candidates; those in the plan are kept and taken away, and it is planned
+//! again. DB2Advis' one call per statement (ICDE 2000) used as a generator only. Chooses nothing.
 
 use super::search::Search;
 use crate::cost::cache::Expired;
@@ -21,14 +21,33 @@ const WORTH_PEELING: f64 = 0.997;
 /// Plans with more candidates than this are not searched for interacting pairs: pairs grow with the square.
 const MAX_INTERACTING: usize = 5;
 
+/// Candidates that stood in one plan of a statement together.
+type UsedTogether = BTreeSet<(usize, Vec<CandidateId>)>;
+
 /// Fills the pool, the floors and the bundles of `search`.
 pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    let mut used_together = UsedTogether::new();
     let order = by_weight(search);
+    let examined = name_candidates(search, &order, &mut used_together)
+        .and_then(|()| lower_floors(search, &order))
+        .and_then(|()| used_together.iter().try_for_each(|(at, used)| find_bundles(search, *at, used)));
+    if examined.is_err() {
+        // Too late to tell which parts of a plan matter: each plan's candidates stand or fall together.
+        used_together.into_iter().for_each(|(_, used)| keep_bundle(search, used));
+    }
+    examined
+}
+
+/// Plans every statement with all its candidates, then with those left over.
+fn name_candidates<W: WhatIf>(
+    search: &mut Search<'_, W>,
+    order: &[usize],
+    used_together: &mut UsedTogether,
+) -> Result<(), Expired> {
     let mut left: Vec<Vec<CandidateId>> =
         search.problem.statements.iter().map(|statement| statement.relevant.clone()).collect();
-    let mut used_together = BTreeSet::new();
     for level in 0..LEVELS {
-        for &statement in &order {
+        for &statement in order {
             if left[statement].is_empty() {
                 continue;
             }
@@ -51,10 +70,6 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
     if search.problem.candidates.len() <= SMALL_POOL {
         let helpful = |candidate: &CandidateId| !search.statements_of[*candidate].is_empty();
         search.pool = (0..search.problem.candidates.len()).filter(helpful).collect();
-    }
-    lower_floors(search, &order)?;
-    for (statement, used) in used_together {
-        find_bundles(search, statement, &used)?;
     }
     Ok(())
 }
@@ -116,8 +131,9 @@ fn lower_floors<W: WhatIf>(search: &mut Search<'_, W>, order: &[usize]) -> Resul
     Ok(())
 }
 
-/// Looks among candidates that stood in one plan for sets that save more together than one by one: a merge join over two
-/// indexes, a BitmapAnd, a nested loop whose both sides need one. Greedy steps of one index would never find these.
+/// Looks among candidates that stood in one plan for sets that save more together than one by one: a merge join over
+/// two indexes, a BitmapAnd, a nested loop whose both sides need one. Greedy steps of one index would never find
+/// these.
 fn find_bundles<W: WhatIf>(
     search: &mut Search<'_, W>,
     statement: usize,

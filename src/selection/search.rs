@@ -5,6 +5,7 @@
 use super::{Limits, Problem};
 use crate::cost::cache::{CostCache, Expired};
 use crate::cost::{CandidateId, WhatIf};
+use std::cmp::Ordering;
 
 /// A statement within this factor of its floor has nothing more to gain: a tenth of the planner's own 1 % fuzz.
 const SATURATED: f64 = 1.001;
@@ -63,6 +64,7 @@ impl Configuration {
 }
 
 impl<'a, W: WhatIf> Search<'a, W> {
+    /// Starts with nothing chosen and nothing known but the costs as things are.
     pub fn new(problem: &'a Problem, what_if: &'a mut W) -> Search<'a, W> {
         let mut statements_of = vec![Vec::new(); problem.candidates.len()];
         for (position, statement) in problem.statements.iter().enumerate() {
@@ -90,6 +92,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
         &self.problem.limits
     }
 
+    /// The configuration without a new index.
     pub fn empty(&self) -> Configuration {
         let savings = vec![0.0; self.problem.statements.len()];
         Configuration { members: Vec::new(), savings, net: 0.0, bytes: 0 }
@@ -114,6 +117,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
         if change.abs() > self.limits().noise * s.before.total { s.weight * change } else { 0.0 }
     }
 
+    /// What a statement saves with these indexes, milliseconds a day.
     pub fn saving(&mut self, statement: usize, members: &[CandidateId]) -> Result<f64, Expired> {
         let total = self.cache.cost(statement, members)?;
         Ok(self.saving_at(statement, total))
@@ -121,6 +125,9 @@ impl<'a, W: WhatIf> Search<'a, W> {
 
     /// Statements that any of `candidates` could help, ascending.
     pub fn touched(&self, candidates: &[CandidateId]) -> Vec<usize> {
+        if let [candidate] = candidates {
+            return self.statements_of[*candidate].clone();
+        }
         let mut statements: Vec<usize> =
             candidates.iter().flat_map(|candidate| self.statements_of[*candidate].iter().copied()).collect();
         statements.sort_unstable();
@@ -167,11 +174,17 @@ impl<'a, W: WhatIf> Search<'a, W> {
         Ok(Configuration { members, savings, net, bytes })
     }
 
-    /// Keeps `configuration` if it is better than the best so far.
+    /// Keeps `configuration` if it is better than the best so far. One that takes more space has to save as much more
+    /// as an index has to: half a per mille is not worth a gigabyte.
     pub fn consider(&mut self, configuration: &Configuration) {
         let better = configuration.net - self.best.net;
-        if better > NOTHING * self.total_before && self.fits(configuration.members.len(), configuration.bytes)
-        {
+        let rounding = NOTHING * self.total_before;
+        let enough = match configuration.bytes.cmp(&self.best.bytes) {
+            Ordering::Greater => better >= self.least_gain,
+            Ordering::Equal => better > rounding,
+            Ordering::Less => better >= -rounding,
+        };
+        if enough && self.fits(configuration.members.len(), configuration.bytes) {
             self.best = configuration.clone();
         }
     }

@@ -133,23 +133,231 @@ proptest! {
     }
 }
 
-#[test]
-fn close_to_the_optimum_on_small_instances() {
+/// Over some instances: (mean, worst) of how much more the workload costs, writes included, than it had to.
+fn regrets(fuzz: f64) -> (f64, f64) {
     const INSTANCES: u64 = 600;
-    let mut regrets: Vec<f64> = Vec::new();
+    let (mut sum, mut worst) = (0.0, 0.0_f64);
     for seed in 0..INSTANCES {
         let (problem, truth) = small_instance(seed);
         let best = optimum(&problem, &truth);
-        let found = net(&problem, &truth, &members(&select(&problem, &mut truth.clone())));
+        let found = members(&select(&problem, &mut Simulated { fuzz, ..truth.clone() }));
+        let found = net(&problem, &truth, &found);
         assert!(found <= best + 1e-6, "seed {seed}: better than the best");
-        // How much more the workload costs (writes included) than it had to.
-        let least = total_before(&problem) - best;
-        regrets.push((best - found) / least);
+        let regret = (best - found) / (total_before(&problem) - best);
+        sum += regret;
+        worst = worst.max(regret);
     }
-    let mean = regrets.iter().sum::<f64>() / INSTANCES as f64;
-    let worst = regrets.iter().copied().fold(0.0, f64::max);
-    let exact = regrets.iter().filter(|regret| **regret < 1e-6).count();
-    println!("mean regret {mean:.5}, worst {worst:.4}, optimal {exact} of {INSTANCES}");
-    assert!(mean <= 0.02, "mean regret {mean}");
-    assert!(worst <= 0.15, "worst regret {worst}");
+    println!("fuzz {fuzz}: mean regret {:.5}, worst {worst:.4}", sum / INSTANCES as f64);
+    (sum / INSTANCES as f64, worst)
+}
+
+#[test]
+fn close_to_the_optimum_on_small_instances() {
+    // Measured: mean 0.00001, worst 0.005.
+    let (mean, worst) = regrets(0.0);
+    assert!(mean <= 0.001 && worst <= 0.02, "mean {mean}, worst {worst}");
+}
+
+#[test]
+fn a_planner_that_is_not_quite_monotone_costs_little() {
+    let (mean, worst) = regrets(0.01);
+    assert!(mean <= 0.01 && worst <= 0.10, "mean {mean}, worst {worst}");
+}
+
+/// A planner's plans spelled out, all statements of weight 1, candidates of the given megabytes without write costs.
+fn spelled_out(
+    plans: Vec<Vec<(Vec<CandidateId>, f64)>>,
+    sizes: &[u64],
+    limits: Limits,
+) -> (Problem, Simulated) {
+    let planner = Simulated { plans, ..Simulated::default() };
+    let mut problem = problem(&planner, &mut Numbers(1), sizes.len(), limits);
+    for statement in &mut problem.statements {
+        statement.weight = 1.0;
+    }
+    for (candidate, size) in problem.candidates.iter_mut().zip(sizes) {
+        candidate.size_bytes = size * MB;
+        candidate.write_ms = 0.0;
+    }
+    (problem, planner)
+}
+
+fn chosen(problem: &Problem, planner: &Simulated) -> Vec<CandidateId> {
+    members(&select(problem, &mut planner.clone()))
+}
+
+#[test]
+fn finds_a_pair_whose_halves_save_nothing() {
+    let plans = vec![vec![(vec![], 100.0), (vec![0, 1], 10.0)], vec![(vec![], 20.0), (vec![2], 5.0)]];
+    let (problem, planner) = spelled_out(plans, &[10, 10, 10], Limits { max_indexes: 2, ..unlimited() });
+    assert_eq!(chosen(&problem, &planner), [0, 1]);
+}
+
+#[test]
+fn either_greedy_key_alone_would_be_wrong() {
+    // By gain alone, the large index; by gain per byte, the tiny one that leaves no room. Both traps in one budget
+    // each.
+    let plans = |large: f64, small: f64, tiny: f64| {
+        vec![
+            vec![(vec![], 100.0), (vec![0], 100.0 - large)],
+            vec![(vec![], 100.0), (vec![1], 100.0 - small)],
+            vec![(vec![], 100.0), (vec![2], 100.0 - tiny)],
+        ]
+    };
+    let limits = Limits { storage_bytes: Some(100 * MB), ..unlimited() };
+    let (problem, planner) = spelled_out(plans(60.0, 50.0, 40.0), &[100, 50, 50], limits.clone());
+    assert_eq!(chosen(&problem, &planner), [1, 2]);
+    let (problem, planner) = spelled_out(plans(90.0, 10.0, 8.0), &[100, 5, 5], limits);
+    assert_eq!(chosen(&problem, &planner), [0]);
+}
+
+#[test]
+fn one_shared_index_replaces_two_when_only_one_may_be_built() {
+    let plans = vec![
+        vec![(vec![], 100.0), (vec![0], 10.0), (vec![2], 15.0)],
+        vec![(vec![], 100.0), (vec![1], 10.0), (vec![2], 15.0)],
+    ];
+    let (problem, planner) = spelled_out(plans, &[10, 10, 12], Limits { max_indexes: 1, ..unlimited() });
+    assert_eq!(chosen(&problem, &planner), [2]);
+}
+
+#[test]
+fn an_index_that_later_ones_made_useless_is_dropped() {
+    // Greedy takes 0 first (it helps both statements); 1 and 2 then do everything it did.
+    let plans = vec![
+        vec![(vec![], 100.0), (vec![0], 40.0), (vec![1], 5.0)],
+        vec![(vec![], 100.0), (vec![0], 40.0), (vec![2], 5.0)],
+    ];
+    let (problem, planner) = spelled_out(plans, &[10, 10, 10], Limits { min_gain: 0.01, ..unlimited() });
+    assert_eq!(chosen(&problem, &planner), [1, 2]);
+}
+
+#[test]
+fn of_equally_good_indexes_the_smaller_is_chosen() {
+    let plans = vec![vec![(vec![], 100.0), (vec![0], 50.0), (vec![1], 50.0), (vec![2], 49.9)]];
+    let limits = Limits { min_gain: 0.005, ..unlimited() };
+    let (problem, planner) = spelled_out(plans, &[90, 10, 80], limits);
+    assert_eq!(chosen(&problem, &planner), [1]);
+}
+
+#[test]
+fn neither_noise_nor_small_gains_make_an_index() {
+    let plans = vec![vec![(vec![], 1000.0), (vec![0], 992.0), (vec![1], 970.0)]];
+    let (mut problem, planner) = spelled_out(plans, &[10, 10], unlimited());
+    assert_eq!(chosen(&problem, &planner), [1]);
+    problem.limits.min_gain = 0.05;
+    assert!(chosen(&problem, &planner).is_empty());
+    problem.limits.min_gain = 0.0;
+    problem.candidates[1].write_ms = 31.0;
+    assert!(
+        chosen(&problem, &planner).is_empty(),
+        "0.8 % is noise, and 30 ms do not pay for 31 ms of writing"
+    );
+}
+
+#[test]
+fn choices_come_best_first_with_their_gains() {
+    let plans = vec![
+        vec![(vec![], 100.0), (vec![0], 90.0)],
+        vec![(vec![], 200.0), (vec![1], 50.0), (vec![0], 150.0), (vec![0, 1], 40.0)],
+    ];
+    let (problem, planner) = spelled_out(plans, &[10, 10], unlimited());
+    let selection = select(&problem, &mut planner.clone());
+    let gains: Vec<(usize, f64, f64)> =
+        selection.chosen.iter().map(|c| (c.candidate, c.gain_alone, c.gain_after_previous)).collect();
+    assert_eq!(gains, [(1, 150.0, 150.0), (0, 60.0, 20.0)]);
+    assert_eq!(selection.after.iter().map(|plan| plan.total).collect::<Vec<_>>(), [90.0, 40.0]);
+    assert!(selection.search.complete);
+}
+
+#[test]
+fn a_relative_of_the_winner_can_serve_more_statements() {
+    // 60 statements each have their own best index; index 60, a common prefix, is nearly as good for all of them but
+    // never in a plan while the others are there. Too many candidates for the pool to hold all.
+    let plans: Vec<_> = (0..60).map(|s| vec![(vec![], 100.0), (vec![s], 10.0), (vec![60], 12.0)]).collect();
+    let limits = Limits { max_indexes: 1, ..unlimited() };
+    let (mut problem, planner) = spelled_out(plans, &[10; 61], limits);
+    problem.candidates[7].relatives = vec![60];
+    assert_eq!(chosen(&problem, &planner), [60]);
+}
+
+#[test]
+fn a_failing_statement_does_not_stop_the_others() {
+    let plans = vec![vec![(vec![], 100.0), (vec![0], 10.0)], vec![(vec![], 100.0), (vec![1], 10.0)]];
+    let (problem, mut planner) = spelled_out(plans, &[10, 10], unlimited());
+    planner.failing = Some((0, 1));
+    let selection = select(&problem, &mut planner);
+    assert_eq!(members(&selection), [1]);
+    assert_eq!(selection.search.failures, [(0, "relation gone".to_string())]);
+    assert_eq!(selection.after[0].total, 100.0);
+}
+
+#[test]
+fn a_statement_is_never_planned_with_all_of_very_many_candidates() {
+    let plans =
+        vec![[vec![(vec![], 1000.0)], (0..300).map(|c| (vec![c], 900.0 - c as f64)).collect()].concat()];
+    let (problem, mut planner) = spelled_out(plans, &[10; 300], unlimited());
+    assert_eq!(members(&select(&problem, &mut planner)), [299]);
+    assert!(planner.largest_configuration <= 60, "{} at once", planner.largest_configuration);
+}
+
+#[test]
+fn peeling_alone_gives_an_answer_when_time_is_short() {
+    let plans: Vec<_> =
+        (0..20).map(|s| vec![(vec![], 100.0 + s as f64), (vec![2 * s, 2 * s + 1], 10.0)]).collect();
+    let (problem, mut planner) = spelled_out(plans, &[10; 40], unlimited());
+    planner.patience = Some(20);
+    let selection = select(&problem, &mut planner);
+    assert!(!selection.search.complete);
+    assert_eq!(members(&selection), (0..40).collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_to_choose_from_is_an_answer() {
+    let selection = select(
+        &Problem { statements: vec![], candidates: vec![], limits: unlimited() },
+        &mut Simulated::default(),
+    );
+    assert!(selection.chosen.is_empty() && selection.after.is_empty() && selection.search.complete);
+}
+
+/// What greedy without any cache or laziness would ask the planner: every statement of every candidate at every step.
+fn naive_greedy_calls(problem: &Problem, planner: &Simulated) -> (u64, f64) {
+    let (mut members, mut calls): (Vec<CandidateId>, u64) = (Vec::new(), 0);
+    loop {
+        let mut best: Option<(f64, CandidateId)> = None;
+        let now = net(problem, planner, &members);
+        for candidate in (0..problem.candidates.len()).filter(|c| !members.contains(c)) {
+            let wider = [members.as_slice(), &[candidate]].concat();
+            if !fits(problem, &wider) {
+                continue;
+            }
+            calls += problem.statements.iter().filter(|s| s.relevant.contains(&candidate)).count() as u64;
+            let gain = net(problem, planner, &wider) - now;
+            if gain > 1e-9 && best.is_none_or(|(most, _)| gain > most) {
+                best = Some((gain, candidate));
+            }
+        }
+        let Some((_, candidate)) = best else { return (calls, now) };
+        members.push(candidate);
+    }
+}
+
+#[test]
+fn better_than_naive_greedy_with_fewer_calls() {
+    let (mut ours, mut naive) = (0, 0);
+    for seed in 0..12 {
+        let mut numbers = Numbers(7_000 + seed);
+        let planner = relational(&mut numbers, 80, 90);
+        let limits = Limits { storage_bytes: Some(1500 * MB), ..unlimited() };
+        let problem = problem(&planner, &mut numbers, 90, limits);
+        let selection = select(&problem, &mut planner.clone());
+        let (calls, saved) = naive_greedy_calls(&problem, &planner);
+        assert!(net(&problem, &planner, &members(&selection)) >= 0.999 * saved, "seed {seed}");
+        assert!(selection.search.complete);
+        ours += selection.search.planner_calls;
+        naive += calls;
+    }
+    println!("planner calls: {ours} against {naive}");
+    assert!(ours * 2 < naive, "{ours} calls against {naive} of naive greedy with one key");
 }

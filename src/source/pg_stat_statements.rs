@@ -4,6 +4,7 @@
 
 use crate::pg::isolated::{PgError, isolated};
 use crate::pg::{catalog_error, scalar};
+use crate::statement::is_own_statement;
 use crate::workload::{Role, Statement, Workload};
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
@@ -18,7 +19,9 @@ const HIDDEN: &str = "<insufficient privilege>";
 /// If pg_stat_statements is not installed, not loaded, too old, unreadable or empty; each with what to do.
 pub fn read() -> Result<Workload, PgError> {
     let schema = installed_schema()?;
-    let entries = isolated(None, || select(&schema)).map_err(|error| explain(error, &schema))??;
+    let mut entries = isolated(None, || select(&schema)).map_err(|error| explain(error, &schema))??;
+    // The advisor's own calls are no part of what the database has to do.
+    entries.retain(|entry| !is_own_statement(&entry.text));
     if entries.is_empty() {
         return Err(PgError::new(
             ERRCODE_NO_DATA,
@@ -34,19 +37,14 @@ pub fn read() -> Result<Workload, PgError> {
 /// The quoted schema of the extension.
 fn installed_schema() -> Result<String, PgError> {
     let found = isolated(None, || {
-        Spi::get_one::<String>(
+        scalar::first::<String>(
             "SELECT pg_catalog.quote_ident(n.nspname)
                FROM pg_catalog.pg_extension AS e JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace
               WHERE e.extname = 'pg_stat_statements'",
+            &[],
         )
-        .map(Some)
-        .or_else(|error| match error {
-            pgrx::spi::Error::InvalidPosition => Ok(None),
-            other => Err(other),
-        })
     })?
-    .map_err(catalog_error)?
-    .flatten();
+    .map_err(catalog_error)?;
     found.ok_or_else(|| {
         PgError::new(ERRCODE_UNDEFINED_OBJECT, "pg_stat_statements is not installed in this database")
             .with_hint("Run CREATE EXTENSION pg_stat_statements; the library must be in shared_preload_libraries too.")
@@ -54,7 +52,6 @@ fn installed_schema() -> Result<String, PgError> {
 }
 
 fn select(schema: &str) -> Result<Vec<Statement>, PgError> {
-    // Our own statements are recognised by their text later on, where the reason can be given.
     let query = format!(
         "WITH entries AS (
              SELECT s.queryid, s.userid, s.query, s.calls, s.rows,

@@ -11,6 +11,54 @@ const OWN_EXTENSION: &str = "pg_index_advisor";
 /// First words of statements that the planner sees. MERGE came with PostgreSQL 15; a bracket opens `(SELECT ...)`.
 const PLANNABLE: [&str; 8] = ["select", "insert", "update", "delete", "merge", "values", "table", "with"];
 
+/// First words of the other statements (gram.y, `stmt`).
+const UTILITIES: [&str; 45] = [
+    "abort",
+    "alter",
+    "analyse",
+    "analyze",
+    "begin",
+    "call",
+    "checkpoint",
+    "close",
+    "cluster",
+    "comment",
+    "commit",
+    "copy",
+    "create",
+    "deallocate",
+    "declare",
+    "discard",
+    "do",
+    "drop",
+    "end",
+    "execute",
+    "explain",
+    "fetch",
+    "grant",
+    "import",
+    "listen",
+    "load",
+    "lock",
+    "move",
+    "notify",
+    "prepare",
+    "reassign",
+    "refresh",
+    "reindex",
+    "release",
+    "reset",
+    "revoke",
+    "rollback",
+    "savepoint",
+    "security",
+    "set",
+    "show",
+    "start",
+    "truncate",
+    "unlisten",
+    "vacuum",
+];
 /// Commands whose name takes more than one word.
 const TWO_WORDS: [&str; 14] = [
     "alter", "create", "drop", "refresh", "comment", "security", "start", "reassign", "import", "release",
@@ -66,7 +114,7 @@ pub(super) fn check_plannable(tokens: &Tokens) -> Result<(), LeftOut> {
         return Ok(());
     }
     match tokens.get(at) {
-        Some(first) if first.kind == Kind::Word && at == 0 => Err(LeftOut::Utility(command(tokens))),
+        Some(first) if first.is_any(&UTILITIES) && at == 0 => Err(LeftOut::Utility(command(tokens))),
         Some(first) => {
             Err(LeftOut::NotPlannable(format!("it does not start like a statement: {}", clip(first.raw))))
         }

@@ -6,6 +6,7 @@
 use super::Repair;
 use super::repair::Edit;
 use super::tokens::{Kind, Tokens};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Tokens that one text may spend on comparing expressions, so that a text of a megabyte stays quick.
 const COMPARISONS: usize = 2_000_000;
@@ -21,11 +22,11 @@ struct Clauses {
 
 /// The edits that make grouped expressions equal again; empty when there is nothing to do.
 pub(super) fn regroup(tokens: &Tokens) -> Vec<Edit> {
-    let mut edits = Vec::new();
+    let mut edits = BTreeMap::new();
     let mut budget = COMPARISONS;
     for at in 0..tokens.len() {
         if tokens.is(at, "select") && !(at > 0 && tokens.is(at - 1, ".")) {
-            let clauses = clauses(tokens, at);
+            let clauses = clauses(tokens, at, &mut budget);
             for &key in &clauses.keys {
                 if budget == 0 {
                     return Vec::new();
@@ -34,11 +35,11 @@ pub(super) fn regroup(tokens: &Tokens) -> Vec<Edit> {
             }
         }
     }
-    edits
+    edits.into_values().collect()
 }
 
 /// The clauses of the SELECT at `select` in which a grouped expression may be repeated.
-fn clauses(tokens: &Tokens, select: usize) -> Clauses {
+fn clauses(tokens: &Tokens, select: usize, budget: &mut usize) -> Clauses {
     let mut found = Clauses::default();
     let mut first = select + 1;
     if tokens.is(first, "distinct") {
@@ -53,7 +54,8 @@ fn clauses(tokens: &Tokens, select: usize) -> Clauses {
     }
     let mut starts = vec![(first, "select")];
     let mut at = first;
-    while at < tokens.len() && !tokens.is_any(at, &[")", ";", "union", "intersect", "except"]) {
+    while at < tokens.len() && *budget > 0 && !tokens.is_any(at, &[")", ";", "union", "intersect", "except"])
+    {
         let clause = match tokens.get(at) {
             Some(token) if token.kind == Kind::Word => ENDS.iter().find(|word| token.is(word)),
             _ => None,
@@ -67,6 +69,7 @@ fn clauses(tokens: &Tokens, select: usize) -> Clauses {
             None => {}
         }
         at = tokens.step(at);
+        *budget -= 1;
     }
     starts.push((at, "end"));
     for pair in starts.windows(2) {
@@ -123,7 +126,7 @@ fn unify(
     tokens: &Tokens,
     key: (usize, usize),
     places: &[(usize, usize)],
-    edits: &mut Vec<Edit>,
+    edits: &mut BTreeMap<usize, Edit>,
     budget: &mut usize,
 ) {
     let constants = (key.0..key.1).filter(|&at| is_constant(tokens, at)).count();
@@ -133,15 +136,13 @@ fn unify(
         return;
     }
     // Every occurrence as the list of its constants' token ranges.
-    let mut occurrences: Vec<Vec<(usize, usize)>> = Vec::new();
+    let mut occurrences: BTreeSet<Vec<(usize, usize)>> = BTreeSet::new();
     for &(from, to) in places {
         let mut at = from;
         while at < to {
             match compare(tokens, key, (at, to), budget) {
                 Some((found, end)) => {
-                    if !occurrences.contains(&found) {
-                        occurrences.push(found);
-                    }
+                    occurrences.insert(found);
                     at = end.max(at + 1);
                 }
                 None => at += 1,
@@ -163,15 +164,16 @@ fn unify(
         let with = tokens.slice(model.0, model.1);
         for &(at, _) in &ranges {
             let Some(token) = tokens.get(at) else { continue };
-            let known = edits.iter().any(|edit| edit.about == at);
-            if token.parameter().is_some() && token.raw != with && !known {
-                edits.push(Edit {
+
+            if token.parameter().is_some() && token.raw != with && !edits.contains_key(&at) {
+                let edit = Edit {
                     start: token.start,
                     end: token.end,
                     with: with.to_owned(),
                     repair: Repair::GroupedParameter,
                     about: at,
-                });
+                };
+                edits.insert(at, edit);
             }
         }
     }

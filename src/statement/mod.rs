@@ -7,15 +7,26 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 mod classify;
+mod derived;
 mod grouping;
 mod parameters;
 mod reading;
 mod relations;
 mod repair;
+mod scope;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod unwrap;
 
 pub use reading::read;
+
+/// Whether a text is a call of this extension's, which is no part of a workload.
+pub fn is_own_statement(text: &str) -> bool {
+    // Few texts hold the word; only those are worth reading.
+    text.to_ascii_lowercase().contains("index_advisor")
+        && matches!(read(text, usize::MAX), Err(LeftOut::OwnStatement))
+}
 
 /// A statement text made ready for the server's parser.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -6,10 +6,10 @@ use super::grouping::regroup;
 use super::parameters::{self, Choices};
 use super::relations::{aliases, bounds, mentions, names};
 use super::repair::{Edit, apply, mend};
-use super::tokens::Tokens;
+use super::tokens::{Token, Tokens};
 use super::unwrap::unwrap;
 use super::{LeftOut, ParameterType, Reading, Repair, Variant};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Texts that one statement may become.
 const MAX_VARIANTS: usize = 12;
@@ -95,15 +95,17 @@ fn variants(sql: &str, certain: &[Edit], grouped: &[Edit], choices: &Choices) ->
         edits.extend_from_slice(grouped);
         texts.push(apply(sql, &edits));
     }
+    let used: Vec<BTreeSet<u32>> = texts
+        .iter()
+        .map(|(text, _)| Tokens::of(text).list.iter().filter_map(Token::parameter).collect())
+        .collect();
     let mut variants: Vec<Variant> = Vec::new();
-    for (text, repairs) in texts {
-        let used = Tokens::of(&text);
-        let used: Vec<u32> = used.list.iter().filter_map(|token| token.parameter()).collect();
-        for types in choices.assignments() {
-            let parameter_types: BTreeMap<u32, ParameterType> =
-                types.into_iter().filter(|(number, _)| used.contains(number)).collect();
+    for types in choices.assignments() {
+        for ((text, repairs), used) in texts.iter().zip(&used) {
+            let mut parameter_types = types.clone();
+            parameter_types.retain(|number, _| used.contains(number));
             let mut repairs = repairs.clone();
-            if !parameter_types.is_empty() {
+            if parameter_types.keys().any(|number| !choices.certain.contains_key(number)) {
                 repairs.push(Repair::ParameterType);
             }
             let variant = Variant { sql: text.clone(), parameter_types, repairs };

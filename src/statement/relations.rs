@@ -13,6 +13,8 @@ pub(super) struct Mention {
     pub alias: Option<String>,
     /// Whether it is what an INSERT, UPDATE, DELETE or MERGE changes.
     pub target: bool,
+    /// Whether the name is that of a WITH query and so no relation.
+    pub cte: bool,
 }
 
 /// Words that may follow a relation and so are no alias of it.
@@ -68,7 +70,7 @@ const AFTER_RELATION: [&str; 49] = [
     "end",
 ];
 
-/// Relations in order of appearance, CTE names left out.
+/// Relations in order of appearance, WITH queries among them.
 pub(super) fn mentions(tokens: &Tokens) -> Vec<Mention> {
     let ctes = cte_names(tokens);
     let mut found = Vec::new();
@@ -80,7 +82,7 @@ pub(super) fn mentions(tokens: &Tokens) -> Vec<Mention> {
             // A bracket in a FROM list holds a sub-select or a join.
             let opened_in_list = levels.last().is_some_and(|level| level.list)
                 && at > 0
-                && tokens.is_any(at - 1, &["from", "join", ",", "(", "lateral", "using"]);
+                && tokens.is_any(at - 1, &["from", "join", ",", "(", "lateral"]);
             let query = tokens.is_any(
                 at + 1,
                 &["select", "with", "values", "insert", "update", "delete", "merge", "table"],
@@ -188,9 +190,8 @@ fn mention(tokens: &Tokens, mut at: usize, target: bool, ctes: &[String], found:
         alias = Some(name);
         after += 1;
     }
-    if relation.schema.is_some() || !ctes.contains(&relation.name) {
-        found.push(Mention { relation, alias, target });
-    }
+    let cte = relation.schema.is_none() && ctes.contains(&relation.name);
+    found.push(Mention { relation, alias, target, cte });
     after
 }
 
@@ -225,13 +226,19 @@ fn cte_names(tokens: &Tokens) -> Vec<String> {
 /// Relations without repeats, in order of appearance.
 pub(super) fn names(mentions: &[Mention]) -> Vec<RelationName> {
     let mut seen = std::collections::BTreeSet::new();
-    mentions.iter().map(|mention| &mention.relation).filter(|name| seen.insert(*name)).cloned().collect()
+    mentions
+        .iter()
+        .filter(|mention| !mention.cte)
+        .map(|mention| &mention.relation)
+        .filter(|name| seen.insert(*name))
+        .cloned()
+        .collect()
 }
 
 /// What each alias or bare name stands for; names that stand for two relations are left out.
 pub(super) fn aliases(mentions: &[Mention]) -> BTreeMap<String, RelationName> {
     let mut map: BTreeMap<String, Option<RelationName>> = BTreeMap::new();
-    for mention in mentions {
+    for mention in mentions.iter().filter(|mention| !mention.cte) {
         let name = mention.alias.clone().unwrap_or_else(|| mention.relation.name.clone());
         let entry = map.entry(name).or_insert_with(|| Some(mention.relation.clone()));
         if entry.as_ref().is_some_and(|known| *known != mention.relation) {

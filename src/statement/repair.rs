@@ -40,9 +40,9 @@ pub(super) fn mend(tokens: &Tokens) -> Mended {
         if tokens.parameter(at).is_none() {
             continue;
         }
-        mended.space(tokens, at);
         let _ = mended.extract(tokens, at) || mended.normalize(tokens, at) || mended.json_table(tokens, at);
-        mended.typed_constant(tokens, at);
+        let (first, last) = mended.typed_constant(tokens, at).unwrap_or((at, at));
+        mended.space(tokens, at, first == at, last == at);
         mended.escape(tokens, at);
     }
     mended
@@ -74,17 +74,14 @@ impl Mended {
     }
 
     /// `t like'x%'and` is stored as `t like$1and`.
-    fn space(&mut self, tokens: &Tokens, at: usize) {
-        let wordy =
-            |kind: Kind| matches!(kind, Kind::Word | Kind::Quoted | Kind::Number | Kind::Parameter(_));
+    fn space(&mut self, tokens: &Tokens, at: usize, before: bool, after: bool) {
         let Some(token) = tokens.get(at) else { return };
-        let (start, end) = (token.start, token.end);
-        if at > 0 && tokens.get(at - 1).is_some_and(|before| before.end == start && before.kind == Kind::Word)
-        {
-            self.edit(at, start, start, " ", Repair::Spacing);
+        let word = |index: usize| tokens.get(index).filter(|token| token.kind == Kind::Word);
+        if before && at > 0 && word(at - 1).is_some_and(|left| left.end == token.start) {
+            self.edit(at, token.start, token.start, " ", Repair::Spacing);
         }
-        if tokens.get(at + 1).is_some_and(|after| after.start == end && wordy(after.kind)) {
-            self.edit(at, end, end, " ", Repair::Spacing);
+        if after && word(at + 1).is_some_and(|right| right.start == token.end) {
+            self.edit(at, token.end, token.end, " ", Repair::Spacing);
         }
     }
 
@@ -147,37 +144,23 @@ impl Mended {
     }
 
     /// `interval $1 day`, `numeric(10,2) $1`, `s.t $1` become `$1::interval day`, `$1::numeric(10,2)`, `$1::s.t`.
-    fn typed_constant(&mut self, tokens: &Tokens, at: usize) {
-        let Some(first) = type_before(tokens, at) else { return };
-        let (Some(start), Some(parameter)) =
-            (tokens.get(first).map(|token| token.start), tokens.get(at).copied())
-        else {
-            return;
-        };
+    /// Returns the first and the last token of the constant.
+    fn typed_constant(&mut self, tokens: &Tokens, at: usize) -> Option<(usize, usize)> {
+        let first = type_before(tokens, at)?;
+        let (start, parameter) = (tokens.get(first)?.start, *tokens.get(at)?);
         let name = tokens.slice(first, at);
-        let mut last = at;
-        if tokens.is(first, "interval") && !tokens.is(at - 1, ")") {
-            last = interval_fields(tokens, at);
-        }
+        let plain_interval = tokens.is(first, "interval") && !tokens.is(at - 1, ")");
+        let last = if plain_interval { interval_fields(tokens, at) } else { at };
         let fields = tokens.slice(at + 1, last + 1);
-        let end = tokens.get(last).map_or(parameter.end, |token| token.end);
         // FETCH FIRST and XMLTABLE's PASSING take no bare cast.
         let wrapped = first > 0 && tokens.is_any(first - 1, &["first", "next", "passing"]);
         let (open, close) = if wrapped { ("(", ")") } else { ("", "") };
         let blank = if fields.is_empty() { "" } else { " " };
-        self.edits.retain(|edit| {
-            !(edit.about == at && edit.repair == Repair::Spacing && edit.end <= parameter.start)
-        });
         self.edit(at, start, parameter.start, open, Repair::TypedConstant);
         let cast = format!("::{name}{blank}{fields}{close}");
-        if last > at {
-            self.edits.retain(|edit| !(edit.about == at && edit.repair == Repair::Spacing));
-        }
-        // Put before a space that Spacing inserts at the same place.
-        let spacing = self.edits.iter().position(|edit| edit.about == at && edit.start == parameter.end);
-        let edit = Edit { start: parameter.end, end, with: cast, repair: Repair::TypedConstant, about: at };
-        self.edits.insert(spacing.unwrap_or(self.edits.len()), edit);
+        self.edit(at, parameter.end, tokens.get(last)?.end, &cast, Repair::TypedConstant);
         self.typed.push(at);
+        Some((first, last))
     }
 
     fn unsquash(&mut self, tokens: &Tokens, at: usize, next_parameter: &mut u32) {

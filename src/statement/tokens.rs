@@ -53,6 +53,7 @@ impl Token<'_> {
         }
     }
 
+    /// The number n of a token `$n`.
     pub fn parameter(&self) -> Option<u32> {
         match self.kind {
             Kind::Parameter(number) => Some(number),

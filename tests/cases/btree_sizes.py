@@ -3,12 +3,12 @@
 
     createdb sizes
     tpchgen-cli -s 0.1 --tables=lineitem,orders,customer,part --output-dir=tpch
-    PGDATABASE=sizes python3 tests/cases/btree_sizes.py tpch > tests/cases/btree_sizes.json
+    PGDATABASE=sizes python3 tests/cases/btree_sizes.py tpch > tests/cases/btree_sizes_15.json
 
 The output holds, for each index, its definition and the statistics of its table as the advisor reads them (default
 statistics target, taken before the index existed), then the pages and the root level that CREATE INDEX made. The test of
 `src/cost/size.rs` compares its estimates with them. Needs psql, pageinspect and an empty database of its own; makes about
-3 GB there and takes some minutes. The data are the same each time, but ANALYZE samples at random.
+3 GB there and takes some minutes. The data are the same each time and on each server version, but ANALYZE samples at random.
 """
 
 import json
@@ -235,6 +235,12 @@ def significant(number: float) -> float:
     return float(f"{number:.6g}")
 
 
+def leaves(name: str) -> str:
+    """A query for the leaf partitions of a table or index, or itself."""
+    tree = f"pg_partition_tree('{name}')"
+    return f"SELECT relid FROM {tree} WHERE isleaf UNION ALL SELECT '{name}'::regclass WHERE NOT EXISTS (SELECT FROM {tree})"
+
+
 def columns(table: str) -> dict:
     found = rows(f"""
         SELECT a.attnum, a.attname, quote_ident(a.attname) AS quoted, a.atttypid::oid::int AS type, a.attlen, a.attalign,
@@ -307,11 +313,9 @@ def definition(index: str, table_columns: dict) -> dict:
 
 def relation(table: str) -> dict:
     found = rows(f"""
-        SELECT c.oid::int AS oid, c.relkind, sum(l.reltuples) AS tuples, sum(l.relpages) AS pages, count(*) AS leaves
-        FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) p JOIN pg_class l ON l.oid = p.relid
-        WHERE c.oid = '{table}'::regclass AND p.isleaf GROUP BY 1, 2""" if table == "events" else f"""
-        SELECT oid::int, relkind, reltuples AS tuples, relpages AS pages, 1 AS leaves FROM pg_class
-        WHERE oid = '{table}'::regclass""")[0]
+        SELECT root.oid::int AS oid, root.relkind, sum(leaf.reltuples) AS tuples, sum(leaf.relpages) AS pages, count(*) AS leaves
+        FROM pg_class root, ({leaves(table)}) l JOIN pg_class leaf ON leaf.oid = l.relid
+        WHERE root.oid = '{table}'::regclass GROUP BY 1, 2""")[0]
     table_columns = columns(table)
     existing = rows(f"""
         SELECT indexrelid::int AS oid, indexrelid::regclass::text AS name, pg_relation_size(indexrelid) AS size, indisunique,
@@ -338,13 +342,9 @@ def case(text: str, tables: dict) -> dict:
         plan = json.loads(sql(f"EXPLAIN (FORMAT json) SELECT * FROM {table} WHERE {predicate}"))[0]["Plan"]
         share = plan["Plan Rows"] / max(tables[table]["tuples"], 1)
     sql(f"CREATE INDEX measured ON {table} {keys}")
-    trees = rows("""
-        SELECT pg_relation_size(p.relid) / current_setting('block_size')::int AS pages,
-               (bt_metap(p.relid::regclass::text)).level
-        FROM pg_partition_tree('measured') p WHERE p.isleaf UNION ALL
-        SELECT pg_relation_size(oid) / current_setting('block_size')::int, (bt_metap('measured')).level
-        FROM pg_class WHERE oid = 'measured'::regclass AND relkind = 'i' AND NOT relispartition
-        AND NOT EXISTS (SELECT FROM pg_partition_tree('measured'))""")
+    trees = rows(f"""
+        SELECT pg_relation_size(relid) / current_setting('block_size')::int AS pages,
+               (bt_metap(relid::regclass::text)).level FROM ({leaves("measured")}) l""")
     found = {
         "index": text, "relation": table, "definition": definition("measured", tables[table]["columns"]),
         "predicate_selectivity": significant(share), "pages": sum(tree["pages"] for tree in trees),
@@ -366,8 +366,8 @@ def main(tpch: Path) -> None:
         print(table, file=sys.stderr)
     tables = {table: relation(table) for table in TABLES}
     cases = [case(text, tables) for text in INDEXES]
-    version, block_size = sql("SHOW server_version; SHOW block_size").splitlines()
-    head = json.dumps({"server": version, "block_size": int(block_size)})[:-1]
+    version, block_size, bpchar = sql("SHOW server_version; SHOW block_size; SELECT btequalimage('bpchar'::regtype)").splitlines()
+    head = json.dumps({"server": version, "block_size": int(block_size), "bpchar_deduplicates": bpchar == "t"})[:-1]
     lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(table, separators=(',', ':'))}" for name, table in tables.items())
     case_lines = ",\n".join(" " + json.dumps(found, separators=(",", ":")) for found in cases)
     print(f"{head}, \"relations\": {{\n{lines}\n}}, \"cases\": [\n{case_lines}\n]}}")

@@ -1,4 +1,5 @@
-//! A planner of a few lines for tests: every statement has some plans, each needing some indexes; the cheapest possible wins.
+//! A planner of a few lines for tests: every statement has some plans, each needing some indexes; the cheapest
+//! possible wins.
 //!
 //! Monotone by construction, with every interaction that plans can have: rivals, and indexes that only help together.
 
@@ -18,6 +19,8 @@ pub(crate) struct Simulated {
     /// Statements that fail from this call on.
     pub failing: Option<(StatementId, u64)>,
     pub largest_configuration: usize,
+    /// Costs are too high by up to this share, differently for every configuration, as `add_path`'s fuzz makes them.
+    pub fuzz: f64,
 }
 
 impl Simulated {
@@ -51,7 +54,13 @@ impl WhatIf for Simulated {
             Some((failing, from)) if failing == statement && self.calls >= from => {
                 Err(WhatIfError::Statement("relation gone".to_string()))
             }
-            _ => Ok(self.plan(statement, configuration)),
+            _ => {
+                let mut plan = self.plan(statement, configuration);
+                let seed =
+                    configuration.iter().fold(statement as u64, |seed, c| Numbers(seed ^ *c as u64).next());
+                plan.total *= 1.0 + self.fuzz * Numbers(seed).share();
+                Ok(plan)
+            }
         }
     }
 
@@ -97,8 +106,8 @@ pub(crate) fn arbitrary(numbers: &mut Numbers, statements: usize, candidates: us
     Simulated { plans: plans.collect(), ..Simulated::default() }
 }
 
-/// Joins of up to three relations: each is read whole or by one of its indexes (candidates are dealt out to relations), and
-/// two neighbours read in order by their first indexes save the sort of a merge join.
+/// Joins of up to three relations: each is read whole or by one of its indexes (candidates are dealt out to
+/// relations), and two neighbours read in order by their first indexes save the sort of a merge join.
 pub(crate) fn relational(numbers: &mut Numbers, statements: usize, candidates: usize) -> Simulated {
     let relations = candidates.div_ceil(3);
     let plans = (0..statements).map(|_| {
@@ -111,12 +120,12 @@ pub(crate) fn relational(numbers: &mut Numbers, statements: usize, candidates: u
             let mut ways: Vec<Plan> = vec![(Vec::new(), scan + sort)];
             ways.extend(own.map(|candidate| (vec![candidate], sort + scan * (0.02 + 0.9 * numbers.share()))));
             let combined = |(left, cost): &Plan, (right, more): &Plan| {
-                // Both sides in order: no sort on either.
+                // Both sides in order: no sort of this one, and less of the other's.
                 let ordered = left.last().is_some_and(|last| *last < relations)
                     && right.first().is_some_and(|first| *first < relations);
                 let mut needed = [left.as_slice(), right.as_slice()].concat();
                 needed.sort_unstable();
-                (needed, cost + more - if ordered { 1.5 * sort } else { 0.0 })
+                (needed, cost + more - if ordered { sort + 0.3 * cost } else { 0.0 })
             };
             let previous = std::mem::take(&mut plans);
             for plan in &previous {

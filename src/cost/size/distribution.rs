@@ -2,6 +2,8 @@
 //!
 //! A list of cells (value combinations) with their share of the rows. Knows nothing of bytes or pages.
 
+use std::collections::BTreeMap;
+
 /// Which of the key columns are NULL: bit n for key n.
 pub(super) type NullMask = u32;
 
@@ -54,7 +56,8 @@ pub(super) enum Restriction {
 const LEAST_MEAN: f64 = 1e-6;
 /// Rows that ANALYZE samples at the default statistics target (`std_typanalyze`: 300 * 100).
 const ANALYZE_SAMPLE: f64 = 30_000.0;
-/// Classes are merged within a quarter of an octave of share; joint distributions stay at some hundred classes.
+/// Above this number, classes within a quarter of an octave of share are merged.
+const MOST_CLASSES: usize = 128;
 const BUCKETS_PER_OCTAVE: f64 = 4.0;
 /// Up to this mean, group sizes follow the Poisson distribution term by term; above, quantiles of the normal one.
 const POISSON_LIMIT: f64 = 40.0;
@@ -200,22 +203,21 @@ fn cell_mean(rows_per_value: f64, sampled: f64) -> f64 {
 
 /// Joins classes of about the same share; row and cell totals are kept.
 fn merged(mut classes: Vec<Class>) -> Vec<Class> {
-    let key = |class: &Class| (class.nulls, (class.share.log2() * BUCKETS_PER_OCTAVE).floor() as i64);
     classes.retain(|class| class.share > 0.0 && class.cells > 0.0);
-    if classes.len() <= 256 {
+    if classes.len() <= MOST_CLASSES {
         return classes;
     }
-    classes.sort_by(|a, b| key(a).cmp(&key(b)).then(a.share.total_cmp(&b.share)));
-    let mut result: Vec<Class> = Vec::new();
+    let mut buckets: BTreeMap<(NullMask, i64), Class> = BTreeMap::new();
     for class in classes {
-        match result.last_mut() {
-            Some(last) if key(last) == key(&class) => {
-                let cells = last.cells + class.cells;
-                last.share = (last.share * last.cells + class.share * class.cells) / cells;
-                last.cells = cells;
-            }
-            _ => result.push(class),
-        }
+        let bucket = (class.share.log2() * BUCKETS_PER_OCTAVE).floor() as i64;
+        buckets
+            .entry((class.nulls, bucket))
+            .and_modify(|joined| {
+                let cells = joined.cells + class.cells;
+                joined.share = (joined.share * joined.cells + class.share * class.cells) / cells;
+                joined.cells = cells;
+            })
+            .or_insert(class);
     }
-    result
+    buckets.into_values().collect()
 }

@@ -1,17 +1,24 @@
-//! The size model against indexes that a server really built: `tests/cases/btree_sizes.py` made the file.
+//! The size model against indexes that a server really built: `tests/cases/btree_sizes.py` made the files.
 
 use super::*;
+use crate::candidate::definition::{
+    AccessMethod, Collation, Expression, Key, KeyPart, KeyTarget, OperatorClass,
+};
+use crate::catalog::{AttrNumber, Column, ColumnStatistics, Oid, RelationKind, WriteActivity};
+use proptest::prelude::*;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 struct Cases {
+    server: String,
     block_size: u32,
+    bpchar_deduplicates: bool,
     relations: BTreeMap<String, Relation>,
     cases: Vec<Case>,
 }
 
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 struct Case {
     index: String,
     relation: String,
@@ -21,53 +28,248 @@ struct Case {
     level: u32,
 }
 
-fn measured() -> Cases {
-    serde_json::from_str(include_str!("../../../tests/cases/btree_sizes.json"))
-        .expect("the cases can be read")
+/// The cases of each server version.
+fn measured() -> [Cases; 2] {
+    [
+        include_str!("../../../tests/cases/btree_sizes_15.json"),
+        include_str!("../../../tests/cases/btree_sizes_18.json"),
+    ]
+    .map(|text| serde_json::from_str(text).expect("the cases can be read"))
 }
 
 impl Cases {
     fn estimate(&self, case: &Case) -> SizeEstimate {
-        btree(&case.definition, &self.relations[&case.relation], case.predicate_selectivity, self.block_size)
+        let storage = Storage { block_size: self.block_size, bpchar_deduplicates: self.bpchar_deduplicates };
+        btree(&case.definition, &self.relations[&case.relation], case.predicate_selectivity, storage)
     }
 }
 
 #[test]
 fn estimates_are_near_real_indexes() {
-    let cases = measured();
-    let mut errors: Vec<(f64, String)> = cases
-        .cases
-        .iter()
-        .map(|case| {
-            let estimate = cases.estimate(case);
-            let error = estimate.pages / case.pages - 1.0;
-            let text = format!(
-                "{:>7.1} %  {} pages, really {} (level {}, really {}): {}",
-                100.0 * error,
-                estimate.pages,
-                case.pages,
-                estimate.tree_height,
-                case.level,
-                case.index
-            );
-            (error.abs(), text)
-        })
-        .collect();
-    errors.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let list: Vec<&str> = errors.iter().rev().take(40).map(|(_, text)| text.as_str()).collect();
-    let list = list.join("\n");
-    println!("{list}");
-    let quantile = |share: f64| errors[((errors.len() - 1) as f64 * share).round() as usize].0;
-    println!("median {} 95% {}", quantile(0.5), quantile(0.95));
-    assert!(errors.len() >= 50);
-    assert!(quantile(0.5) <= 0.03, "median error {:.3}, worst:\n{list}", quantile(0.5));
-    assert!(quantile(0.95) <= 0.1, "95th percentile of the error {:.3}, worst:\n{list}", quantile(0.95));
+    for cases in measured() {
+        let mut errors: Vec<(f64, String)> = cases
+            .cases
+            .iter()
+            .map(|case| {
+                let estimate = cases.estimate(case);
+                let error = estimate.pages / case.pages - 1.0;
+                (
+                    error.abs(),
+                    format!("{:+.3} {} of {} pages: {}", error, estimate.pages, case.pages, case.index),
+                )
+            })
+            .collect();
+        errors.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let worst: Vec<&str> = errors.iter().take(30).map(|(_, text)| text.as_str()).collect();
+        let worst = worst.join("\n");
+        // Shown by --nocapture. The worst are what statistics do not tell: columns that depend on each other (ship and
+        // receipt date, part and supplier), a common value far shorter than the others (mostly_empty), lengths that are
+        // all alike or just around a multiple of 8 (tag, short).
+        println!("{}, {} indexes\n{worst}", cases.server, errors.len());
+        assert!(errors.len() >= 50);
+        let quantile = |share: f64| errors[(errors.len() as f64 * (1.0 - share)) as usize].0;
+        assert!(quantile(0.5) <= 0.03, "median error {:.3}:\n{worst}", quantile(0.5));
+        assert!(quantile(0.95) <= 0.1, "95th percentile of the error {:.3}:\n{worst}", quantile(0.95));
+    }
 }
 
 #[test]
 fn heights_are_those_of_real_indexes() {
-    let cases = measured();
-    for case in &cases.cases {
-        assert_eq!(cases.estimate(case).tree_height, case.level, "{}", case.index);
+    for cases in measured() {
+        for case in &cases.cases {
+            assert_eq!(cases.estimate(case).tree_height, case.level, "{} on {}", case.index, cases.server);
+        }
+    }
+}
+
+const INT4: Oid = 23;
+const TEXT: Oid = 25;
+
+fn column(number: AttrNumber, type_oid: Oid, statistics: Option<ColumnStatistics>) -> Column {
+    Column {
+        number,
+        name: format!("c{number}"),
+        sql_name: format!("c{number}"),
+        type_oid,
+        type_length: if type_oid == INT4 { 4 } else { -1 },
+        alignment: 4,
+        statistics,
+    }
+}
+
+fn statistics(null_fraction: f64, average_width: f64, distinct: f64, common: Vec<f64>) -> ColumnStatistics {
+    ColumnStatistics { null_fraction, average_width, distinct, common_frequencies: common, correlation: 0.0 }
+}
+
+fn table(tuples: f64, columns: Vec<Column>) -> Relation {
+    Relation {
+        oid: 1,
+        schema: "public".into(),
+        name: "t".into(),
+        sql_name: "public.t".into(),
+        kind: RelationKind::Table,
+        tuples,
+        pages: (tuples / 50.0).ceil(),
+        all_visible_fraction: 1.0,
+        leaves: 1,
+        columns: columns.into_iter().map(|column| (column.number, column)).collect(),
+        indexes: Vec::new(),
+        activity: WriteActivity::default(),
+    }
+}
+
+/// An index on plain columns of the table, with the default operator classes.
+fn index(relation: &Relation, keys: &[AttrNumber], include: &[AttrNumber]) -> IndexDefinition {
+    let key = |number: &AttrNumber| {
+        Key::ascending(KeyPart {
+            target: KeyTarget::Column(*number),
+            operator_class: OperatorClass {
+                oid: 1978,
+                family: 1976,
+                input_type: relation.columns[number].type_oid,
+                sql_name: None,
+            },
+            collation: Collation { oid: 0, sql_name: None },
+        })
+    };
+    IndexDefinition {
+        relation: relation.oid,
+        access_method: AccessMethod::Btree,
+        keys: keys.iter().map(key).collect(),
+        include: include.to_vec(),
+        predicate: None,
+    }
+}
+
+fn predicate(sql: &str, columns: Vec<AttrNumber>) -> Option<Expression> {
+    Some(Expression {
+        sql: sql.into(),
+        node: String::new(),
+        columns,
+        type_oid: 16,
+        type_length: 1,
+        alignment: 1,
+        average_width: 1.0,
+    })
+}
+
+#[test]
+fn an_empty_table_has_a_metapage_only() {
+    let relation = table(0.0, vec![column(1, INT4, None)]);
+    let estimate = btree(&index(&relation, &[1], &[]), &relation, 1.0, 8192);
+    assert_eq!((estimate.pages, estimate.tree_height, estimate.bytes()), (1.0, 0, 8192.0));
+}
+
+#[test]
+fn a_leaf_page_holds_366_integers() {
+    // As PostgreSQL 15 builds them: the last page of a level holds one item more, a root 285 downlinks.
+    for (rows, pages, height) in
+        [(367.0, 2.0, 0), (368.0, 4.0, 1), (104_311.0, 287.0, 1), (104_312.0, 290.0, 2)]
+    {
+        let relation = table(rows, vec![column(1, INT4, None)]);
+        let estimate = btree(&index(&relation, &[1], &[]), &relation, 1.0, 8192);
+        assert_eq!((estimate.pages, estimate.tree_height), (pages, height), "{rows} rows");
+    }
+}
+
+#[test]
+fn only_equal_image_classes_without_included_columns_share_tuples() {
+    let few = || Some(statistics(0.0, 4.0, 10.0, vec![]));
+    let relation = table(1e6, vec![column(1, INT4, few()), column(2, INT4, few())]);
+    let pages = |definition: &IndexDefinition| btree(definition, &relation, 1.0, 8192).pages;
+    let plain = index(&relation, &[1], &[]);
+    let mut foreign = plain.clone();
+    foreign.keys[0].part.operator_class.oid = 20_000;
+    assert!(pages(&plain) < 900.0);
+    assert!(pages(&foreign) > 2700.0);
+    assert!(pages(&index(&relation, &[1], &[2])) > 2700.0);
+}
+
+#[test]
+fn a_unique_index_on_the_keys_rules_out_duplicates() {
+    let few = |distinct| Some(statistics(0.0, 4.0, distinct, vec![]));
+    let mut relation = table(1e6, vec![column(1, INT4, few(250_000.0)), column(2, INT4, few(7.0))]);
+    let definition = index(&relation, &[1, 2], &[]);
+    let unknown = btree(&definition, &relation, 1.0, 8192);
+    relation.indexes.push(crate::catalog::ExistingIndex {
+        oid: 2,
+        name: "t_pkey".into(),
+        definition: Some(index(&relation, &[2, 1], &[])),
+        unique: true,
+        primary: true,
+        constraint: true,
+        valid: true,
+        size_bytes: 0,
+        scans: 0,
+    });
+    let known = btree(&definition, &relation, 1.0, 8192);
+    assert!(known.pages > unknown.pages);
+    assert!((known.pages - 2745.0).abs() <= 2.0, "{known:?}");
+}
+
+#[test]
+fn partitions_are_trees_of_their_own() {
+    let mut relation = table(1e6, vec![column(1, INT4, None)]);
+    let definition = index(&relation, &[1], &[]);
+    let one = btree(&definition, &relation, 1.0, 8192);
+    (relation.leaves, relation.kind) = (1000, RelationKind::PartitionedTable);
+    let many = btree(&definition, &relation, 1.0, 8192);
+    assert_eq!((one.tree_height, many.tree_height), (2, 1));
+    // 1000 rows each: 3 leaf pages, a root and a metapage.
+    assert_eq!(many.pages, 5000.0);
+}
+
+#[test]
+fn a_null_test_in_the_predicate_decides_the_nulls() {
+    let relation = table(1e6, vec![column(1, TEXT, Some(statistics(0.9, 60.0, -0.1, vec![])))]);
+    let mut definition = index(&relation, &[1], &[]);
+    definition.predicate = predicate("(c1 IS NOT NULL)", vec![1]);
+    let present = btree(&definition, &relation, 0.1, 8192);
+    definition.predicate = predicate("(c1 IS NULL)", vec![1]);
+    let absent = btree(&definition, &relation, 0.1, 8192);
+    // 1e5 texts of 60 bytes against 1e5 NULLs in posting lists.
+    assert!(present.pages > 900.0 && absent.pages < 100.0, "{present:?} {absent:?}");
+}
+
+/// Any statistics that a catalog can hold, and some that it should not.
+fn any_statistics() -> impl Strategy<Value = Option<ColumnStatistics>> {
+    let distinct = prop_oneof![Just(0.0), Just(-1.0), -1.0..0.0f64, 1.0..1e7f64];
+    let common = prop::collection::vec(0.0..0.2f64, 0..8);
+    prop::option::of(
+        (0.0..=1.0f64, 0.0..900.0f64, distinct, common)
+            .prop_map(|(nulls, width, distinct, common)| statistics(nulls, width.floor(), distinct, common)),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn estimates_are_sane_whatever_the_statistics(
+        rows in 0.0..1e9f64,
+        first in any_statistics(),
+        second in any_statistics(),
+        share in 0.0..=1.0f64,
+    ) {
+        let relation = table(rows.round(), vec![column(1, INT4, first), column(2, TEXT, second)]);
+        let single = index(&relation, &[2], &[]);
+        let double = index(&relation, &[2, 1], &[]);
+        let covering = index(&relation, &[2, 1], &[1]);
+        let mut partial = single.clone();
+        partial.predicate = predicate("(c1 > 0)", vec![1]);
+        let estimate = |definition: &IndexDefinition| btree(definition, &relation, share, 8192);
+        for definition in [&single, &double, &covering, &partial] {
+            let found = estimate(definition);
+            prop_assert!(found.pages.is_finite() && found.pages >= 1.0 && found.pages.fract() == 0.0);
+            prop_assert!(found.tuples <= relation.tuples && found.tree_height < 12);
+            // A page holds two tuples at least, and 1358 heap TIDs at most.
+            prop_assert!(found.pages <= found.tuples + 3.0, "{found:?}");
+            prop_assert!(found.pages * 1358.0 >= found.tuples, "{found:?}");
+            prop_assert_eq!(found, estimate(definition));
+        }
+        // Up to what extrapolating from a sample of pages can change.
+        prop_assert!(estimate(&double).pages * 1.03 + 2.0 >= estimate(&single).pages);
+        prop_assert!(estimate(&covering).pages * 1.03 + 2.0 >= estimate(&double).pages);
+        prop_assert!(estimate(&partial).pages <= estimate(&single).pages * 1.03 + 2.0);
     }
 }

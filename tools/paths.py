@@ -1,0 +1,21 @@
+"""The places of this checkout. Everything generated goes under `.build/`; nothing here touches the disk on import."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / ".build"
+VENV = BUILD / "venv"
+CARGO_HOME_BIN = BUILD / "cargo"
+PGRX_HOME = BUILD / "pgrx"
+LOG = BUILD / "log"
+DEMO = ROOT / "demo"
+TPCH = DEMO / "tpch"
+
+
+def target(major: int) -> Path:
+    """One target directory per server version: switching features inside one rebuilds pgrx every time."""
+    return BUILD / "target" / f"pg{major}"
+
+
+def venv_python() -> Path:
+    return VENV / "bin" / "python"

@@ -1,0 +1,154 @@
+"""`make test`: the tiers of tests one after another, a line each, and the count of all of them at the end."""
+
+import re
+import shutil
+import sys
+import xml.etree.ElementTree as xml
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import account, extension, packages, paths, postgres
+from .progress import Failed, duration, fresh_log, phase, run, say, since_start, tail
+
+VERSIONS = (15, 18)
+# The pure tests run once: nothing in them depends on the server's version.
+PURE = 18
+# pgrx names the test of `#[pg_test] fn x` `pg_x`: so the two kinds are told apart by name alone.
+IN_SERVER = "::pg_"
+
+
+@dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+
+    def __iadd__(self, other: "Count") -> "Count":
+        self.passed += other.passed
+        self.failed += other.failed
+        return self
+
+
+def main(fast: bool = False) -> int:
+    total = Count()
+    with postgres.ends_cleanly():
+        for title, tier in _fast_tiers() if fast else _all_tiers():
+            total += _run_tier(title, tier)
+    say(f"\n{duration(since_start())}, logs in {paths.LOG}")
+    say(f"{total.passed} passed, {total.failed} failed")
+    return 1 if total.failed or not total.passed else 0
+
+
+def _fast_tiers():
+    return [("rustfmt", _format), ("pure tests", lambda log: _pure(log))]
+
+
+def _all_tiers():
+    tiers = [*_fast_tiers()]
+    tiers += [(f"clippy, PostgreSQL {major}", lambda log, major=major: _clippy(log, major)) for major in VERSIONS]
+    for major in VERSIONS:
+        tiers.append((f"tests in the server, PostgreSQL {major}", lambda log, major=major: _in_server(log, major)))
+        tiers.append((f"release build, PostgreSQL {major}", lambda log, major=major: _build(log, major)))
+    for title, folder in (("SQL with expected output", "pg_regress"), ("end to end", "e2e"), ("the documentation's SQL", "docs")):
+        tiers.append((f"{title}, PostgreSQL 15 and 18", lambda log, folder=folder: _pytest(log, folder)))
+    return tiers
+
+
+def _run_tier(title: str, tier: Callable[[Path], Count]) -> Count:
+    log = fresh_log("test-" + re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-"))
+    count = Count()
+    problem = ""
+    with phase(title, log):
+        try:
+            count = tier(log)
+        except Failed as e:
+            count, problem = Count(0, 1), str(e)
+        if not count.passed and not count.failed:
+            count, problem = Count(0, 1), "no test was run"
+    if count.failed:
+        say(f"     {count.failed} FAILED, {count.passed} passed. {problem}")
+        if not problem:
+            say(tail(log, 60))
+    else:
+        say(f"     {count.passed} passed")
+    return count
+
+
+def _cargo(log: Path, *words: str, major: int) -> int:
+    installation = postgres.installation(major)
+    return run(["cargo", *words], log, env=packages.cargo_environment(installation.pg_config, major), check=False)
+
+
+def _one(code: int) -> Count:
+    return Count(1, 0) if code == 0 else Count(0, 1)
+
+
+def _format(log: Path) -> Count:
+    return _one(run(["cargo", "fmt", "--check"], log, check=False))
+
+
+def _features(major: int, *more: str) -> list[str]:
+    return ["--locked", "--no-default-features", "--features", " ".join([f"pg{major}", *more])]
+
+
+def _clippy(log: Path, major: int) -> Count:
+    return _one(_cargo(log, "clippy", "--all-targets", *_features(major, "pg_test"), "--", "-D", "warnings", major=major))
+
+
+def _pure(log: Path) -> Count:
+    words = ["test", *_features(PURE), "--"]
+    if code := _cargo(log, *words, "--list", major=PURE):
+        return _cargo_count(log, code)
+    skips: list[str] = []
+    for name in re.findall(r"^(\S+): test$", log.read_text(errors="replace"), re.M):
+        if f"::{name}".rpartition("::")[2].startswith("pg_"):
+            skips += ["--skip", name]
+    return _cargo_count(log, _cargo(log, *words, "--exact", *skips, major=PURE))
+
+
+def _in_server(log: Path, major: int) -> Count:
+    words = ["pgrx", "test", f"pg{major}", IN_SERVER, "--no-default-features", "--features", f"pg{major}"]
+    data = None
+    if account.identity():
+        # As root pgrx runs its server through sudo, in a directory whose parent that account can write to.
+        runs = postgres.home() / "run"
+        runs.mkdir(exist_ok=True)
+        account.own(runs, 0o755)
+        data = runs / f"pgrx-test-{major}"
+        words += ["--runas", account.server_account().pw_name, "--pgdata", str(data)]
+    try:
+        return _cargo_count(log, _cargo(log, *words, major=major))
+    finally:
+        if data is not None:
+            shutil.rmtree(data, ignore_errors=True)
+
+
+def _cargo_count(log: Path, code: int) -> Count:
+    count = Count()
+    for passed, failed in re.findall(r"^test result: \w+\. (\d+) passed; (\d+) failed", log.read_text(errors="replace"), re.M):
+        count += Count(int(passed), int(failed))
+    if code != 0 and not count.failed:
+        count.failed = 1  # it did not build, or a test ended the process
+    return count
+
+
+def _build(_log: Path, major: int) -> Count:
+    extension.build(postgres.installation(major))
+    return Count(1, 0)
+
+
+def _pytest(log: Path, folder: str) -> Count:
+    result = paths.BUILD / f"{folder}.xml"
+    result.unlink(missing_ok=True)
+    versions = [f"--pg={major}" for major in VERSIONS]
+    code = run([sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", f"--junitxml={result}", *versions,
+                f"tests/{folder}"], log, check=False)  # fmt: skip
+    count = Count()
+    if result.exists():
+        for suite in xml.parse(result).getroot().iter("testsuite"):
+            of = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
+            bad = of["failures"] + of["errors"]
+            count += Count(max(0, of["tests"] - bad - of["skipped"]), bad)
+    if code != 0 and not count.failed:
+        count.failed = 1
+    return count
