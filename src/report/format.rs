@@ -1,7 +1,8 @@
-//! Numbers as people read them: sizes, durations, costs, counts and shares. Every renderer uses these, so that two reports of
-//! one run never differ in a digit.
+//! Numbers as people read them: sizes, durations, costs, counts and shares. Every renderer uses these, so that two
+//! reports of one run never differ in a digit.
 //!
-//! Pure text; knows nothing of the report. Whatever the number, also one that is none, the text is short and plain ASCII.
+//! Pure text; knows nothing of the report. Whatever the number, also one that is none, the text is short and plain
+//! ASCII.
 
 const SECOND: f64 = 1000.0;
 const MINUTE: f64 = 60.0 * SECOND;
@@ -91,8 +92,8 @@ pub fn count(number: f64) -> String {
     text
 }
 
-/// A share (0 to 1) in per cent, with digits only where they tell something: `62 %`, `4.1 %`, `0.52 %`. Says 100 only of
-/// the whole and 0 only of nothing.
+/// A share (0 to 1) in per cent, with digits only where they tell something: `62 %`, `4.1 %`, `0.52 %`. Says 100 only
+/// of the whole and 0 only of nothing.
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if !percent.is_finite() {

@@ -84,8 +84,8 @@ fn why_nothing(report: &Report) -> String {
                 None => String::new(),
             };
             format!(
-                "Nothing: no index helps here. The planner was asked about {} beside those that exist, and none{within} \
-                 would save {least} of the examined time after paying for its upkeep.",
+                "Nothing: no index helps here. The planner was asked about {} beside those that exist, and \
+                 none{within} would save {least} of the examined time after paying for its upkeep.",
                 number(candidates, "index", "indexes")
             )
         }
@@ -191,7 +191,7 @@ fn how_sure(report: &Report) -> String {
             n => format!(", and {} more", count(n as f64)),
         };
         sentences.push(format!(
-            "Could not be planned any more during the search and count as unchanged: statement{which} ({message}){more}."
+            "Could not be planned any more during the search, so unchanged here: statement{which} ({message}){more}."
         ));
     }
     if sentences.is_empty() {

@@ -115,8 +115,8 @@ fn no_index_helps_is_an_answer_with_its_reason() {
     let text = says(
         &found_none,
         &[
-            "Nothing: no index helps here. The planner was asked about 41 indexes beside those that exist, and none would \
-             save 0.5 % of the examined time after paying for its upkeep.",
+            "Nothing: no index helps here. The planner was asked about 41 indexes beside those that exist, and none \
+             would save 0.5 % of the examined time after paying for its upkeep.",
             "90 % of the workload's time was examined (1 of 2 statements).",
         ],
     );
@@ -152,15 +152,15 @@ fn one_recommendation_reads_from_what_to_do_to_how_to_do_it() {
         &report,
         &[
             "Create the one index below; it takes 120 MB.",
-            "62 % of the examined time, as the planner estimates: 1 h 21 min a day at the observed rate. The workload was \
-             observed for 2 h; times a day assume that this rate goes on.",
+            "62 % of the examined time, as the planner estimates: 1 h 21 min a day at the observed rate. The \
+             workload was observed for 2 h; times a day assume that this rate goes on.",
             "120 MB of disk. Keeping the index up to date takes writers about 3.2 s a day.",
             "100 % of the workload's time was examined (1 of 1 statement).",
             "Helps 1 statement: #1 saves 62 %, cost 120,345 -> 1,203 (-99 %)",
             "Why Serves equality on o_custkey.",
             "1 100 % 12,345 8.1 ms 120,345 -> 1,203 (-99 %) SELECT o_orderkey FROM orders WHERE o_custkey = $1",
-            "Database shop on PostgreSQL 16.4, 2026-03-01 12:00:00 UTC. Workload: pg_stat_statements, observed for 2 h. \
-             41 candidate indexes considered with 1,234 planner calls in 2.3 s.",
+            "Database shop on PostgreSQL 16.4, 2026-03-01 12:00:00 UTC. Workload: pg_stat_statements, observed for 2 \
+             h. 41 candidate indexes considered with 1,234 planner calls in 2.3 s.",
             "WHERE rank = 1 \\gexec",
         ],
     );
@@ -229,8 +229,8 @@ fn examined_and_left_out_add_up_to_a_hundred_per_cent() {
     says(
         &report(statements, Vec::new()),
         &[
-            "33.4 % 1 Examined 33.3 % 1 Not plannable such as #2: relation \"a\" does not exist 33.3 % 1 Reading system \
-             catalogs only 100.0 % 3 In all",
+            "33.4 % 1 Examined 33.3 % 1 Not plannable such as #2: relation \"a\" does not exist 33.3 % 1 Reading \
+             system catalogs only 100.0 % 3 In all",
             "left out: it reads system catalogs only",
         ],
     );
@@ -331,7 +331,9 @@ prop_compose! {
         hot_loss in any_number(),
         effects in proptest::collection::vec((0_usize..30, any_number(), any_number(), any_number()), 0..6),
     ) -> Recommendation {
-        let effect = |(statement, cost_before, cost_after, saving)| StatementEffect { statement, cost_before, cost_after, saving };
+        let effect = |(statement, cost_before, cost_after, saving)| {
+            StatementEffect { statement, cost_before, cost_after, saving }
+        };
         Recommendation {
             ddl: format!("CREATE INDEX ON \"{}\" (a, b)", text.replace('"', "\"\"")),
             relation_name: name, reason, size_bytes, saving_alone: savings.0,

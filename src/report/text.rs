@@ -1,6 +1,7 @@
 //! The report as plain text of 100 columns, for psql, a pager or a mail.
 //!
-//! Lays out; what it says in sentences is `summary`, what a number looks like is `format`, what is safe to show is `lines`.
+//! Lays out; what it says in sentences is `summary`, what a number looks like is `format`, what is safe to show is
+//! `lines`.
 
 use super::coverage::{Group, coverage};
 use super::format::{change, count, duration, number, per_day, percent, size, thousands};
@@ -19,8 +20,8 @@ const TEXT_WIDTH: usize = 90;
 /// The words that describe a recommendation stand from this column on.
 const LABEL: usize = 11;
 
-/// Renders the report for a terminal or a mail: no line is longer than 100 columns, except for a piece of DDL that cannot
-/// be broken, and no control character but the newline is in it.
+/// Renders the report for a terminal or a mail: no line is longer than 100 columns, except for a piece of DDL that
+/// cannot be broken, and no control character but the newline is in it.
 pub fn render(report: &Report) -> String {
     let mut page = Page::default();
     page.heading(&format!("Index advice for database {}", report.database), '=');
@@ -73,8 +74,8 @@ fn recommendation(page: &mut Page, report: &Report, advice: &Recommendation) {
         labelled(
             page,
             "Careful",
-            "a name in it holds characters that cannot be shown here, ? in their place: take the statement from the ddl \
-             column of index_advisor.recommend().",
+            "a name in it holds characters that cannot be shown here, ? in their place: take the statement from the \
+             ddl column of index_advisor.recommend().",
         );
     }
     let daily = advice.saving_ms_per_day.map_or_else(String::new, |ms| format!(", {}", per_day(ms)));
@@ -221,8 +222,8 @@ fn footer(page: &mut Page, report: &Report) {
     page.blank();
     page.paragraph(
         "",
-        "Nothing has been created. Create one index, measure, then ask again; in psql, with the arguments of this report \
-         if it had any, and outside a transaction block because of CONCURRENTLY:",
+        "Nothing has been created. Create one index, measure, then ask again; in psql, with the arguments of this \
+         report if it had any, and outside a transaction block because of CONCURRENTLY:",
     );
     page.blank();
     page.row("    SELECT ddl FROM index_advisor.recommend() WHERE rank = 1 \\gexec");
