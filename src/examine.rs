@@ -63,7 +63,7 @@ fn examine_one(
     identities: &mut Identities,
 ) -> Result<Result<Analysed, LeftOut>, PgError> {
     if is_hidden(statement) {
-        let role = statement.role.name.clone().unwrap_or_else(|| "that ran it".to_string());
+        let role = statement.role.name.clone().unwrap_or_else(|| "the role that ran it".to_string());
         return Ok(Err(LeftOut::HiddenText { role }));
     }
     let reading = match statement::read(&statement.text, settings.max_statement_length) {

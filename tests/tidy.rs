@@ -130,11 +130,12 @@ fn no_path_of_somebodys_machine() {
 #[test]
 fn the_readme_has_every_setting() {
     let readme = read("README.md");
-    let missing: Vec<String> = settings(&read("src/settings.rs"))
+    let wrong: Vec<String> = settings(&read("src/settings.rs"))
         .into_iter()
-        .filter(|name| !readme.contains(&format!("| `{name}` |")))
+        .map(|(name, default)| format!("| `{name}` | `{default}` |"))
+        .filter(|row| !readme.contains(row))
         .collect();
-    assert!(missing.is_empty(), "settings missing from README.md's table: {missing:?}");
+    assert!(wrong.is_empty(), "README.md's table of settings lacks:\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -143,7 +144,8 @@ fn the_readme_has_every_function() {
     let known: BTreeSet<&str> = words(&readme).collect();
     let mut missing = Vec::new();
     for file in paths_under("src/api", "rs") {
-        for (function, names) in functions(&read(&file)) {
+        // A leading underscore marks what is not for users.
+        for (function, names) in functions(&read(&file)).into_iter().filter(|(f, _)| !f.starts_with('_')) {
             if !readme.contains(&format!("index_advisor.{function}(")) {
                 missing.push(format!("{file}: {function}()"));
             }
@@ -179,6 +181,22 @@ fn the_code_map_is_true() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut broken = Vec::new();
+    for page in repository_files().into_iter().filter(|path| path.ends_with(".md")) {
+        let folder = root().join(&page).parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        for target in links(&read(&page)) {
+            let outside = target.starts_with("http") || target.starts_with('#');
+            let file = target.split('#').next().unwrap_or_default();
+            if !outside && !folder.join(file).exists() {
+                broken.push(format!("{page}: {target}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "links to what does not exist:\n{}", broken.join("\n"));
 }
 
 /// A line, counted from 1, and what is wrong there.
@@ -287,10 +305,44 @@ fn version_conditions(file: &Source) -> Vec<Violation> {
     found.map(|(i, _)| (i + 1, "version differences belong in src/pg/compat.rs".to_string())).collect()
 }
 
-/// The names of the settings that `settings.rs` defines.
-fn settings(text: &str) -> Vec<String> {
-    let strings = text.split("c\"").skip(1).filter_map(|rest| rest.split('"').next());
-    strings.filter(|name| name.starts_with("pg_index_advisor.")).map(str::to_string).collect()
+/// The targets of the links in a Markdown page.
+fn links(page: &str) -> Vec<String> {
+    let targets = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    targets.map(str::to_string).collect()
+}
+
+/// The settings that `settings.rs` defines, with their defaults as SHOW gives them.
+fn settings(text: &str) -> Vec<(String, String)> {
+    let definitions = text.split("GucRegistry::define_").skip(1);
+    definitions
+        .map(|definition| {
+            let definition = definition.split_once(");").map_or(definition, |(definition, _)| definition);
+            let name = definition.split("c\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("?");
+            let variable = definition.split_once("\n        &").and_then(|(_, rest)| rest.split(',').next());
+            let value = variable
+                .and_then(|variable| text.split_once(&format!("static {variable}: ")))
+                .and_then(|(_, rest)| rest.split_once("::new("))
+                .and_then(|(_, rest)| rest.split(");").next());
+            let unit = definition.split("GucFlags::UNIT_").nth(1).and_then(|rest| words(rest).next());
+            (name.to_string(), value.map_or("?".to_string(), |value| shown(value, unit)))
+        })
+        .collect()
+}
+
+/// A default as SHOW gives it, in the largest unit that divides it (guc.c).
+fn shown(expression: &str, unit: Option<&str>) -> String {
+    let factors = expression.split('*').map(|factor| factor.trim().replace('_', "").parse::<f64>());
+    let value: f64 = factors.map(|factor| factor.unwrap_or(f64::NAN)).product();
+    let units: &[(&str, f64)] = match unit {
+        Some("MS") => &[("min", 60_000.0), ("s", 1000.0), ("ms", 1.0)],
+        Some("BYTE") => &[("MB", 1_048_576.0), ("kB", 1024.0), ("B", 1.0)],
+        Some("MB") => &[("GB", 1024.0), ("MB", 1.0)],
+        _ => &[("", 1.0)],
+    };
+    match units.iter().find(|(_, size)| value != 0.0 && value % size == 0.0) {
+        Some((name, size)) => format!("{}{name}", value / size),
+        None => format!("{value}"),
+    }
 }
 
 /// The SQL functions that a file of `src/api` creates, each with its arguments and columns.
@@ -422,10 +474,21 @@ mod rules_can_fail {
     }
 
     #[test]
+    fn links_are_found() {
+        assert_eq!(links("See [a](b/c.md#d), (e) and [f](http://g)."), ["b/c.md#d", "http://g"]);
+    }
+
+    #[test]
     fn functions_and_settings_are_found() {
         let sql = "CREATE FUNCTION f(\n  a text DEFAULT NULL,\n  b integer DEFAULT NULL)\nRETURNS TABLE (\n  c bigint[], d text)\nLANGUAGE c";
         let names = ["a", "b", "c", "d"].map(str::to_string).to_vec();
         assert_eq!(functions(sql), [("f".to_string(), names)]);
-        assert_eq!(settings("(c\"pg_index_advisor.x\", c\"Says x.\")"), ["pg_index_advisor.x"]);
+        let text = "static X: G<i32> = G::<i32>::new(90_000);\nGucRegistry::define_int_guc(\n        c\"a.x\",\n        c\"X.\",\n        \
+                    &X,\n        GucFlags::UNIT_MS,\n    );";
+        assert_eq!(settings(text), [("a.x".to_string(), "90s".to_string())]);
+        assert_eq!(
+            [shown("0", Some("MB")), shown("256 * 1024", Some("BYTE")), shown("0.5", None)],
+            ["0", "256kB", "0.5"]
+        );
     }
 }

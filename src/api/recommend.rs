@@ -29,6 +29,8 @@ RETURNS TABLE (
     statements integer, query_ids bigint[], reason text)
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+COMMENT ON FUNCTION recommend(text, integer, double precision, interval)
+    IS 'indexes worth creating for the workload that pg_stat_statements recorded, best first';
 "#
 )]
 fn recommend(
@@ -73,6 +75,8 @@ RETURNS TABLE (
     cost_before double precision, cost_after double precision, reason text)
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+COMMENT ON FUNCTION recommend_for(text, text, integer, double precision, interval)
+    IS 'indexes worth creating for one statement, which is planned but not run';
 "#
 )]
 fn recommend_for(

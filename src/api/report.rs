@@ -20,6 +20,8 @@ CREATE FUNCTION report(
 RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+COMMENT ON FUNCTION report(text, text, integer, double precision, interval)
+    IS 'a run over the recorded workload for people, as text or json';
 "#
 )]
 fn report(

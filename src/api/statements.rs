@@ -20,6 +20,8 @@ RETURNS TABLE (
     cost_before double precision, cost_after double precision, reason text, notes text)
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+COMMENT ON FUNCTION statements(text, integer, double precision, interval)
+    IS 'the recorded workload, heaviest statement first: costs before and after, or why a statement was left out';
 "#
 )]
 fn statements(

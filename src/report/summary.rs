@@ -27,6 +27,7 @@ const MOSTLY_WRITES: f64 = 0.5;
 const ASSUMPTIONS: usize = 3;
 
 impl Summary {
+    /// The summary of a report.
     pub fn of(report: &Report) -> Summary {
         let advised = !report.recommendations.is_empty();
         Summary {

@@ -137,7 +137,7 @@ pub enum LeftOut {
     SeveralStatements,
     #[error("the text is longer than {limit} bytes (pg_index_advisor.max_statement_length)")]
     TooLong { limit: usize },
-    #[error("its text is hidden from you: reading it takes membership in {role} or pg_read_all_stats")]
+    #[error("its text is hidden from you: only {role} and members of pg_read_all_stats may read it")]
     HiddenText { role: String },
     #[error("it reads no table")]
     NoTable,

@@ -51,7 +51,7 @@ impl Source {
             let skip = if i == line - 1 { column } else { 0 };
             for c in text.chars().skip(skip) {
                 depth += i32::from(c == '{') - i32::from(c == '}');
-                if (c == '}' && depth == 0) || (c == ';' && depth == 0) {
+                if matches!(c, '}' | ';') && depth == 0 {
                     return i + 1;
                 }
             }

@@ -62,7 +62,8 @@ fn is_documented(file: &Source, index: usize) -> bool {
         let closed = |c: char| code.chars().filter(|x| *x == c).count() as i32;
         depth += closed(']') - closed('[');
         let attribute = code.starts_with("#[") || depth > 0 || (code.ends_with(']') && depth >= 0);
-        if !attribute && !(code.is_empty() && !file.comments[j].is_empty()) {
+        let comment = code.is_empty() && !file.comments[j].is_empty();
+        if !attribute && !comment {
             return false;
         }
     }
