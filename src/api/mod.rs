@@ -6,3 +6,15 @@ mod bench;
 mod recommend;
 mod report;
 mod statements;
+
+pgrx::extension_sql_file!(
+    "../sql/comments.sql",
+    name = "comments",
+    requires = [
+        recommend::recommend,
+        recommend::recommend_for,
+        statements::statements,
+        report::report,
+        bench::bench_what_if
+    ]
+);

@@ -274,15 +274,17 @@ impl Workbench {
     pub unsafe fn predicate(&self, clause: *mut pg_sys::Node) -> Option<PredicateClause> {
         unsafe {
             let fitting = match node::tag(clause)? {
-                T_NullTest | T_BooleanTest | T_Var | T_ScalarArrayOpExpr => true,
+                T_NullTest | T_BooleanTest | T_Var => true,
+                T_ScalarArrayOpExpr => self.is_categorical(clause),
                 T_BoolExpr => (*clause.cast::<pg_sys::BoolExpr>()).boolop == pg_sys::BoolExprType::NOT_EXPR,
                 // `=` and `<>` against a constant; ranges move with time.
                 T_OpExpr => {
                     let operator = (*clause.cast::<pg_sys::OpExpr>()).opno;
                     let negated = pg_sys::get_negator(operator);
-                    self.sides(clause).is_some_and(|sides| sides.kind == ClauseKind::Equality)
+                    let compares = self.sides(clause).is_some_and(|sides| sides.kind == ClauseKind::Equality)
                         || (negated != pg_sys::InvalidOid
-                            && pg_sys::op_mergejoinable(negated, pg_sys::InvalidOid))
+                            && pg_sys::op_mergejoinable(negated, pg_sys::InvalidOid));
+                    compares && self.is_categorical(clause)
                 }
                 _ => false,
             };
@@ -295,6 +297,23 @@ impl Workbench {
                 std::ptr::null_mut(),
             );
             Some(PredicateClause { expression, selectivity: selectivity.clamp(0.0, 1.0) })
+        }
+    }
+
+    /// Whether the columns of a clause take few values each, so that a constant compared with them names a state ("new",
+    /// "failed") and not one row among many, which the next call would not ask for again.
+    unsafe fn is_categorical(&self, clause: *mut pg_sys::Node) -> bool {
+        unsafe {
+            let columns: Vec<*mut pg_sys::Node> = node::list(pg_sys::pull_var_clause(clause, 0)).collect();
+            !columns.is_empty()
+                && columns.iter().all(|column| {
+                    let mut variable = pg_sys::VariableStatData::default();
+                    let mut is_default = false;
+                    pg_sys::examine_variable(self.root, *column, 0, &mut variable);
+                    let distinct = pg_sys::get_variable_numdistinct(&mut variable, &mut is_default);
+                    compat::release_statistics(&variable);
+                    !is_default && distinct <= CATEGORIES
+                })
         }
     }
 
@@ -422,6 +441,9 @@ impl Workbench {
         unsafe { owned(pg_sys::deparse_expression(expr, self.context, false, false)).unwrap_or_default() }
     }
 }
+
+/// Distinct values up to which a column is taken for a category: more states than this are rarely told apart in code.
+const CATEGORIES: f64 = 20.0;
 
 /// Whether a collation certainly sorts by byte value ("C" and "POSIX" of pg_collation.dat), so that a plain text btree
 /// serves prefix searches. A false "no" is harmless: the pattern operator class serves prefixes under any collation.

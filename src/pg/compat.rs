@@ -127,6 +127,21 @@ pub unsafe fn is_nulled(var: *const pg_sys::Var) -> bool {
     }
 }
 
+/// Gives back what examine_variable took (the macro ReleaseVariableStats, selfuncs.h).
+///
+/// # Safety
+/// `variable` must have been filled by examine_variable, and not been released.
+#[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
+pub unsafe fn release_statistics(variable: &pg_sys::VariableStatData) {
+    if let Some(free) = variable.freefunc
+        && !variable.statsTuple.is_null()
+    {
+        let tuple = variable.statsTuple;
+        // SAFETY: the function that whoever supplied the tuple named for it.
+        unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| free(tuple)) };
+    }
+}
+
 /// A column's attribute; `index` counts from 0.
 ///
 /// # Safety

@@ -25,7 +25,8 @@ pub(super) struct Evidence<'a> {
     pub above: &'a [(u32, CandidateId)],
 }
 
-/// Below this share of what it saves alone, the indexes above are said to do part of the work; above its inverse, to help.
+/// Below this share of what it saves alone, the indexes above are said to do part of the work; above its inverse, to
+/// help.
 const OVERLAP: f64 = 0.8;
 /// Below this share of all-visible pages, index-only scans are said to need a vacuum first: one row in five or more is
 /// looked up in the table all the same.
@@ -129,8 +130,8 @@ fn index_only(candidate: &Candidate, relation: &Relation) -> Option<String> {
     let visible = percent(relation.all_visible_fraction);
     Some(if relation.all_visible_fraction < VACUUMED {
         format!(
-            "The included columns spare reading the table only where vacuum has been: {visible} of its pages are marked \
-             all-visible now, so VACUUM {} first, and often.",
+            "The included columns spare reading the table only where vacuum has been: {visible} of its pages are \
+             marked all-visible now, so VACUUM {} first, and often.",
             relation.sql_name
         )
     } else {
@@ -178,16 +179,16 @@ fn left_invalid(new: &IndexDefinition, relation: &Relation) -> Option<String> {
     let mut indexes = relation.indexes.iter().filter(|index| !index.valid);
     let same = indexes.find(|index| index.definition.as_ref().is_some_and(|old| new.is_served_by(old)))?;
     Some(format!(
-        "Index {} would serve, but is invalid, as a failed CREATE INDEX CONCURRENTLY leaves it: drop it, or REINDEX INDEX \
-         CONCURRENTLY it in place of this.",
+        "Index {} would serve, but is invalid, as a failed CREATE INDEX CONCURRENTLY leaves it: drop it, or REINDEX \
+         INDEX CONCURRENTLY it in place of this.",
         same.name
     ))
 }
 
 fn partitioned(relation: &Relation) -> Option<String> {
     (relation.kind == RelationKind::PartitionedTable).then(|| {
-        "A partitioned table cannot be indexed CONCURRENTLY: writes wait while it is built. To avoid that, create it ON \
-         ONLY the parent, CONCURRENTLY on each partition, and attach these."
+        "A partitioned table cannot be indexed CONCURRENTLY: writes wait while it is built. To avoid that, create it \
+         ON ONLY the parent, CONCURRENTLY on each partition, and attach these."
             .to_string()
     })
 }

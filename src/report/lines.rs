@@ -14,10 +14,12 @@ pub struct Page {
 }
 
 impl Page {
+    /// The lines so far.
     pub fn into_text(self) -> String {
         self.text
     }
 
+    /// An empty line.
     pub fn blank(&mut self) {
         self.text.push('\n');
     }
@@ -76,8 +78,8 @@ impl Page {
 }
 
 /// Whether a terminal or a reader could take the character for something else than a visible character: control
-/// characters (ESC begins terminal commands), line separators, and the invisible format characters of Unicode, with which
-/// text can be made to read backwards (the bidi controls) or to look like other text.
+/// characters (ESC begins terminal commands), line separators, and the invisible format characters of Unicode, with
+/// which text can be made to read backwards (the bidi controls) or to look like other text.
 pub fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -276,7 +278,9 @@ mod tests {
         }
 
         #[test]
-        fn broken_sql_is_the_same_sql(words in proptest::collection::vec("[a-z,()]{1,30}|'[a-z ]{0,30}'|\"[A-Z ]{1,30}\"", 1..40)) {
+        fn broken_sql_is_the_same_sql(
+            words in proptest::collection::vec("[a-z,()]{1,30}|'[a-z ]{0,30}'|\"[A-Z ]{1,30}\"", 1..40),
+        ) {
             let sql = words.join(" ");
             let text = page(|page| page.sql(4, &sql));
             let joined = text.lines().map(str::trim_start).collect::<Vec<_>>().join(" ");

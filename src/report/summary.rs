@@ -20,6 +20,7 @@ pub struct Summary {
 
 /// From here on a window is long enough to speak of a day without a word of caution.
 const LONG_WINDOW_SECONDS: f64 = 86_400.0;
+const MS_A_DAY: f64 = 86_400_000.0;
 /// Share of the examined time that writes must take before they are named as the reason why no index helps.
 const MOSTLY_WRITES: f64 = 0.5;
 /// Assumptions named, the most frequent first.
@@ -84,8 +85,8 @@ fn why_nothing(report: &Report) -> String {
                 None => String::new(),
             };
             format!(
-                "Nothing: no index helps here. The planner was asked about {} beside those that exist, and none{within} \
-                 would save {least} of the examined time after paying for its upkeep.",
+                "Nothing: no index helps here. The planner was asked about {} beside those that exist, and \
+                 none{within} would save {least} of the examined time after paying for its upkeep.",
                 number(candidates, "index", "indexes")
             )
         }
@@ -106,7 +107,8 @@ fn what_it_saves(report: &Report) -> String {
         report.recommendations.iter().map(|recommendation| recommendation.saving_ms_per_day).sum();
     match (daily, report.window_seconds) {
         (Some(ms), Some(window)) => {
-            text.push_str(&format!(": {} at the observed rate.", per_day(ms)));
+            let together = if ms > MS_A_DAY { ", over all sessions together" } else { "" };
+            text.push_str(&format!(": {} at the observed rate{together}.", per_day(ms)));
             if window < LONG_WINDOW_SECONDS {
                 text.push_str(&format!(
                     " The workload was observed for {}; times a day assume that this rate goes on.",
@@ -128,7 +130,8 @@ fn what_it_costs(report: &Report) -> String {
         report.recommendations.iter().map(|recommendation| recommendation.write_ms_per_day).sum();
     match daily {
         Some(ms) if ms > 0.0 => {
-            text.push_str(&format!(" Keeping the indexes up to date takes writers about {}.", per_day(ms)));
+            let them = if report.recommendations.len() == 1 { "the index" } else { "the indexes" };
+            text.push_str(&format!(" Keeping {them} up to date takes writers about {}.", per_day(ms)));
         }
         Some(_) => text.push_str(
             " The examined statements write nothing to these tables, so upkeep costs next to nothing at this rate.",
@@ -189,7 +192,7 @@ fn how_sure(report: &Report) -> String {
             n => format!(", and {} more", count(n as f64)),
         };
         sentences.push(format!(
-            "Could not be planned any more during the search and count as unchanged: statement{which} ({message}){more}."
+            "Could not be planned any more during the search, so unchanged here: statement{which} ({message}){more}."
         ));
     }
     if sentences.is_empty() {
@@ -215,7 +218,7 @@ fn assumptions(examined: &[&ExaminedStatement]) -> Option<String> {
         .collect();
     let more =
         if found.len() > ASSUMPTIONS { "; further notes are in index_advisor.statements()" } else { "" };
-    (!named.is_empty()).then(|| format!("Taken as given: {}{more}.", named.join("; ")))
+    (!named.is_empty()).then(|| format!("Assumed or repaired: {}{more}.", named.join("; ")))
 }
 
 fn examined(report: &Report) -> impl Iterator<Item = &ExaminedStatement> {

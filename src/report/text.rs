@@ -1,6 +1,7 @@
 //! The report as plain text of 100 columns, for psql, a pager or a mail.
 //!
-//! Lays out; what it says in sentences is `summary`, what a number looks like is `format`, what is safe to show is `lines`.
+//! Lays out; what it says in sentences is `summary`, what a number looks like is `format`, what is safe to show is
+//! `lines`.
 
 use super::coverage::{Group, coverage};
 use super::format::{change, count, duration, number, per_day, percent, size, thousands};
@@ -8,6 +9,7 @@ use super::lines::{Page, is_hostile, one_line};
 use super::summary::Summary;
 use super::{ExaminedStatement, Outcome, Report};
 use crate::recommendation::{Recommendation, StatementEffect};
+use crate::statement::LeftOut;
 
 /// Statements in the table of the heaviest.
 const HEAVIEST: usize = 20;
@@ -18,8 +20,8 @@ const TEXT_WIDTH: usize = 90;
 /// The words that describe a recommendation stand from this column on.
 const LABEL: usize = 11;
 
-/// Renders the report for a terminal or a mail: no line is longer than 100 columns, except for a piece of DDL that cannot
-/// be broken, and no control character but the newline is in it.
+/// Renders the report for a terminal or a mail: no line is longer than 100 columns, except for a piece of DDL that
+/// cannot be broken, and no control character but the newline is in it.
 pub fn render(report: &Report) -> String {
     let mut page = Page::default();
     page.heading(&format!("Index advice for database {}", report.database), '=');
@@ -72,8 +74,8 @@ fn recommendation(page: &mut Page, report: &Report, advice: &Recommendation) {
         labelled(
             page,
             "Careful",
-            "a name in it holds characters that cannot be shown here, ? in their place: take the statement from the ddl \
-             column of index_advisor.recommend().",
+            "a name in it holds characters that cannot be shown here, ? in their place: take the statement from the \
+             ddl column of index_advisor.recommend().",
         );
     }
     let daily = advice.saving_ms_per_day.map_or_else(String::new, |ms| format!(", {}", per_day(ms)));
@@ -104,9 +106,14 @@ fn helped(page: &mut Page, report: &Report, effects: &[StatementEffect]) {
     let more = if effects.len() > HELPED { ", most of all" } else { "" };
     labelled(page, "Helps", &format!("{}{more}:", number(effects.len(), "statement", "statements")));
     for effect in effects.iter().take(HELPED) {
-        let rank = report.rank_of(effect.statement).map_or_else(|| "?".to_string(), |rank| rank.to_string());
+        let Some(rank) = report.rank_of(effect.statement) else { continue };
         let costs = costs(effect.cost_before, effect.cost_after);
-        page.row(&format!("{}#{rank}  saves {}, {costs}", " ".repeat(5 + LABEL), percent(effect.saving)));
+        let indent = " ".repeat(5 + LABEL);
+        page.row(&format!("{indent}#{rank}  saves {}, {costs}", percent(effect.saving)));
+        // Without a row below, its text is shown here.
+        if let Some(statement) = report.examined(effect.statement).filter(|_| rank > HEAVIEST) {
+            page.row(&format!("{indent}    {}", one_line(&statement.text, TEXT_WIDTH - indent.len())));
+        }
     }
 }
 
@@ -130,7 +137,7 @@ fn heaviest(page: &mut Page, report: &Report) {
     };
     page.heading(&of, '-');
     page.blank();
-    page.row("   #   of time         calls       mean  planner cost now -> with the indexes above");
+    page.row("   #   of time         calls        mean  planner cost now -> with the indexes above");
     for (position, statement) in report.statements.iter().enumerate().take(HEAVIEST) {
         row(page, position + 1, statement);
     }
@@ -147,10 +154,13 @@ fn row(page: &mut Page, rank: usize, statement: &ExaminedStatement) {
                 change(*cost_before, *cost_after)
             )
         }
+        Outcome::LeftOut { reason: LeftOut::Utility(command) } => {
+            format!("left out: {command}, a utility statement")
+        }
         Outcome::LeftOut { reason } => format!("left out: {reason}"),
     };
     page.row(&format!(
-        "{rank:>4}  {:>8}  {:>12}  {:>9}  {}",
+        "{rank:>4}  {:>8}  {:>12}  {:>10}  {}",
         percent(statement.share),
         count(statement.calls),
         duration(mean),
@@ -212,8 +222,8 @@ fn footer(page: &mut Page, report: &Report) {
     page.blank();
     page.paragraph(
         "",
-        "Nothing has been created. Create one index, measure, then ask again. In psql, outside a transaction block \
-         because of CONCURRENTLY:",
+        "Nothing has been created. Create one index, measure, then ask again; in psql, with the arguments of this \
+         report if it had any, and outside a transaction block because of CONCURRENTLY:",
     );
     page.blank();
     page.row("    SELECT ddl FROM index_advisor.recommend() WHERE rank = 1 \\gexec");

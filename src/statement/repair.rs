@@ -4,6 +4,8 @@
 
 use super::Repair;
 use super::tokens::{Kind, Tokens};
+use lazy_static::lazy_static;
+use std::collections::BTreeSet;
 
 /// Elements that a squashed list is given: PostgreSQL squashes lists of two and more, and does not say how many.
 /// Ten is what the planner itself takes for an array of unknown length (estimate_array_length in selfuncs.c).
@@ -249,9 +251,10 @@ fn interval_fields(tokens: &Tokens, at: usize) -> usize {
     last
 }
 
-/// Words that an expression may follow, so that a parameter after them is no typed constant: PostgreSQL's reserved
-/// keywords (src/include/parser/kwlist.h) and those others that the grammar (gram.y) puts before an expression.
-const BEFORE_EXPRESSION: [&str; 143] = [
+lazy_static! {
+    /// Words that an expression may follow, so that a parameter after them is no typed constant: PostgreSQL's reserved
+    /// keywords (src/include/parser/kwlist.h) and those others that the grammar (gram.y) puts before an expression.
+    static ref BEFORE_EXPRESSION: BTreeSet<&'static str> = BTreeSet::from([
     "absent",
     "absolute",
     "all",
@@ -395,4 +398,5 @@ const BEFORE_EXPRESSION: [&str; 143] = [
     "window",
     "with",
     "zone",
-];
+]);
+}
