@@ -51,6 +51,9 @@ pub fn generate(facts: &StatementFacts, catalog: &Catalog, options: &Options) ->
             continue;
         }
         let mut asking = Asking::new(usage, relation, options);
+        if asking.reads_one_row() {
+            continue;
+        }
         restrictions(&mut asking);
         orders(&mut asking);
         joins(&mut asking);
