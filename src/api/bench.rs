@@ -14,6 +14,8 @@ CREATE FUNCTION _bench_what_if(queries text[], indexes integer, rounds integer)
 RETURNS TABLE (query integer, in_view integer, median_ms double precision)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+COMMENT ON FUNCTION _bench_what_if(text[], integer, integer)
+IS 'for benchmarks: how long the planner takes for each query with hypothetical indexes in view';
 "#
 )]
 fn bench_what_if(

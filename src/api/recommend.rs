@@ -3,11 +3,10 @@
 use super::arguments::{Arguments, run_on_recorded, run_on_text};
 use crate::pg::isolated::PgError;
 use crate::report::{Outcome, Report};
+use crate::statement::LeftOut;
 use pgrx::datum::Interval;
 use pgrx::pg_sys;
-use pgrx::pg_sys::errcodes::PgSqlErrorCode::{
-    ERRCODE_FEATURE_NOT_SUPPORTED, ERRCODE_INVALID_PARAMETER_VALUE,
-};
+use pgrx::pg_sys::errcodes::PgSqlErrorCode::{self, *};
 use pgrx::prelude::*;
 
 /// One row of advice.
@@ -107,8 +106,7 @@ fn recommend_for(
     let report = run_on_text(query, &arguments);
     // One statement that cannot be examined is the call's own trouble.
     if let Some(Outcome::LeftOut { reason }) = report.statements.first().map(|statement| &statement.outcome) {
-        PgError::new(ERRCODE_FEATURE_NOT_SUPPORTED, format!("the statement cannot be examined: {reason}"))
-            .raise()
+        PgError::new(code(reason), format!("the statement cannot be examined: {reason}")).raise()
     }
     let rows: Vec<_> = report
         .recommendations
@@ -151,4 +149,16 @@ fn rows(report: &Report) -> Vec<Row> {
             )
         })
         .collect()
+}
+
+/// The SQLSTATE that fits a reason, so that programs need not read it.
+fn code(reason: &LeftOut) -> PgSqlErrorCode {
+    match reason {
+        LeftOut::Empty | LeftOut::Truncated(_) | LeftOut::SeveralStatements => ERRCODE_SYNTAX_ERROR,
+        LeftOut::TooLong { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        LeftOut::NoRights { .. } | LeftOut::HiddenText { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
+        LeftOut::Locked => ERRCODE_LOCK_NOT_AVAILABLE,
+        LeftOut::OutOfTime => ERRCODE_QUERY_CANCELED,
+        _ => ERRCODE_FEATURE_NOT_SUPPORTED,
+    }
 }

@@ -14,7 +14,7 @@ pub mod relevance;
 mod tests;
 pub mod width;
 
-pub use generate::{Options, generate};
+pub use generate::Options;
 pub use merge::relatives;
-pub use pool::{Candidate, Origin, pool};
+pub use pool::{Candidate, pool};
 pub use relevance::relevant;

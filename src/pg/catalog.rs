@@ -346,7 +346,7 @@ fn operator_class(class: pg_sys::Oid, type_oid: Option<pg_sys::Oid>) -> Option<O
     // SAFETY: catalog look-ups by OIDs found in pg_index.
     unsafe {
         let input_type = pg_sys::get_opclass_input_type(class);
-        let default = pg_sys::GetDefaultOpClass(type_oid.unwrap_or(input_type), pg_sys::BTREE_AM_OID.into());
+        let default = pg_sys::GetDefaultOpClass(type_oid.unwrap_or(input_type), pg_sys::BTREE_AM_OID);
         let sql_name = match default == class {
             true => None,
             false => scalar::first::<String>(

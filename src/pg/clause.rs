@@ -209,7 +209,7 @@ impl Workbench {
                     }
                     _ => (pg_sys::TEXT_BTREE_PATTERN_OPS_OID, "text_pattern_ops"),
                 };
-                key.operator_class = operator_class(class.into(), Some(name.to_string()));
+                key.operator_class = operator_class(class, Some(name.to_string()));
             }
             Some(Sides { key, value: pattern, kind: ClauseKind::Prefix, comparison: Comparison::Pattern })
         }
@@ -221,7 +221,7 @@ impl Workbench {
         unsafe {
             let expr = strip_relabel(expr);
             let key_type = pg_sys::exprType(expr);
-            let class = pg_sys::GetDefaultOpClass(key_type, pg_sys::BTREE_AM_OID.into());
+            let class = pg_sys::GetDefaultOpClass(key_type, pg_sys::BTREE_AM_OID);
             if class == pg_sys::InvalidOid {
                 return None;
             }
@@ -376,7 +376,7 @@ impl Workbench {
             let expr = strip_relabel(expr);
             if is_a(expr, T_Var) {
                 let var = expr.cast::<pg_sys::Var>();
-                let singleton = pg_sys::bms_make_singleton((*var).varno as i32);
+                let singleton = pg_sys::bms_make_singleton((*var).varno);
                 let relation = self.single_relation(singleton);
                 if relation != 0 && (*var).varattno > 0 {
                     let name = owned(pg_sys::get_attname(relation.into(), (*var).varattno, true));

@@ -55,8 +55,8 @@ impl AccessMethodTraits {
     /// The handler's answer lives in the current memory context, which must outlive every use.
     pub fn btree() -> AccessMethodTraits {
         // SAFETY: btree is built in, its handler cannot be missing.
-        let routine = unsafe { pg_sys::GetIndexAmRoutineByAmId(pg_sys::BTREE_AM_OID.into(), false) };
-        AccessMethodTraits { method: pg_sys::BTREE_AM_OID.into(), routine }
+        let routine = unsafe { pg_sys::GetIndexAmRoutineByAmId(pg_sys::BTREE_AM_OID, false) };
+        AccessMethodTraits { method: pg_sys::BTREE_AM_OID, routine }
     }
 }
 

@@ -43,7 +43,7 @@ impl<'a> ServerWhatIf<'a> {
                 let relation = catalog.relations.get(&definition.relation);
                 Hypothetical::new(
                     definition,
-                    price.size.clone(),
+                    price.size,
                     relation.map_or(0.0, |relation| relation.tuples),
                     first_oid + i as Oid,
                     btree,

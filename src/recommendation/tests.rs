@@ -2,10 +2,11 @@
 
 use super::StatementEffect;
 use super::reason::{Evidence, reason};
+use crate::candidate::Candidate;
 use crate::candidate::definition::{
     AccessMethod, Collation, Expression, IndexDefinition, Key, KeyPart, KeyTarget, OperatorClass,
 };
-use crate::candidate::{Candidate, Origin};
+use crate::candidate::pool::Origin;
 use crate::catalog::{AttrNumber, ExistingIndex, Relation, RelationKind, WriteActivity};
 use crate::cost::PlanCost;
 use crate::selection::Choice;

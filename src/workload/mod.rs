@@ -12,7 +12,7 @@ pub struct Workload {
     pub source: String,
     /// Length of the observed window in seconds, if the source knows it.
     pub window_seconds: Option<f64>,
-    /// Entries that the source evicted within the window (`pg_stat_statements_info.dealloc`).
+    /// Times that the source evicted entries within the window (`pg_stat_statements_info.dealloc`).
     pub evicted: u64,
     pub statements: Vec<Statement>,
 }
@@ -45,11 +45,6 @@ pub struct Role {
 }
 
 impl Statement {
-    /// Mean time of a call, milliseconds.
-    pub fn mean_ms(&self) -> f64 {
-        if self.calls > 0.0 { self.total_ms / self.calls } else { 0.0 }
-    }
-
     /// Rows returned or affected by a call, if it was called.
     pub fn rows_per_call(&self) -> Option<f64> {
         (self.calls > 0.0).then(|| self.rows / self.calls)
