@@ -14,7 +14,7 @@ use super::hook::Configuration;
 use super::identity::Identity;
 use super::isolated::{PgError, isolated};
 use super::node::{self, is_a};
-use super::parameters::{self, LEVELS, Roles};
+use super::parameters::{self, LEVELS, Roles, Shape};
 use super::planner::{self, Planned};
 use super::{scalar, watch};
 use crate::candidate::facts::StatementFacts;
@@ -140,9 +140,10 @@ fn plan_first(
         Roles { limits: &reading.limit_parameters, offsets: &reading.offset_parameters, rows_per_call };
     let mut best: Option<(f64, Vec<Option<String>>, Planned)> = None;
     if !trees.types.is_empty() {
+        let shapes: Vec<Shape> = trees.types.iter().map(|oid| Shape::of(*oid)).collect();
         let mut tried: Vec<Vec<Option<String>>> = Vec::new();
         for level in LEVELS {
-            let texts = parameters::values(&collector.parameters, &trees.types, &roles, level);
+            let texts = parameters::values(&collector.parameters, &shapes, &roles, level);
             if texts.iter().all(Option::is_none) || tried.contains(&texts) {
                 continue;
             }

@@ -46,6 +46,28 @@ pub struct ColumnValues {
     histogram: Vec<String>,
 }
 
+/// What matters of a parameter's type for choosing a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    Array,
+    Interval,
+    Text,
+    Other,
+}
+
+impl Shape {
+    /// The shape of a type.
+    pub fn of(type_oid: Oid) -> Shape {
+        match pg_sys::Oid::from(type_oid) {
+            pg_sys::INTERVALOID => Shape::Interval,
+            pg_sys::TEXTOID => Shape::Text,
+            // SAFETY: catalog look-up by a type's OID.
+            other if unsafe { pg_sys::get_element_type(other) } != pg_sys::InvalidOid => Shape::Array,
+            _ => Shape::Other,
+        }
+    }
+}
+
 /// What the statement says of its parameters apart from comparisons.
 #[derive(Clone, Debug, Default)]
 pub struct Roles<'a> {
@@ -70,8 +92,13 @@ const MAX_VALUE_BYTES: usize = 1000;
 pub const LEVELS: [usize; 5] = [2, 1, 3, 0, 4];
 
 /// A text value for every parameter that can be given one, at a level of selectivity; index 0 is `$1`.
-pub fn values(uses: &[ParameterUse], types: &[Oid], roles: &Roles<'_>, level: usize) -> Vec<Option<String>> {
-    (1..=types.len() as u32)
+pub fn values(
+    uses: &[ParameterUse],
+    shapes: &[Shape],
+    roles: &Roles<'_>,
+    level: usize,
+) -> Vec<Option<String>> {
+    (1..=shapes.len() as u32)
         .map(|number| {
             if roles.limits.contains(&number) {
                 let rows = roles.rows_per_call.filter(|rows| *rows > 0.0).unwrap_or(DEFAULT_LIMIT);
@@ -81,18 +108,18 @@ pub fn values(uses: &[ParameterUse], types: &[Oid], roles: &Roles<'_>, level: us
                 return Some("0".to_string());
             }
             let position = uses.iter().position(|u| u.number == number)?;
-            value(uses, position, types[number as usize - 1], level)
+            value(uses, position, shapes[number as usize - 1], level)
         })
         .collect()
 }
 
-fn value(uses: &[ParameterUse], position: usize, type_oid: Oid, level: usize) -> Option<String> {
+fn value(uses: &[ParameterUse], position: usize, shape: Shape, level: usize) -> Option<String> {
     let used = &uses[position];
     let values = &used.values;
     if !used.direct && used.comparison != Comparison::AnyOf {
-        return match type_oid {
-            t if t == pg_sys::INTERVALOID.to_u32() => Some(INTERVALS[level].to_string()),
-            t if t == pg_sys::TEXTOID.to_u32() => None,
+        return match shape {
+            Shape::Interval => Some(INTERVALS[level].to_string()),
+            Shape::Text => None,
             _ => range_value(uses, used, level),
         };
     }
@@ -100,9 +127,7 @@ fn value(uses: &[ParameterUse], position: usize, type_oid: Oid, level: usize) ->
         Comparison::Pattern => None,
         Comparison::Equal => values.single(level).map(str::to_string),
         Comparison::AnyOf => {
-            // SAFETY: catalog look-up by a type's OID.
-            let is_array = unsafe { pg_sys::get_element_type(type_oid.into()) } != pg_sys::InvalidOid;
-            if is_array {
+            if shape == Shape::Array {
                 return values.array(ARRAY_LENGTHS[level]);
             }
             // Elements of one list get different values.
@@ -286,22 +311,25 @@ mod tests {
         let texts: Vec<String> = (0..=100).map(|n| n.to_string()).collect();
         let values = column(&[], 0.0, &texts.iter().map(String::as_str).collect::<Vec<_>>());
         let uses = [used(1, Comparison::Above, &values), used(2, Comparison::Below, &values)];
-        let bound = super::values(&uses, &[23, 23], &Roles::default(), 2);
+        let bound = super::values(&uses, &[Shape::Other; 2], &Roles::default(), 2);
         assert_eq!(bound, [Some("45".to_string()), Some("55".to_string())]);
     }
 
     #[test]
     fn limit_follows_the_measured_rows() {
         let roles = Roles { limits: &[1], offsets: &[2], rows_per_call: Some(19.2) };
-        assert_eq!(super::values(&[], &[20, 20], &roles, 0), [Some("20".to_string()), Some("0".to_string())]);
+        assert_eq!(
+            super::values(&[], &[Shape::Other; 2], &roles, 0),
+            [Some("20".to_string()), Some("0".to_string())]
+        );
     }
 
     #[test]
     fn a_dominant_value_is_common_and_not_typical() {
         let values = column(&["done", "open", "new"], 0.9, &[]);
         let uses = [used(1, Comparison::Equal, &values)];
-        assert_eq!(super::values(&uses, &[25], &Roles::default(), 4), [Some("done".to_string())]);
-        assert_eq!(super::values(&uses, &[25], &Roles::default(), 0), [Some("new".to_string())]);
+        assert_eq!(super::values(&uses, &[Shape::Text], &Roles::default(), 4), [Some("done".to_string())]);
+        assert_eq!(super::values(&uses, &[Shape::Text], &Roles::default(), 0), [Some("new".to_string())]);
     }
 
     #[test]
@@ -315,6 +343,6 @@ mod tests {
     fn a_pattern_is_never_guessed() {
         let values = column(&["abc"], 0.1, &["a", "b"]);
         let uses = [used(1, Comparison::Pattern, &values)];
-        assert_eq!(super::values(&uses, &[25], &Roles::default(), 2), [None]);
+        assert_eq!(super::values(&uses, &[Shape::Text], &Roles::default(), 2), [None]);
     }
 }
