@@ -23,6 +23,7 @@ use crate::cost::PlanCost;
 use crate::statement::{LeftOut, ParameterType, Reading, RelationName, Variant, Wrapper};
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
+use pgrx::prelude::*;
 use std::ffi::CString;
 
 /// A statement that the planner has planned at least once.
@@ -230,10 +231,16 @@ impl Analysed {
         }
         // A relation changed since analysis (ANALYZE counts as a change): start again from the text, once.
         self.trees = Trees::new(&self.variant, &self.identity)?;
-        isolated(Some(&self.identity), || {
+        let planned = isolated(Some(&self.identity), || {
             self.trees.lock();
-            self.trees.bind(&self.texts);
-            self.trees.plan(indexes, hidden, None, true)
+            // Trees that are older than their tables may hold constants of a column's former type.
+            (!self.trees.is_stale()).then(|| {
+                self.trees.bind(&self.texts);
+                self.trees.plan(indexes, hidden, None, true)
+            })
+        })?;
+        planned.ok_or_else(|| {
+            PgError::new(PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, "its tables change too often")
         })
     }
 }
@@ -474,6 +481,8 @@ fn schemas_off_path(relations: &[RelationName], identity: &Identity) -> Vec<Stri
 
 /// Every relation in the range tables of the queries, at any depth, with the lock that its use needs.
 unsafe fn relations(queries: &[*mut pg_sys::Query]) -> Vec<(Oid, pg_sys::LOCKMODE)> {
+    // Guarded: an error must not unwind through the walker's C frames (see node::find).
+    #[pg_guard]
     unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, found: *mut std::ffi::c_void) -> bool {
         unsafe {
             if node.is_null() {

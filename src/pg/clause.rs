@@ -246,16 +246,21 @@ impl Workbench {
     /// An immutable expression over this relation's columns alone; None for anything else.
     unsafe fn expression(&self, expr: *mut pg_sys::Node) -> Option<Expression> {
         unsafe {
+            if !is_scalar(expr) || contains_parameter(expr) {
+                return None;
+            }
             let columns = self.own_columns(expr)?;
-            if columns.is_empty()
-                || contains_parameter(expr)
-                || pg_sys::contain_subplans(expr)
-                || pg_sys::contain_mutable_functions(expr)
-            {
+            if columns.is_empty() || pg_sys::contain_mutable_functions(expr) {
                 return None;
             }
             let local = self.localised(expr);
             let type_oid = pg_sys::exprType(local);
+            // CREATE INDEX refuses both (CheckAttributeType in heap.c, ComputeIndexAttrs in indexcmds.c).
+            let pseudo_type = pg_sys::get_typtype(type_oid) as u8 == pg_sys::TYPTYPE_PSEUDO;
+            let collation = pg_sys::exprCollation(local);
+            if pseudo_type || (pg_sys::type_is_collatable(type_oid) && collation == pg_sys::InvalidOid) {
+                return None;
+            }
             let (mut length, mut by_value, mut align) = (0, false, 0);
             pg_sys::get_typlenbyvalalign(type_oid, &mut length, &mut by_value, &mut align);
             Some(Expression {
@@ -430,7 +435,7 @@ impl Workbench {
         unsafe {
             let extern_only =
                 node::find::<pg_sys::Param>(clause, T_Param).len() == node::extern_params(clause).len();
-            if !extern_only || pg_sys::contain_subplans(clause) || self.own_columns(clause).is_none() {
+            if !extern_only || !is_scalar(clause) || self.own_columns(clause).is_none() {
                 return String::new();
             }
             self.deparse_local(self.localised(clause))
@@ -487,9 +492,26 @@ unsafe fn strip_coercion(mut expr: *mut pg_sys::Node) -> *mut pg_sys::Node {
     }
 }
 
+/// Whether an expression is computed from one row alone, as an index would compute it: no aggregate or window function
+/// (sort keys of a grouped query have them), no set, no sub-query. ruleutils.c cannot deparse a PlaceHolderVar, and
+/// pull_var_clause (var.c) raises an error at a WindowFunc.
+unsafe fn is_scalar(expr: *mut pg_sys::Node) -> bool {
+    const OTHERS: [pg_sys::NodeTag; 8] = [
+        T_Aggref,
+        T_WindowFunc,
+        T_GroupingFunc,
+        T_PlaceHolderVar,
+        T_SubLink,
+        T_SubPlan,
+        T_AlternativeSubPlan,
+        T_CurrentOfExpr,
+    ];
+    unsafe { !node::any_of(expr, &OTHERS) && !pg_sys::expression_returns_set(expr) }
+}
+
 /// Whether any Param, of whatever kind, stands in the expression.
 unsafe fn contains_parameter(expr: *mut pg_sys::Node) -> bool {
-    unsafe { node::any(expr, T_Param) }
+    unsafe { node::any_of(expr, &[T_Param]) }
 }
 
 /// The text of a text-like constant.

@@ -262,6 +262,8 @@ unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::Lis
         for text in texts {
             let expr = pg_sys::stringToNode(text.as_ptr()).cast::<pg_sys::Node>();
             compat::change_varno(expr, 1, varno);
+            // Not read back from text; RelationGetIndexExpressions (relcache.c) does the same.
+            pg_sys::fix_opfuncids(expr);
             list = pg_sys::lappend(list, expr.cast());
         }
         list

@@ -1,6 +1,7 @@
 //! Walking PostgreSQL's node trees: lists, tags, casts.
 
 use pgrx::pg_sys;
+use pgrx::prelude::*;
 
 /// The pointers of a List; nothing for NIL.
 ///
@@ -53,34 +54,41 @@ pub unsafe fn strip_relabel(mut expr: *mut pg_sys::Node) -> *mut pg_sys::Node {
 /// # Safety
 /// `expr` must be NULL or a valid expression tree, and `T` the struct of `tag`.
 pub unsafe fn find<T>(expr: *mut pg_sys::Node, tag: pg_sys::NodeTag) -> Vec<*mut T> {
-    struct Search {
-        tag: pg_sys::NodeTag,
-        found: Vec<*mut pg_sys::Node>,
-    }
-    unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, search: *mut std::ffi::c_void) -> bool {
-        unsafe {
-            if node.is_null() {
-                return false;
-            }
-            let state = &mut *search.cast::<Search>();
-            if is_a(node, state.tag) {
-                state.found.push(node);
-                return false;
-            }
-            super::compat::expression_tree_walker(node, visit, search)
-        }
-    }
-    let mut search = Search { tag, found: Vec::new() };
+    let mut search = Search { tags: &[tag], first_only: false, found: Vec::new() };
     unsafe { visit(expr, (&raw mut search).cast()) };
     search.found.into_iter().map(|node| node.cast()).collect()
 }
 
-/// Whether a node of a kind stands in the expression.
+/// Whether a node of one of the kinds stands in the expression.
 ///
 /// # Safety
 /// `expr` must be NULL or a valid expression tree.
-pub unsafe fn any(expr: *mut pg_sys::Node, tag: pg_sys::NodeTag) -> bool {
-    unsafe { !find::<pg_sys::Node>(expr, tag).is_empty() }
+pub unsafe fn any_of(expr: *mut pg_sys::Node, tags: &[pg_sys::NodeTag]) -> bool {
+    let mut search = Search { tags, first_only: true, found: Vec::new() };
+    unsafe { visit(expr, (&raw mut search).cast()) }
+}
+
+struct Search<'a> {
+    tags: &'a [pg_sys::NodeTag],
+    first_only: bool,
+    found: Vec<*mut pg_sys::Node>,
+}
+
+/// Guarded: an error (stack depth, say) must not unwind through the walker's C frames, which would leave
+/// PG_exception_stack pointing into them.
+#[pg_guard]
+unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, search: *mut std::ffi::c_void) -> bool {
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        let state = &mut *search.cast::<Search<'_>>();
+        if state.tags.contains(&(*node).type_) {
+            state.found.push(node);
+            return state.first_only;
+        }
+        super::compat::expression_tree_walker(node, visit, search)
+    }
 }
 
 /// The Params of the kind that callers supply (`$1`) in an expression.
