@@ -189,7 +189,7 @@ pub fn define() {
     GucRegistry::define_float_guc(
         c"pg_index_advisor.cover",
         c"Share of the workload's total time to examine, in per cent, heaviest statements first.",
-        c"",
+        c"Statements that write are examined in any case: they decide what an index costs.",
         &COVER,
         1.0,
         100.0,

@@ -101,6 +101,11 @@ fn creates_body(tokens: &Tokens) -> bool {
     tokens.is(0, "create") && tokens.list.windows(2).any(|pair| pair[0].is("begin") && pair[1].is("atomic"))
 }
 
+/// Whether a text begins as one that writes rows does. Cheaper than reading it; WITH may hide a writer.
+pub fn begins_as_writer(text: &str) -> bool {
+    Tokens::of(text).is_any(0, &["insert", "update", "delete", "merge"])
+}
+
 /// Says whether the planner sees a statement that starts like this one.
 ///
 /// # Errors

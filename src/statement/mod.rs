@@ -19,6 +19,7 @@ mod tests;
 mod tokens;
 mod unwrap;
 
+pub use classify::begins_as_writer;
 pub use reading::read;
 
 /// Whether a text is a call of this extension's, which is no part of a workload.
