@@ -8,6 +8,7 @@
 //! Its private unsafe functions are called within `isolated`, with a transaction and snapshot; the queries they take are
 //! valid trees of this backend.
 
+use super::clause;
 use super::compat;
 use super::facts::{Collector, RelationSize};
 use super::hook::Configuration;
@@ -137,6 +138,8 @@ fn plan_first(
     if !collector.reads_user_relation {
         return Err(LeftOut::CatalogOnly);
     }
+    isolated(Some(&Identity::reader()), || clause::qualify(&mut collector.facts))
+        .map_err(|error| refusal(error, &identity))?;
     let roles =
         Roles { limits: &reading.limit_parameters, offsets: &reading.offset_parameters, rows_per_call };
     let mut best: Option<(f64, Vec<Option<String>>, Planned)> = None;
