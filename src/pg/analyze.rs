@@ -14,7 +14,7 @@ use super::facts::{Collector, RelationSize};
 use super::hook::Configuration;
 use super::identity::Identity;
 use super::isolated::{PgError, isolated};
-use super::node::{self, is_a};
+use super::node;
 use super::parameters::{self, LEVELS, Roles, Shape};
 use super::planner::{self, Planned};
 use super::{scalar, watch};
@@ -24,7 +24,6 @@ use crate::cost::PlanCost;
 use crate::statement::{LeftOut, ParameterType, Reading, RelationName, Variant, Wrapper};
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
-use pgrx::prelude::*;
 use std::ffi::CString;
 
 /// A statement that the planner has planned at least once.
@@ -484,33 +483,16 @@ fn schemas_off_path(relations: &[RelationName], identity: &Identity) -> Vec<Stri
 
 /// Every relation in the range tables of the queries, at any depth, with the lock that its use needs.
 unsafe fn relations(queries: &[*mut pg_sys::Query]) -> Vec<(Oid, pg_sys::LOCKMODE)> {
-    // Guarded: an error must not unwind through the walker's C frames (see node::find).
-    #[pg_guard]
-    unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, found: *mut std::ffi::c_void) -> bool {
-        unsafe {
-            if node.is_null() {
-                return false;
-            }
-            if is_a(node, pg_sys::NodeTag::T_RangeTblEntry) {
-                let entry = node.cast::<pg_sys::RangeTblEntry>();
-                // From version 16 on a view's entry keeps its OID beside the sub-query.
-                if (*entry).relid != pg_sys::InvalidOid {
-                    let mode = (*entry).rellockmode.max(pg_sys::AccessShareLock as i32);
-                    (*found.cast::<Vec<(Oid, pg_sys::LOCKMODE)>>()).push(((*entry).relid.to_u32(), mode));
-                }
-                return false;
-            }
-            if is_a(node, pg_sys::NodeTag::T_Query) {
-                let flags = pg_sys::QTW_EXAMINE_RTES_BEFORE as i32;
-                return pg_sys::query_tree_walker(node.cast(), Some(visit), found, flags);
-            }
-            compat::expression_tree_walker(node, visit, found)
-        }
-    }
-    let mut found: Vec<(Oid, pg_sys::LOCKMODE)> = Vec::new();
-    for query in queries {
-        unsafe { visit(query.cast(), (&raw mut found).cast()) };
-    }
+    let mut found: Vec<(Oid, pg_sys::LOCKMODE)> = queries
+        .iter()
+        .flat_map(|query| unsafe {
+            node::find::<pg_sys::RangeTblEntry>((*query).cast(), &[pg_sys::NodeTag::T_RangeTblEntry])
+        })
+        // From version 16 on a view's entry keeps its OID beside the sub-query.
+        .map(|entry| unsafe { ((*entry).relid, (*entry).rellockmode) })
+        .filter(|(relation, _)| *relation != pg_sys::InvalidOid)
+        .map(|(relation, mode)| (relation.to_u32(), mode.max(pg_sys::AccessShareLock as i32)))
+        .collect();
     found.sort();
     found.dedup();
     found

@@ -434,7 +434,7 @@ impl Workbench {
     unsafe fn deparse(&self, clause: *mut pg_sys::Node) -> String {
         unsafe {
             let extern_only =
-                node::find::<pg_sys::Param>(clause, T_Param).len() == node::extern_params(clause).len();
+                node::find::<pg_sys::Param>(clause, &[T_Param]).len() == node::extern_params(clause).len();
             if !extern_only || !is_scalar(clause) || self.own_columns(clause).is_none() {
                 return String::new();
             }

@@ -163,16 +163,3 @@ pub unsafe fn attribute(descriptor: pg_sys::TupleDesc, index: usize) -> pg_sys::
         }
     }
 }
-
-/// Visits the direct children of an expression node (nodeFuncs.c).
-///
-/// # Safety
-/// `node` must be a valid expression and `visit` must treat `state` as what it is.
-pub unsafe fn expression_tree_walker(
-    node: *mut pg_sys::Node,
-    visit: unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut std::ffi::c_void) -> bool,
-    state: *mut std::ffi::c_void,
-) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe { pg_sys::expression_tree_walker(node, Some(visit), state) }
-}

@@ -1,7 +1,6 @@
 //! Walking PostgreSQL's node trees: lists, tags, casts.
 
 use pgrx::pg_sys;
-use pgrx::prelude::*;
 
 /// The pointers of a List; nothing for NIL.
 ///
@@ -49,45 +48,65 @@ pub unsafe fn strip_relabel(mut expr: *mut pg_sys::Node) -> *mut pg_sys::Node {
     }
 }
 
-/// Every node of a kind in an expression, outermost first; does not look inside the ones found.
+/// Every node of one of the kinds in an expression or query, outermost first; does not look inside the ones found.
 ///
 /// # Safety
-/// `expr` must be NULL or a valid expression tree, and `T` the struct of `tag`.
-pub unsafe fn find<T>(expr: *mut pg_sys::Node, tag: pg_sys::NodeTag) -> Vec<*mut T> {
-    let mut search = Search { tags: &[tag], first_only: false, found: Vec::new() };
-    unsafe { visit(expr, (&raw mut search).cast()) };
-    search.found.into_iter().map(|node| node.cast()).collect()
+/// `root` must be NULL or a valid expression or query tree, and `T` the struct of all the `tags`.
+pub unsafe fn find<T>(root: *mut pg_sys::Node, tags: &[pg_sys::NodeTag]) -> Vec<*mut T> {
+    unsafe { nodes(root, tags, usize::MAX) }.into_iter().map(|node| node.cast()).collect()
 }
 
-/// Whether a node of one of the kinds stands in the expression.
+/// Whether a node of one of the kinds stands in the expression or query.
 ///
 /// # Safety
-/// `expr` must be NULL or a valid expression tree.
-pub unsafe fn any_of(expr: *mut pg_sys::Node, tags: &[pg_sys::NodeTag]) -> bool {
-    let mut search = Search { tags, first_only: true, found: Vec::new() };
-    unsafe { visit(expr, (&raw mut search).cast()) }
+/// `root` must be NULL or a valid expression or query tree.
+pub unsafe fn any_of(root: *mut pg_sys::Node, tags: &[pg_sys::NodeTag]) -> bool {
+    unsafe { !nodes(root, tags, 1).is_empty() }
 }
 
-struct Search<'a> {
-    tags: &'a [pg_sys::NodeTag],
-    first_only: bool,
-    found: Vec<*mut pg_sys::Node>,
+/// The first `most` of the nodes that `find` finds.
+///
+/// Keeps its own stack: an expression may be nested nearly as deep as the server's stack allows, and an error must not
+/// travel through frames of ours and the walker's in turn.
+unsafe fn nodes(root: *mut pg_sys::Node, tags: &[pg_sys::NodeTag], most: usize) -> Vec<*mut pg_sys::Node> {
+    let mut found = Vec::new();
+    let mut open = vec![root];
+    while let Some(node) = open.pop() {
+        let Some(tag) = (unsafe { self::tag(node) }) else { continue };
+        if tags.contains(&tag) {
+            found.push(node);
+            if found.len() >= most {
+                break;
+            }
+        } else {
+            let start = open.len();
+            unsafe { children(node, tag, &mut open) };
+            open[start..].reverse();
+        }
+    }
+    found
 }
 
-/// Guarded: an error (stack depth, say) must not unwind through the walker's C frames, which would leave
-/// PG_exception_stack pointing into them.
-#[pg_guard]
-unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, search: *mut std::ffi::c_void) -> bool {
+/// Appends the direct children of a node; range table entries come before what they hold.
+unsafe fn children(node: *mut pg_sys::Node, tag: pg_sys::NodeTag, children: &mut Vec<*mut pg_sys::Node>) {
+    /// Calls nothing that can raise, so it needs no guard.
+    unsafe extern "C-unwind" fn note(child: *mut pg_sys::Node, children: *mut std::ffi::c_void) -> bool {
+        unsafe { (*children.cast::<Vec<*mut pg_sys::Node>>()).push(child) };
+        false
+    }
+    let context = (children as *mut Vec<*mut pg_sys::Node>).cast();
     unsafe {
-        if node.is_null() {
-            return false;
+        match tag {
+            // What it holds was noted along with it.
+            pg_sys::NodeTag::T_RangeTblEntry => {}
+            pg_sys::NodeTag::T_Query => {
+                let flags = pg_sys::QTW_EXAMINE_RTES_BEFORE as i32;
+                pg_sys::query_tree_walker(node.cast(), Some(note), context, flags);
+            }
+            _ => {
+                pg_sys::expression_tree_walker(node, Some(note), context);
+            }
         }
-        let state = &mut *search.cast::<Search<'_>>();
-        if state.tags.contains(&(*node).type_) {
-            state.found.push(node);
-            return state.first_only;
-        }
-        super::compat::expression_tree_walker(node, visit, search)
     }
 }
 
@@ -97,7 +116,7 @@ unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, search: *mut std::ffi
 /// `expr` must be NULL or a valid expression tree.
 pub unsafe fn extern_params(expr: *mut pg_sys::Node) -> Vec<*mut pg_sys::Param> {
     unsafe {
-        let mut params = find::<pg_sys::Param>(expr, pg_sys::NodeTag::T_Param);
+        let mut params = find::<pg_sys::Param>(expr, &[pg_sys::NodeTag::T_Param]);
         params.retain(|param| (**param).paramkind == pg_sys::ParamKind::PARAM_EXTERN);
         params
     }
