@@ -54,6 +54,8 @@ pub struct CostCache<'a, W: WhatIf> {
     failures: Vec<(StatementId, String)>,
     /// Planner calls after which questions are answered offline.
     allowance: u64,
+    /// Time has run out already: what remains to be done without the planner is done.
+    late: bool,
 }
 
 /// All that is known of one statement. Entry 0 is the empty configuration.
@@ -178,6 +180,7 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
             counters: CacheCounters::default(),
             failures: Vec::new(),
             allowance: u64::MAX,
+            late: false,
         }
     }
 
@@ -213,12 +216,13 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
     }
 
     /// From now on no question reaches the planner: what is unknown is answered by the cheapest known plan that the
-    /// configuration allows, an upper bound.
+    /// configuration allows, an upper bound. For after the time limit, which is no longer heeded.
     pub fn go_offline(&mut self) {
         self.allowance = 0;
+        self.late = true;
     }
 
-    /// As `go_offline`, once the planner has been asked `calls` times in all.
+    /// No question reaches the planner once it has been asked `calls` times in all; the time limit stays in force.
     pub fn go_offline_after(&mut self, calls: u64) {
         self.allowance = calls;
     }
@@ -235,9 +239,9 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
 
     /// Looks at the clock, for stretches of work that the cache answers without the planner.
     pub fn check_time(&mut self) -> Result<(), Expired> {
-        // Also asked when offline: that serves interrupts.
+        // Also asked when late: that serves interrupts.
         let expired = self.what_if.expired();
-        if expired && !self.is_offline() { Err(Expired) } else { Ok(()) }
+        if expired && !self.late { Err(Expired) } else { Ok(()) }
     }
 
     pub fn counters(&self) -> CacheCounters {

@@ -34,11 +34,11 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
 /// Searches offline, and keeps what is found if the planner confirms that it is better.
 fn propose<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     let confirmed = search.best.clone();
-    search.cache.go_offline();
-    let searched = greedy::run(search).and_then(|()| improve::run(search));
+    search.cache.go_offline_after(0);
+    // On expiry the best proposal stands, as one whose saving is at least what is known.
+    greedy::run(search).and_then(|()| improve::run(search))?;
     search.cache.go_online();
     let proposed = std::mem::replace(&mut search.best, confirmed);
-    searched?;
     let empty = search.empty();
     let exact = search.moved(&empty, proposed.members)?;
     let (pruned, _) = improve::prune(search, exact)?;
@@ -55,12 +55,12 @@ fn polish<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     }
     let confirmed = search.best.clone();
     search.cache.go_offline_after(CALLS_A_STATEMENT * search.problem.statements.len() as u64);
-    let improved = improve::run(search);
+    improve::run(search)?;
     search.cache.go_online();
     let found = std::mem::replace(&mut search.best, confirmed);
     let empty = search.empty();
     let exact = search.moved(&empty, found.members)?;
     let (pruned, _) = improve::prune(search, exact)?;
     search.consider(&pruned);
-    improved
+    Ok(())
 }

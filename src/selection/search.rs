@@ -5,6 +5,7 @@
 use super::{Limits, Problem};
 use crate::cost::cache::{CostCache, Expired};
 use crate::cost::{CandidateId, WhatIf};
+use std::cell::Cell;
 use std::cmp::Ordering;
 
 /// A statement within this factor of its floor has nothing more to gain: a tenth of the planner's own 1 % fuzz.
@@ -31,6 +32,8 @@ pub(super) struct Search<'a, W: WhatIf> {
     pub least_gain: f64,
     /// Milliseconds a day of all statements as they are.
     pub total_before: f64,
+    /// Statements looked at so far, whether the planner was asked or not: what the search costs by itself.
+    pub looked_at: Cell<u64>,
 }
 
 /// A set of candidates with what it saves.
@@ -92,6 +95,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
             best: Configuration { members: Vec::new(), savings, net: 0.0, bytes: 0 },
             least_gain: (problem.limits.min_gain * total_before).max(NOTHING * total_before),
             total_before,
+            looked_at: Cell::new(0),
         }
     }
 
@@ -132,6 +136,8 @@ impl<'a, W: WhatIf> Search<'a, W> {
 
     /// Statements that any of `candidates` could help, ascending.
     pub fn touched(&self, candidates: &[CandidateId]) -> Vec<usize> {
+        let looked_at: usize = candidates.iter().map(|candidate| self.statements_of[*candidate].len()).sum();
+        self.looked_at.set(self.looked_at.get() + looked_at as u64);
         if let [candidate] = candidates {
             return self.statements_of[*candidate].clone();
         }
