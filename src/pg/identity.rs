@@ -93,7 +93,8 @@ impl Identity {
             set_setting("search_path", path);
         }
         for (name, value) in &self.settings {
-            set_setting(name, value);
+            // At log-in the server only warns of a value that it cannot use (ProcessGUCArray, guc.c).
+            change_setting(name, value, pg_sys::DEBUG5 as i32);
         }
         shorten_lock_timeout(self.lock_timeout_ms);
     }
@@ -101,6 +102,11 @@ impl Identity {
 
 /// Sets a setting for the rest of the current nest level, whatever its context; raises if the value is refused.
 pub(super) fn set_setting(name: &str, value: &str) {
+    change_setting(name, value, pg_sys::PGERROR as i32);
+}
+
+/// `level` is how loud a refused value is reported.
+fn change_setting(name: &str, value: &str, level: i32) {
     let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value)) else { return };
     // SAFETY: both strings are NUL-terminated and outlive the call, which copies them.
     unsafe {
@@ -111,7 +117,7 @@ pub(super) fn set_setting(name: &str, value: &str) {
             pg_sys::GucSource::PGC_S_SESSION,
             pg_sys::GucAction::GUC_ACTION_SAVE,
             true,
-            0,
+            level,
             false,
         );
     }
@@ -133,7 +139,7 @@ fn role_settings(role: Oid) -> Result<Vec<(String, String)>, PgError> {
            AND (g.category LIKE 'Query Tuning%'
                 OR g.name IN ('search_path', 'work_mem', 'hash_mem_multiplier', 'max_parallel_workers_per_gather',
                               'DateStyle', 'IntervalStyle', 'TimeZone', 'standard_conforming_strings',
-                              'default_text_search_config', 'temp_buffers'))
+                              'default_text_search_config'))
          ORDER BY name, (s.setrole <> 0) DESC, (s.setdatabase <> 0) DESC";
     reading(|| {
         Spi::connect(|client| {

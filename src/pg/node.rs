@@ -1,4 +1,8 @@
 //! Walking PostgreSQL's node trees: lists, tags, casts.
+//!
+//! # Safety
+//!
+//! All of it takes NULL or valid nodes of this backend, which nothing changes meanwhile.
 
 use pgrx::pg_sys;
 
