@@ -157,8 +157,12 @@ fn plan_first(
                 (!trees.is_stale()).then(|| trees.plan(&[], &[], None, false))
             });
             let Ok(Some(planned)) = planned else { continue };
-            let distance =
-                rows_per_call.map_or(0.0, |rows| ((planned.rows + 1.0).ln() - (rows + 1.0).ln()).abs());
+            let distance = match rows_per_call {
+                Some(rows) if trees.returns_rows_read() => {
+                    ((planned.rows + 1.0).ln() - (rows + 1.0).ln()).abs()
+                }
+                _ => 0.0,
+            };
             // Ties go to the more typical level, which comes first.
             if best.as_ref().is_none_or(|(least, ..)| distance < *least - 1e-9) {
                 best = Some((distance, texts, planned));
@@ -345,6 +349,18 @@ impl Trees {
             let types = (0..count as usize).map(|i| (*types.add(i)).to_u32()).collect();
             Ok((query, types))
         }
+    }
+
+    /// Whether the rows returned tell how many were found: not if they are groups.
+    fn returns_rows_read(&self) -> bool {
+        self.queries.iter().all(|query| {
+            // SAFETY: the trees live as long as self.
+            let query = unsafe { &**query };
+            !query.hasAggs
+                && query.groupClause.is_null()
+                && query.groupingSets.is_null()
+                && query.distinctClause.is_null()
+        })
     }
 
     /// Makes the texts the parameters' values. Within `isolated`.
