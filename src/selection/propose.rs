@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 const ROUNDS: usize = 6;
 /// Planner calls for each statement, in all, after which exchanges are judged by known plans alone. Below this few
 /// statements and candidates are searched as thoroughly as if calls were free.
-const CALLS_A_STATEMENT: u64 = 64;
+const CALLS_A_STATEMENT: u64 = 40;
 
 /// Finds a good configuration by rounds, then betters it by moves that the planner judges.
 pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {

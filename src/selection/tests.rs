@@ -282,6 +282,32 @@ fn a_relative_of_the_winner_can_serve_more_statements() {
 }
 
 #[test]
+fn a_smaller_relative_that_saves_nearly_as_much_takes_the_place() {
+    let plans = vec![
+        vec![(vec![], 100.0), (vec![0], 10.0), (vec![1], 10.4)],
+        vec![(vec![], 100.0), (vec![2], 10.0), (vec![3], 30.0)],
+    ];
+    let limits = Limits { min_gain: 0.005, ..unlimited() };
+    let (mut problem, planner) = spelled_out(plans, &[100, 10, 100, 10], limits);
+    for (wide, narrow) in [(0, 1), (2, 3)] {
+        problem.candidates[wide].relatives = vec![narrow];
+        problem.candidates[narrow].relatives = vec![wide];
+    }
+    assert_eq!(chosen(&problem, &planner), [1, 2]);
+}
+
+#[test]
+fn planner_calls_grow_with_the_statements_and_not_with_their_candidates() {
+    // Twenty statements over 150 candidates that all concern all of them.
+    let ways = |s: usize| (0..150).map(move |c| (vec![c], 900.0 - ((c * 37 + s * 11) % 150) as f64));
+    let plans: Vec<_> = (0..20).map(|s| std::iter::once((vec![], 1000.0)).chain(ways(s)).collect()).collect();
+    let (problem, mut planner) = spelled_out(plans, &[10; 150], Limits { max_indexes: 5, ..unlimited() });
+    let selection = select(&problem, &mut planner);
+    assert!(selection.search.complete && selection.chosen.len() == 5);
+    assert!(planner.calls <= 20 * 100, "{} calls", planner.calls);
+}
+
+#[test]
 fn a_failing_statement_does_not_stop_the_others() {
     let plans = vec![vec![(vec![], 100.0), (vec![0], 10.0)], vec![(vec![], 100.0), (vec![1], 10.0)]];
     let (problem, mut planner) = spelled_out(plans, &[10, 10], unlimited());
@@ -359,5 +385,5 @@ fn better_than_naive_greedy_with_fewer_calls() {
         naive += calls;
     }
     println!("planner calls: {ours} against {naive}");
-    assert!(ours * 2 < naive, "{ours} calls against {naive} of naive greedy with one key");
+    assert!(ours * 5 < naive, "{ours} calls against {naive} of naive greedy with one key");
 }
