@@ -31,7 +31,7 @@ impl Arguments<'_> {
 
 /// A size as pg_size_bytes reads it.
 fn bytes(text: &str) -> Result<i64, PgError> {
-    let bytes = crate::pg::isolated::isolated(None, || {
+    let bytes = crate::pg::isolated::reading(|| {
         crate::pg::scalar::first::<i64>("SELECT pg_catalog.pg_size_bytes($1)", &[text.into()])
     });
     match bytes {

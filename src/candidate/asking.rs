@@ -7,7 +7,7 @@ use super::definition::{Key, KeyPart, KeyTarget};
 use super::facts::{Clause, ClauseKind, PredicateClause, RelationUse};
 use super::generate::Options;
 use super::relevance::is_not_null_test;
-use super::width::{column_width, key_width};
+use super::width::{column_width, copies_the_table, key_width};
 use crate::catalog::{AttrNumber, Relation};
 
 /// A btree entry must fit a third of a page (`BTMaxItemSize`, 2704 bytes of 8 kB), and values vary: a key whose
@@ -15,6 +15,9 @@ use crate::catalog::{AttrNumber, Relation};
 const WIDEST_KEY: f64 = 500.0;
 /// A single included column above this width makes the index a copy of the table.
 const WIDEST_INCLUDED: f64 = 128.0;
+/// A scan of this share of a table's rows is limited by what it reads, not by how it finds it: from about here on the
+/// planner itself prefers reading the whole table to an index with table fetches.
+const LARGE_PART: f64 = 0.1;
 /// A partial index has to leave out most rows; ...
 const PARTIAL_SELECTIVITY: f64 = 0.2;
 /// ... but NULL tests (soft deletion, optional references) are stable properties of a schema and pay sooner.
@@ -170,6 +173,9 @@ impl<'a> Asking<'a> {
         if include.is_empty() || !fits || self.relation.all_visible_fraction <= 0.0 {
             return None;
         }
+        if copies_the_table(self.relation, &keys, &include) && !self.reads_much() {
+            return None;
+        }
         let because = format!("{}, with all columns read", ask.because);
         Some(Ask { include, because, ..ask.clone() })
     }
@@ -185,6 +191,14 @@ impl<'a> Asking<'a> {
             let definition = index.definition.as_ref();
             definition.is_some_and(|it| it.predicate.is_none() && it.keys.iter().all(compared))
         })
+    }
+
+    /// Whether the restrictions leave so many rows that the table's width matters more than finding them. A join's rows
+    /// are unknown here, so a relation that is joined and not restricted may well be read row by row.
+    fn reads_much(&self) -> bool {
+        let usage = self.usage;
+        let looked_up = usage.restrictions.is_empty() && !usage.joins.is_empty();
+        !looked_up && usage.rows >= LARGE_PART * usage.tuples
     }
 
     /// Whether an existing index gives all this: it has the same shape, or it is unique on columns bound to single

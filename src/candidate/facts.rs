@@ -19,7 +19,7 @@ pub struct StatementFacts {
 /// One base relation of a statement: how it is restricted, joined, ordered and read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RelationUse {
-    /// The relation that an index would be created on: the topmost parent for a partition.
+    /// The relation that an index would be created on: the one the statement names, so the parent of the partitions.
     pub relation: Oid,
     /// The planner's estimate of the relation's rows before restriction.
     pub tuples: f64,
@@ -42,6 +42,16 @@ pub struct RelationUse {
 }
 
 /// How a btree would serve a clause.
+impl RelationUse {
+    /// Every key that the relation's clauses, joins and orders ask for.
+    pub fn key_parts_mut(&mut self) -> impl Iterator<Item = &mut KeyPart> {
+        let arms = self.alternatives.iter_mut().flatten().flatten();
+        let clauses = self.restrictions.iter_mut().chain(arms).map(|clause| &mut clause.key);
+        let orders = self.orders.iter_mut().flat_map(|order| &mut order.keys).map(|key| &mut key.part);
+        clauses.chain(self.joins.iter_mut().map(|join| &mut join.key)).chain(orders)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClauseKind {

@@ -5,7 +5,7 @@
 use super::definition::{IndexDefinition, Key};
 use super::generate::Options;
 use super::pool::Candidate;
-use super::width::column_width;
+use super::width::{column_width, copies_the_table};
 use crate::catalog::{AttrNumber, Relation};
 use crate::cost::CandidateId;
 use std::collections::BTreeSet;
@@ -29,7 +29,13 @@ pub fn merge(
     let mut merges: Vec<IndexDefinition> =
         [(a, b), (b, a)].into_iter().map(|(first, second)| joined(first, second)).collect();
     merges.dedup();
-    merges.retain(|merge| merge != a && merge != b && within_limits(merge, relation, options));
+    let known_copy = |merge: &IndexDefinition| merge.include == a.include || merge.include == b.include;
+    merges.retain(|merge| {
+        merge != a
+            && merge != b
+            && within_limits(merge, relation, options)
+            && (known_copy(merge) || !copies(merge, relation))
+    });
     merges
 }
 
@@ -46,6 +52,12 @@ fn joined(first: &IndexDefinition, second: &IndexDefinition) -> IndexDefinition 
     let include: BTreeSet<AttrNumber> = first.include.iter().chain(&second.include).copied().collect();
     merge.include = include.into_iter().filter(|column| !merge.stores(*column)).collect();
     merge
+}
+
+fn copies(merge: &IndexDefinition, relation: &Relation) -> bool {
+    let keys: Vec<AttrNumber> =
+        merge.stored_columns().filter(|column| !merge.include.contains(column)).collect();
+    copies_the_table(relation, &keys, &merge.include)
 }
 
 fn within_limits(merge: &IndexDefinition, relation: &Relation, options: &Options) -> bool {

@@ -15,7 +15,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// An index worth asking the planner about.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     pub definition: IndexDefinition,
     /// By statement, ascending; at least one.
@@ -66,6 +66,10 @@ pub fn pool(
     let merges = merges(&standings, &weights, catalog, options);
     add_prefixes(&mut standings);
     for (definition, statement, words) in merges {
+        if !definition.include.is_empty() {
+            let bare = IndexDefinition { include: Vec::new(), ..definition.clone() };
+            note(&mut standings, bare, statement, 2 * LATER, words.clone());
+        }
         note(&mut standings, definition, statement, 2 * LATER, words);
     }
     standings.retain(|definition, _| !exists(definition, catalog));
@@ -138,13 +142,14 @@ impl<'a> CanonicalOrder<'a> {
     }
 }
 
-/// Every shorter form of a candidate's keys, without included columns: what one statement wants in full may serve
-/// others in part, at less size.
+/// Every shorter form of a candidate: its keys without the included columns, and each prefix of them. What one statement
+/// wants in full may serve others in part, at less size.
 fn add_prefixes(standings: &mut Standings) {
     let shorter: Vec<(IndexDefinition, Standing)> = standings
         .iter()
         .flat_map(|(definition, standing)| {
-            (1..definition.keys.len()).map(move |length| {
+            let longest = definition.keys.len() - usize::from(definition.include.is_empty());
+            (1..=longest).map(move |length| {
                 let keys = definition.keys[..length].to_vec();
                 (IndexDefinition { keys, include: Vec::new(), ..definition.clone() }, standing.clone())
             })

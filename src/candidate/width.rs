@@ -25,6 +25,21 @@ pub fn key_width(relation: &Relation, part: &KeyPart) -> f64 {
     }
 }
 
+/// Included columns that hold more of a row than this make an index a second copy of the table: as much to store, to
+/// write and to keep in memory, for the sake of one fetch.
+const COPY: f64 = 0.5;
+
+/// Whether an index with these key and included columns would copy the table, or more than half of it.
+pub fn copies_the_table(relation: &Relation, keys: &[AttrNumber], include: &[AttrNumber]) -> bool {
+    let width = |columns: &mut dyn Iterator<Item = AttrNumber>| -> f64 {
+        columns.map(|number| column_width(relation, number)).sum()
+    };
+    let stored = |number: &AttrNumber| keys.contains(number) || include.contains(number);
+    let all = relation.columns.len() > 2 && relation.columns.keys().all(stored);
+    let row = width(&mut relation.columns.keys().copied());
+    !include.is_empty() && (all || width(&mut include.iter().copied()) > COPY * row)
+}
+
 /// Average bytes of a heap row with its share of page overhead; None for an empty relation.
 pub fn row_width(relation: &Relation, block_size: u32) -> Option<f64> {
     (relation.tuples >= 1.0).then(|| relation.pages * f64::from(block_size) / relation.tuples)

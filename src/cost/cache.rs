@@ -52,7 +52,10 @@ pub struct CostCache<'a, W: WhatIf> {
     statements: Vec<KnownCosts>,
     counters: CacheCounters,
     failures: Vec<(StatementId, String)>,
-    offline: bool,
+    /// Planner calls after which questions are answered offline.
+    allowance: u64,
+    /// Time has run out already: what remains to be done without the planner is done.
+    late: bool,
 }
 
 /// All that is known of one statement. Entry 0 is the empty configuration.
@@ -61,6 +64,8 @@ struct KnownCosts {
     relevant: Vec<CandidateId>,
     entries: Vec<Entry>,
     by_set: HashMap<Bits, usize>,
+    /// What offline questions were answered with since the last plan came in.
+    assumed: HashMap<Bits, usize>,
     /// The entry with most candidates: the best source of lower bounds, so never out of sight.
     widest: usize,
     /// It failed once; it stays at its cost before.
@@ -112,6 +117,7 @@ impl KnownCosts {
             relevant: relevant.to_vec(),
             entries: vec![entry],
             by_set: HashMap::from([(empty, 0)]),
+            assumed: HashMap::new(),
             widest: 0,
             frozen: false,
         }
@@ -154,6 +160,7 @@ impl KnownCosts {
             self.widest = at;
         }
         self.by_set.insert(set.clone(), at);
+        self.assumed.clear();
         self.entries.push(Entry { set, used, plan });
         at
     }
@@ -172,7 +179,8 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
             statements: statements.collect(),
             counters: CacheCounters::default(),
             failures: Vec::new(),
-            offline: false,
+            allowance: u64::MAX,
+            late: false,
         }
     }
 
@@ -201,17 +209,39 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         Bounds { lower: (known.dearest_superset(&set) / MONOTONICITY_SLACK).min(upper), upper }
     }
 
+    /// The dearest known plan of any configuration that contains this one; 0 when none is known.
+    pub fn dearest_superset(&self, statement: usize, configuration: &[CandidateId]) -> f64 {
+        let known = &self.statements[statement];
+        known.dearest_superset(&Bits::of(configuration, &known.relevant))
+    }
+
     /// From now on no question reaches the planner: what is unknown is answered by the cheapest known plan that the
-    /// configuration allows, an upper bound.
+    /// configuration allows, an upper bound. For after the time limit, which is no longer heeded.
     pub fn go_offline(&mut self) {
-        self.offline = true;
+        self.allowance = 0;
+        self.late = true;
+    }
+
+    /// No question reaches the planner once it has been asked `calls` times in all; the time limit stays in force.
+    pub fn go_offline_after(&mut self, calls: u64) {
+        self.allowance = calls;
+    }
+
+    /// Questions reach the planner again.
+    pub fn go_online(&mut self) {
+        self.allowance = u64::MAX;
+    }
+
+    /// Whether questions are answered without the planner.
+    pub fn is_offline(&self) -> bool {
+        self.counters.planner_calls >= self.allowance
     }
 
     /// Looks at the clock, for stretches of work that the cache answers without the planner.
     pub fn check_time(&mut self) -> Result<(), Expired> {
-        // Also asked when offline: that serves interrupts.
+        // Also asked when late: that serves interrupts.
         let expired = self.what_if.expired();
-        if expired && !self.offline { Err(Expired) } else { Ok(()) }
+        if expired && !self.late { Err(Expired) } else { Ok(()) }
     }
 
     pub fn counters(&self) -> CacheCounters {
@@ -230,6 +260,7 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         configuration: &[CandidateId],
         approximate: bool,
     ) -> Result<usize, Expired> {
+        let offline = self.is_offline();
         let known = &mut self.statements[statement];
         if known.frozen {
             return Ok(0);
@@ -239,16 +270,23 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
             self.counters.exact_hits += 1;
             return Ok(at);
         }
+        if let (true, Some(&at)) = (offline, known.assumed.get(&set)) {
+            return Ok(at);
+        }
         if let Some(at) = known.by_graph(&set) {
             self.counters.graph_hits += 1;
             known.by_set.insert(set, at);
             return Ok(at);
         }
-        if approximate || self.offline {
+        if approximate || offline {
             let cheapest = known.cheapest_allowed(&set);
             let met = known.entries[cheapest].plan.total <= MEETING * known.dearest_superset(&set);
             self.counters.bound_hits += u64::from(met);
-            if met || self.offline {
+            if offline {
+                known.assumed.insert(set, cheapest);
+                return Ok(cheapest);
+            }
+            if met {
                 return Ok(cheapest);
             }
         }

@@ -8,6 +8,7 @@
 //! Its private unsafe functions are called within `isolated`, with a transaction and snapshot; the queries they take are
 //! valid trees of this backend.
 
+use super::clause;
 use super::compat;
 use super::facts::{Collector, RelationSize};
 use super::hook::Configuration;
@@ -136,6 +137,8 @@ fn plan_first(
     if !collector.reads_user_relation {
         return Err(LeftOut::CatalogOnly);
     }
+    isolated(Some(&Identity::reader()), || clause::qualify(&mut collector.facts))
+        .map_err(|error| refusal(error, &identity))?;
     let roles =
         Roles { limits: &reading.limit_parameters, offsets: &reading.offset_parameters, rows_per_call };
     let mut best: Option<(f64, Vec<Option<String>>, Planned)> = None;
@@ -154,8 +157,12 @@ fn plan_first(
                 (!trees.is_stale()).then(|| trees.plan(&[], &[], None, false))
             });
             let Ok(Some(planned)) = planned else { continue };
-            let distance =
-                rows_per_call.map_or(0.0, |rows| ((planned.rows + 1.0).ln() - (rows + 1.0).ln()).abs());
+            let distance = match rows_per_call {
+                Some(rows) if trees.returns_rows_read() => {
+                    ((planned.rows + 1.0).ln() - (rows + 1.0).ln()).abs()
+                }
+                _ => 0.0,
+            };
             // Ties go to the more typical level, which comes first.
             if best.as_ref().is_none_or(|(least, ..)| distance < *least - 1e-9) {
                 best = Some((distance, texts, planned));
@@ -342,6 +349,18 @@ impl Trees {
             let types = (0..count as usize).map(|i| (*types.add(i)).to_u32()).collect();
             Ok((query, types))
         }
+    }
+
+    /// Whether the rows returned tell how many were found: not if they are groups.
+    fn returns_rows_read(&self) -> bool {
+        self.queries.iter().all(|query| {
+            // SAFETY: the trees live as long as self.
+            let query = unsafe { &**query };
+            !query.hasAggs
+                && query.groupClause.is_null()
+                && query.groupingSets.is_null()
+                && query.distinctClause.is_null()
+        })
     }
 
     /// Makes the texts the parameters' values. Within `isolated`.

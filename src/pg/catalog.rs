@@ -6,7 +6,7 @@
 use super::analyze::Analysed;
 use super::clause::alignment;
 use super::facts::collation;
-use super::isolated::{PgError, isolated};
+use super::isolated::{PgError, reading};
 use super::scalar::{self, spi_error};
 use crate::candidate::definition::*;
 use crate::catalog::*;
@@ -43,7 +43,7 @@ pub fn read_for(statements: &[Analysed]) -> Result<Catalog, PgError> {
 /// Those of the catalog queries.
 fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
     let oids: Vec<pg_sys::Oid> = relations.iter().map(|oid| pg_sys::Oid::from(*oid)).collect();
-    isolated(None, || -> Result<Catalog, PgError> {
+    reading(|| -> Result<Catalog, PgError> {
         let mut catalog = Catalog { relations: read_relations(&oids)?, storage: storage()? };
         read_columns(&oids, &mut catalog)?;
         read_indexes(&oids, &mut catalog)?;
@@ -377,7 +377,7 @@ pub fn free_oids(count: usize) -> Result<Oid, PgError> {
     const BASES: [u32; 4] = [4_000_000_000, 3_000_000_000, 2_000_000_000, 1_000_000_000];
     for base in BASES {
         let last = base + count as u32;
-        let taken = isolated(None, || {
+        let taken = reading(|| {
             scalar::first::<bool>(
                 "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid BETWEEN $1 AND $2)",
                 &[pg_sys::Oid::from(base).into(), pg_sys::Oid::from(last).into()],

@@ -13,7 +13,7 @@ use super::node::{self, is_a, strip_relabel};
 use super::parameters::{self, Comparison, ParameterUse};
 use super::scalar::owned;
 use crate::candidate::definition::{Expression, KeyPart, KeyTarget, OperatorClass};
-use crate::candidate::facts::{Clause, ClauseKind, PredicateClause};
+use crate::candidate::facts::{Clause, ClauseKind, PredicateClause, StatementFacts};
 use crate::catalog::{AttrNumber, Oid};
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::*;
@@ -454,6 +454,40 @@ const CATEGORIES: f64 = 20.0;
 /// serves prefix searches. A false "no" is harmless: the pattern operator class serves prefixes under any collation.
 fn sorts_by_bytes(collation: pg_sys::Oid) -> bool {
     matches!(collation.to_u32(), 950 | 951)
+}
+
+/// Writes expressions and collations out again with every name in full, so that DDL means the same in any session and
+/// an expression equals that of an existing index. Within `reading`, whose search path makes it so.
+pub(super) fn qualify(facts: &mut StatementFacts) {
+    for usage in &mut facts.relations {
+        let relation = pg_sys::Oid::from(usage.relation);
+        // SAFETY: the relation was read by the statement; if it is gone since, the look-ups raise.
+        unsafe {
+            for predicate in &mut usage.predicates {
+                rewrite(&mut predicate.expression, relation);
+            }
+            for key in usage.key_parts_mut() {
+                if key.collation.sql_name.is_some() {
+                    key.collation.sql_name = owned(pg_sys::generate_collation_name(key.collation.oid.into()));
+                }
+                if let KeyTarget::Expression(expression) = &mut key.target {
+                    rewrite(expression, relation);
+                }
+            }
+        }
+    }
+}
+
+unsafe fn rewrite(expression: &mut Expression, relation: pg_sys::Oid) {
+    let Ok(node) = std::ffi::CString::new(expression.node.as_str()) else { return };
+    // SAFETY: the node text came from nodeToString of the same server.
+    unsafe {
+        let context = pg_sys::deparse_context_for(pg_sys::get_rel_name(relation), relation);
+        let node = pg_sys::stringToNode(node.as_ptr()).cast();
+        if let Some(sql) = owned(pg_sys::deparse_expression(node, context, false, false)) {
+            expression.sql = sql;
+        }
+    }
 }
 
 /// `text ^@ text` (pg_operator.dat), which has no symbol.

@@ -95,9 +95,8 @@ impl Collector {
                 self.relation_sizes.push((oid.to_u32(), size));
             }
             let bench = Workbench::new(root, rel, rti, oid);
-            let relation = ancestors(oid).last().copied().filter(|_| partitioned).unwrap_or(oid.to_u32());
             let mut used = RelationUse {
-                relation,
+                relation: oid.to_u32(),
                 tuples: (*rel).tuples.max(0.0),
                 rows: (*rel).rows,
                 restrictions: Vec::new(),

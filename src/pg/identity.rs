@@ -1,6 +1,6 @@
 //! `Identity`: as whom, on which search path and with which settings a statement is analysed and planned.
 
-use super::isolated::PgError;
+use super::isolated::{PgError, reading};
 use super::scalar;
 use super::session::shorten_lock_timeout;
 use crate::catalog::Oid;
@@ -35,6 +35,13 @@ impl Identity {
             settings: Vec::new(),
             lock_timeout_ms,
         }
+    }
+
+    /// The caller with no schema but the system's on the search path: catalog queries of ours find nobody's operators
+    /// and functions, and what is deparsed names everything in full.
+    pub fn reader() -> Identity {
+        let path = Some("pg_catalog, pg_temp".to_string());
+        Identity { search_path: path, ..Identity::caller(i32::MAX) }
     }
 
     /// `role`, where the caller may act as it (a superuser or a member); else the caller (invariant 3).
@@ -134,15 +141,17 @@ fn role_settings(role: Oid) -> Result<Vec<(String, String)>, PgError> {
                               'DateStyle', 'IntervalStyle', 'TimeZone', 'standard_conforming_strings',
                               'default_text_search_config'))
          ORDER BY name, (s.setrole <> 0) DESC, (s.setdatabase <> 0) DESC";
-    Spi::connect(|client| {
-        let rows = client.select(QUERY, None, &[pg_sys::Oid::from(role).into()])?;
-        rows.map(|row| {
-            Ok((
-                row["name"].value::<String>()?.unwrap_or_default(),
-                row["value"].value::<String>()?.unwrap_or_default(),
-            ))
+    reading(|| {
+        Spi::connect(|client| {
+            let rows = client.select(QUERY, None, &[pg_sys::Oid::from(role).into()])?;
+            rows.map(|row| {
+                Ok((
+                    row["name"].value::<String>()?.unwrap_or_default(),
+                    row["value"].value::<String>()?.unwrap_or_default(),
+                ))
+            })
+            .collect::<Result<Vec<_>, pgrx::spi::Error>>()
         })
-        .collect::<Result<Vec<_>, pgrx::spi::Error>>()
-    })
-    .map_err(scalar::spi_error)
+        .map_err(scalar::spi_error)
+    })?
 }

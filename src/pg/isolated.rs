@@ -79,6 +79,14 @@ impl From<CaughtError> for PgError {
     }
 }
 
+/// Runs catalog queries of ours; the same as `isolated` with `Identity::reader`.
+///
+/// # Errors
+/// As `isolated`.
+pub fn reading<T>(work: impl FnOnce() -> T) -> Result<T, PgError> {
+    isolated(Some(&Identity::reader()), work)
+}
+
 /// Runs `work` as `identity` (as the caller if None), catching any error it raises.
 ///
 /// Everything PostgreSQL-side that `work` did is undone on return; only its Rust value survives, which therefore must

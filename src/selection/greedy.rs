@@ -4,7 +4,7 @@
 //! is right as long as returns diminish; where two candidates help each other, both count as unknown again.
 
 use super::improve;
-use super::search::{Configuration, Search};
+use super::search::{Configuration, Gain, Search};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, WhatIf};
 use std::cmp::Reverse;
@@ -94,10 +94,14 @@ fn fill_in_place<W: WhatIf>(
         match queue.bucket(search, bound, &offer) {
             Some(tighter) if tighter < bucket => queue.push(index, tighter, offer.bytes, usize::MAX),
             Some(_) => {
-                let gain = search.gain(current, &offer.added)?;
+                let enough = queue.least_to_stay_first(search, &offer);
+                let (gain, evaluated_at) = match search.gain_if_enough(current, &offer.added, enough)? {
+                    Gain::Exactly(gain) => (gain, current.members.len()),
+                    Gain::AtMost(bound) => (bound, usize::MAX),
+                };
                 queue.items[index].last_gain = gain;
                 if let Some(bucket) = queue.bucket(search, gain, &offer) {
-                    queue.push(index, bucket, offer.bytes, current.members.len());
+                    queue.push(index, bucket, offer.bytes, evaluated_at);
                 }
             }
             None => {}
@@ -176,6 +180,17 @@ impl Queue {
     fn push(&mut self, index: usize, bucket: i64, bytes: u64, evaluated_at: usize) {
         self.items[index].version += 1;
         self.heap.push((bucket, Reverse(bytes), Reverse(index), self.items[index].version, evaluated_at));
+    }
+
+    /// The net gain below which an offer falls behind the next in the queue, or below what it has to save.
+    fn least_to_stay_first<W: WhatIf>(&self, search: &Search<'_, W>, offer: &Offer) -> f64 {
+        let count = offer.added.len() as f64;
+        let next = self.heap.peek().map_or(0.0, |place| STEP.powi(place.0 as i32));
+        let next = match self.key {
+            Key::Gain => next * count,
+            Key::GainPerByte => next * offer.bytes.max(1) as f64,
+        };
+        next.max(search.least_gain * count)
     }
 
     /// The rank of a net gain under this key; None when it is below what an index has to save.

@@ -14,13 +14,17 @@ const ROUNDS: usize = 6;
 const WORTH_A_ROUND: f64 = 0.001;
 /// Candidates and bundles outside the configuration that are forced in, at most, in a round.
 const FORCED: usize = 24;
+/// Statements looked at in a run, after which no further exchange is begun: a few seconds. Twenty statements need a
+/// fraction of it; of five hundred, exchanges that were not tried matter little beside what greedy found.
+const LOOKS: u64 = 5_000_000;
 
 pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    let end = search.looked_at.get() + LOOKS;
     for _ in 0..ROUNDS {
         let start = search.best.net;
-        leave_one_out(search)?;
-        force_in(search)?;
-        if search.best.net <= start * (1.0 + WORTH_A_ROUND) {
+        leave_one_out(search, end)?;
+        force_in(search, end)?;
+        if search.looked_at.get() >= end || search.best.net <= start * (1.0 + WORTH_A_ROUND) {
             break;
         }
     }
@@ -80,9 +84,12 @@ fn losses<W: WhatIf>(
 }
 
 /// Takes each member out in turn and refills without it: finds every exchange of one for one, or for several.
-fn leave_one_out<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+fn leave_one_out<W: WhatIf>(search: &mut Search<'_, W>, end: u64) -> Result<(), Expired> {
     let base = search.best.clone();
     for (_, member) in losses(search, &base)? {
+        if search.looked_at.get() >= end {
+            break;
+        }
         let rest = search.moved(&base, base.without(member))?;
         for key in KEYS {
             let refilled = fill(search, &rest, key, &BTreeSet::from([member]))?;
@@ -96,7 +103,7 @@ fn leave_one_out<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
 /// Puts each promising outsider (or bundle of outsiders) in, makes room for it, and refills: finds the large index
 /// that greedy passed over for small ones, the one that replaces several, and the pair whose halves are worth nothing
 /// alone.
-fn force_in<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+fn force_in<W: WhatIf>(search: &mut Search<'_, W>, end: u64) -> Result<(), Expired> {
     let base = search.best.clone();
     let empty = search.empty();
     let sets = search.pool.iter().map(|candidate| vec![*candidate]).chain(search.bundles.iter().cloned());
@@ -108,6 +115,9 @@ fn force_in<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
         .collect();
     outsiders.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     for (_, outsiders) in outsiders.into_iter().take(FORCED) {
+        if search.looked_at.get() >= end {
+            break;
+        }
         let mut forced = search.moved(&base, base.with(&outsiders))?;
         while !search.fits(forced.members.len(), forced.bytes) {
             let Some(out) = cheapest_room(search, &forced, &outsiders)? else { break };

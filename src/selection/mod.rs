@@ -3,14 +3,17 @@
 //! Pure and deterministic: costs come through the cost cache, time through `WhatIf::expired`.
 //!
 //! The search is made of moves on a `search::Configuration`: `peel` finds the candidates worth moving, `greedy` adds,
-//! `improve` drops and exchanges, `attribution` says what each chosen index brings. A further move or a bound is a
-//! further module beside them. The greedy step is that of Extend (ICDE 2019) without its widening, which the candidates
+//! `improve` drops and exchanges, `slim` takes smaller ones, `attribution` says what each chosen index brings. `propose`
+//! runs the moves on what is known and asks the planner only about what they find, `explore` asks for what is not known
+//! yet: planner calls are what a run waits for. A further move or a bound is a further module beside them. The greedy step is that of Extend (ICDE 2019) without its widening, which the candidates
 //! already hold.
 
 mod attribution;
+mod explore;
 mod greedy;
 mod improve;
 mod peel;
+mod propose;
 mod search;
 mod slim;
 #[cfg(test)]
@@ -122,7 +125,6 @@ pub fn select<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
 
 fn examine<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     peel::run(search)?;
-    greedy::run(search)?;
-    improve::run(search)?;
+    propose::run(search)?;
     slim::run(search)
 }

@@ -8,9 +8,9 @@ use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
 use std::collections::BTreeSet;
 
-/// Times a statement is planned with what the earlier plans left over. Two levels find the second-best indexes, which
-/// matter when the best do not fit.
-const LEVELS: usize = 2;
+/// Times a statement is planned with what the earlier plans left over. The later levels find the second- and third-best
+/// indexes, which matter when the best do not fit; `explore` goes on by size.
+const LEVELS: usize = 3;
 /// Planning slows down with every index present (joins most: 100 ms and more were measured with 270 of them), so more
 /// candidates than this are planned in parts and the winners meet in a final.
 const AT_ONCE: usize = 60;
@@ -75,7 +75,7 @@ fn name_candidates<W: WhatIf>(
 }
 
 /// Statements by their share of the time, most first.
-fn by_weight<W: WhatIf>(search: &Search<'_, W>) -> Vec<usize> {
+pub(super) fn by_weight<W: WhatIf>(search: &Search<'_, W>) -> Vec<usize> {
     let time = |statement: usize| {
         let s = &search.problem.statements[statement];
         s.weight * s.before.total
@@ -86,7 +86,7 @@ fn by_weight<W: WhatIf>(search: &Search<'_, W>) -> Vec<usize> {
 }
 
 /// The plan with all of `candidates` present.
-fn widest<W: WhatIf>(
+pub(super) fn widest<W: WhatIf>(
     search: &mut Search<'_, W>,
     statement: usize,
     candidates: &[CandidateId],
@@ -163,7 +163,7 @@ fn find_bundles<W: WhatIf>(
     Ok(())
 }
 
-fn keep_bundle<W: WhatIf>(search: &mut Search<'_, W>, bundle: Vec<CandidateId>) {
+pub(super) fn keep_bundle<W: WhatIf>(search: &mut Search<'_, W>, bundle: Vec<CandidateId>) {
     if let Err(at) = search.bundles.binary_search(&bundle) {
         search.bundles.insert(at, bundle);
     }

@@ -5,6 +5,7 @@
 use super::{Limits, Problem};
 use crate::cost::cache::{CostCache, Expired};
 use crate::cost::{CandidateId, WhatIf};
+use std::cell::Cell;
 use std::cmp::Ordering;
 
 /// A statement within this factor of its floor has nothing more to gain: a tenth of the planner's own 1 % fuzz.
@@ -31,6 +32,8 @@ pub(super) struct Search<'a, W: WhatIf> {
     pub least_gain: f64,
     /// Milliseconds a day of all statements as they are.
     pub total_before: f64,
+    /// Statements looked at so far, whether the planner was asked or not: what the search costs by itself.
+    pub looked_at: Cell<u64>,
 }
 
 /// A set of candidates with what it saves.
@@ -43,6 +46,13 @@ pub(super) struct Configuration {
     /// Savings of all statements minus the members' write costs, milliseconds a day.
     pub net: f64,
     pub bytes: u64,
+}
+
+/// What is known of a net gain, milliseconds a day.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Gain {
+    Exactly(f64),
+    AtMost(f64),
 }
 
 impl Configuration {
@@ -85,6 +95,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
             best: Configuration { members: Vec::new(), savings, net: 0.0, bytes: 0 },
             least_gain: (problem.limits.min_gain * total_before).max(NOTHING * total_before),
             total_before,
+            looked_at: Cell::new(0),
         }
     }
 
@@ -125,6 +136,8 @@ impl<'a, W: WhatIf> Search<'a, W> {
 
     /// Statements that any of `candidates` could help, ascending.
     pub fn touched(&self, candidates: &[CandidateId]) -> Vec<usize> {
+        let looked_at: usize = candidates.iter().map(|candidate| self.statements_of[*candidate].len()).sum();
+        self.looked_at.set(self.looked_at.get() + looked_at as u64);
         if let [candidate] = candidates {
             return self.statements_of[*candidate].clone();
         }
@@ -145,15 +158,48 @@ impl<'a, W: WhatIf> Search<'a, W> {
         Ok(gain)
     }
 
-    /// What adding `added` can save at most, by the floors; asks nothing.
+    /// What adding `added` can save at most, by what is known; asks nothing.
     pub fn potential(&self, base: &Configuration, added: &[CandidateId]) -> f64 {
-        let left = |statement: usize| {
+        let prospects = self.prospects(base, added);
+        prospects.iter().map(|(most, _)| most).sum::<f64>() - self.write_ms(added)
+    }
+
+    /// By touched statement, what adding `added` can save at most: (milliseconds a day, statement), the most first.
+    fn prospects(&self, base: &Configuration, added: &[CandidateId]) -> Vec<(f64, usize)> {
+        let (members, offline) = (base.with(added), self.cache.is_offline());
+        let most = |statement: usize| {
             let s = &self.problem.statements[statement];
             let now = s.before.total - base.savings[statement] / s.weight.max(f64::MIN_POSITIVE);
-            let floor = self.floor[statement];
-            if now <= SATURATED * floor { 0.0 } else { s.weight * (now - floor / FLOOR_SLACK) }
+            if now <= SATURATED * self.floor[statement] {
+                return (0.0, statement);
+            }
+            // Offline a bound would cost as much as the answer.
+            let superset = if offline { 0.0 } else { self.cache.dearest_superset(statement, &members) };
+            (s.weight * (now - self.floor[statement].max(superset) / FLOOR_SLACK), statement)
         };
-        self.touched(added).into_iter().map(left).sum::<f64>() - self.write_ms(added)
+        let mut prospects: Vec<(f64, usize)> = self.touched(added).into_iter().map(most).collect();
+        prospects.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        prospects
+    }
+
+    /// What adding `added` saves net, as far as it takes to know whether that is `enough`: the gain, or an upper bound
+    /// of it that is below `enough`. Statements with most to save are asked first.
+    pub fn gain_if_enough(
+        &mut self,
+        base: &Configuration,
+        added: &[CandidateId],
+        enough: f64,
+    ) -> Result<Gain, Expired> {
+        let members = base.with(added);
+        let prospects = self.prospects(base, added);
+        let mut bound = prospects.iter().map(|(most, _)| most).sum::<f64>() - self.write_ms(added);
+        for (most, statement) in prospects {
+            if bound < enough {
+                return Ok(Gain::AtMost(bound));
+            }
+            bound += self.saving(statement, &members)? - base.savings[statement] - most;
+        }
+        Ok(Gain::Exactly(bound))
     }
 
     /// The configuration of `members` (ascending), starting from what is known of `base`.

@@ -2,7 +2,7 @@
 //!
 //! Found wherever the extension is installed; versions 1.9 (PostgreSQL 14) and later.
 
-use crate::pg::isolated::{PgError, isolated};
+use crate::pg::isolated::{PgError, reading};
 use crate::pg::{catalog_error, scalar};
 use crate::statement::is_own_statement;
 use crate::workload::{Role, Statement, Workload};
@@ -19,7 +19,7 @@ const HIDDEN: &str = "<insufficient privilege>";
 /// If pg_stat_statements is not installed, not loaded, too old, unreadable or empty; each with what to do.
 pub fn read() -> Result<Workload, PgError> {
     let schema = installed_schema()?;
-    let mut entries = isolated(None, || select(&schema)).map_err(|error| explain(error, &schema))??;
+    let mut entries = reading(|| select(&schema)).map_err(|error| explain(error, &schema))??;
     // The advisor's own calls are no part of what the database has to do.
     entries.retain(|entry| !is_own_statement(&entry.text));
     if entries.is_empty() {
@@ -30,13 +30,13 @@ pub fn read() -> Result<Workload, PgError> {
         .with_hint("Let the application run for a while, then ask again; recommend_for() examines one statement at once."));
     }
     let (window_seconds, evicted) =
-        isolated(None, || window(&schema)).map_err(|error| explain(error, &schema))??;
+        reading(|| window(&schema)).map_err(|error| explain(error, &schema))??;
     Ok(Workload { source: "pg_stat_statements".to_string(), window_seconds, evicted, statements: entries })
 }
 
 /// The quoted schema of the extension.
 fn installed_schema() -> Result<String, PgError> {
-    let found = isolated(None, || {
+    let found = reading(|| {
         scalar::first::<String>(
             "SELECT pg_catalog.quote_ident(n.nspname)
                FROM pg_catalog.pg_extension AS e JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace

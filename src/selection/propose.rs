@@ -1,0 +1,66 @@
+//! Proposals: the search on what is known, and the planner to confirm what it finds.
+//!
+//! A configuration's cost is at most that of the cheapest known plan that it allows, so greedy and local search can run
+//! on the known plans alone: thousands of configurations a second, and none is promised more than it gives. The planner
+//! is then asked for the one proposed and for what it lacks (`explore`), which makes better known plans for the next
+//! round. Plans stand in for CoPhy's atomic configurations (VLDB 2011), made when they are wanted as in column generation.
+
+use super::search::Search;
+use super::{explore, greedy, improve};
+use crate::cost::WhatIf;
+use crate::cost::cache::Expired;
+use std::collections::BTreeSet;
+
+/// Rounds of proposal and confirmation, at most; they end earlier when the planner has nothing new to say.
+const ROUNDS: usize = 6;
+/// Planner calls for each statement, in all, after which exchanges are judged by known plans alone. Below this few
+/// statements and candidates are searched as thoroughly as if calls were free.
+const CALLS_A_STATEMENT: u64 = 64;
+
+/// Finds a good configuration by rounds, then betters it by moves that the planner judges.
+pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    explore::from_nothing(search)?;
+    for _ in 0..ROUNDS {
+        let calls = search.cache.counters().planner_calls;
+        propose(search)?;
+        explore::around_best(search)?;
+        if search.cache.counters().planner_calls == calls {
+            break;
+        }
+    }
+    polish(search)
+}
+
+/// Searches offline, and keeps what is found if the planner confirms that it is better.
+fn propose<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    let confirmed = search.best.clone();
+    search.cache.go_offline_after(0);
+    // On expiry the best proposal stands, as one whose saving is at least what is known.
+    greedy::run(search).and_then(|()| improve::run(search))?;
+    search.cache.go_online();
+    let proposed = std::mem::replace(&mut search.best, confirmed);
+    let empty = search.empty();
+    let exact = search.moved(&empty, proposed.members)?;
+    let (pruned, _) = improve::prune(search, exact)?;
+    search.consider(&pruned);
+    Ok(())
+}
+
+/// Adds what the planner says is worth adding, and tries exchanges while calls last.
+fn polish<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    for key in greedy::KEYS {
+        let best = search.best.clone();
+        let filled = greedy::fill(search, &best, key, &BTreeSet::new())?;
+        improve::settle(search, filled, key)?;
+    }
+    let confirmed = search.best.clone();
+    search.cache.go_offline_after(CALLS_A_STATEMENT * search.problem.statements.len() as u64);
+    improve::run(search)?;
+    search.cache.go_online();
+    let found = std::mem::replace(&mut search.best, confirmed);
+    let empty = search.empty();
+    let exact = search.moved(&empty, found.members)?;
+    let (pruned, _) = improve::prune(search, exact)?;
+    search.consider(&pruned);
+    Ok(())
+}
