@@ -7,7 +7,7 @@ mod tests {
     fn tables() {
         run("CREATE TABLE orders AS
              SELECT g AS id, g % 997 AS customer, (g * 7919) % 100000 AS amount, g % 5 AS state, md5(g::text) AS note,
-                    date '2020-01-01' + g % 1500 AS day, CASE WHEN g % 50 = 0 THEN g END AS rare,
+                    date '2020-01-01' + g / 40 AS day, CASE WHEN g % 50 = 0 THEN g END AS rare,
                     g::numeric / 7 AS price, (g % 200)::text::varchar(10) AS code, g % 1000 = 0 AS flagged
                FROM generate_series(1, 60000) AS g");
         run("CREATE TABLE customers AS
@@ -79,7 +79,8 @@ mod tests {
                 let before = size(table);
                 run(&ddl.replace("CONCURRENTLY ", ""));
                 let (real, estimate) = (size(table) - before, row["size_bytes"].as_f64().expect("a number"));
-                if (real as f64 / estimate - 1.0).abs() > 0.1 {
+                // A tenth, or a page where a tenth is less.
+                if (real as f64 - estimate).abs() > (estimate * 0.1).max(8192.0) {
                     faults.push(format!("{text}: {ddl} takes {real} bytes, {estimate} promised"));
                 }
             }
@@ -91,6 +92,12 @@ mod tests {
                 faults.push(format!("{text}: costs {cost}, {promised} promised; {nodes:?} {indexes:?}"));
             }
             compared += 1;
+            // The next statement starts from none again.
+            run("DO $$ DECLARE name text; BEGIN
+                   FOR name IN SELECT indexrelid::regclass FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+                                WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition LOOP
+                     EXECUTE 'DROP INDEX ' || name;
+                   END LOOP; END $$");
         }
         assert!(faults.is_empty(), "{compared} compared\n{}", faults.join("\n"));
     }

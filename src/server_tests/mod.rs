@@ -44,7 +44,7 @@ fn refusal_of(query: &str) -> Option<String> {
 }
 
 fn quoted(text: &str) -> String {
-    format!("$quoted${text}$quoted$")
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// What a call of ours must leave as it was.

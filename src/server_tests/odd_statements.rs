@@ -124,9 +124,10 @@ mod tests {
             "SELECT x, (SELECT max(y) FROM b WHERE b.x = a.x AND EXISTS (SELECT FROM a c WHERE c.y = a.y)) FROM a WHERE y IN
               (SELECT y FROM b WHERE b.x > a.x)",
             "SELECT * FROM (VALUES (1, 2), (3, 4)) AS v(p, q) JOIN a ON (a.x, a.y) = (v.p, v.q)",
-            "SELECT * FROM a FULL JOIN b USING (x) WHERE a.y IS NOT DISTINCT FROM 3 OR b.y = ANY ('{1,2}') FOR UPDATE OF a",
+            "SELECT * FROM a FULL JOIN b USING (x) WHERE a.y IS NOT DISTINCT FROM 3 OR b.y = ANY ('{1,2}')",
             "SELECT lag(x) OVER w FROM a WINDOW w AS (PARTITION BY y ORDER BY x) ORDER BY count(*) OVER w",
             "DECLARE c CURSOR FOR SELECT * FROM a WHERE x = 5",
+            "SELECT * FROM a WHERE x = 5 FOR UPDATE SKIP LOCKED",
             "SELECT * FROM a WHERE s COLLATE \"C\" > 'x' AND a.tableoid::regclass = 'a'::regclass AND ctid = '(0,1)'",
         ] {
             for settings in [

@@ -37,7 +37,7 @@ mod tests {
         let statements: Vec<&str> = file.lines().filter(|line| !line.starts_with("--")).collect();
         assert_eq!(statements.len(), 41);
         for text in statements {
-            analysed(text);
+            assert_eq!(refusal_of(text), None, "{text}");
         }
     }
 
@@ -136,12 +136,12 @@ mod tests {
     }
 
     #[pg_test]
-    fn a_table_off_the_search_path_is_found_and_noted() {
+    fn a_table_off_the_search_path_is_found() {
         run("CREATE SCHEMA aside");
-        run("CREATE TABLE aside.only_there (id int)");
-        let analysed = analysed("SELECT * FROM only_there WHERE id = $1");
-        assert_eq!(analysed.facts.relations[0].relation, oid("aside.only_there"));
-        assert!(analysed.notes.iter().any(|note| note.contains("schema aside")), "{:?}", analysed.notes);
+        run("CREATE TABLE aside.only_there AS SELECT g AS id FROM generate_series(1, 9000) AS g");
+        run("ANALYZE aside.only_there");
+        let ddl = advised("SELECT * FROM only_there WHERE id = 5");
+        assert_eq!(ddl, ["CREATE INDEX CONCURRENTLY ON aside.only_there (id)"]);
     }
 
     #[pg_test]
@@ -168,7 +168,8 @@ mod tests {
             assert!((rows / measured).ln().abs() < 2_f64.ln(), "{measured} rows measured, {rows} planned");
         }
         let text = "SELECT * FROM p WHERE id > $1 AND id < $2";
-        for measured in [20.0, 2000.0, 18000.0] {
+        // A histogram has a hundred buckets, so a per cent is as fine as it gets.
+        for measured in [200.0, 2000.0, 18000.0] {
             let analysed =
                 analysed_as(text, &Identity::caller(1000), Some(measured)).unwrap_or_else(|r| panic!("{r}"));
             let rows = analysed.before.rows;
@@ -179,6 +180,6 @@ mod tests {
     #[pg_test]
     fn the_advisors_own_statements_are_refused() {
         let message = refusal_of("SELECT * FROM index_advisor.recommend()").expect("own statement");
-        assert!(message.contains("advisor"), "{message}");
+        assert!(message.contains("statement of this extension"), "{message}");
     }
 }
