@@ -12,9 +12,6 @@ mod tests;
 use super::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
 use std::collections::HashMap;
 
-/// How much a plan with more indexes may look dearer than one with fewer: paths within 1 % count as equal in
-/// `add_path`, and over a plan's levels that adds up. The worst of 12,531 pairs measured on TPC-DS was 1.34 %.
-const MONOTONICITY_SLACK: f64 = 1.015;
 /// Two bounds this close are one cost: a tenth of the planner's own fuzz.
 const MEETING: f64 = 1.001;
 /// Entries looked at when a cost is derived, newest first: the search moves in small steps, so the useful ones are
@@ -24,13 +21,6 @@ const LOOK_BACK: usize = 1024;
 /// The time limit passed before the planner could be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expired;
-
-/// Where a cost must lie, planner units.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bounds {
-    pub lower: f64,
-    pub upper: f64,
-}
 
 /// How the questions put to a cache were answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -194,19 +184,6 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
     pub fn plan(&mut self, statement: usize, configuration: &[CandidateId]) -> Result<PlanCost, Expired> {
         let at = self.find(statement, configuration, false)?;
         Ok(self.statements[statement].entries[at].plan.clone())
-    }
-
-    /// Where the cost lies, by what is known now; asks nothing.
-    pub fn bounds(&self, statement: usize, configuration: &[CandidateId]) -> Bounds {
-        let known = &self.statements[statement];
-        let set = Bits::of(configuration, &known.relevant);
-        let exact = known.by_set.get(&set).copied().or_else(|| known.by_graph(&set));
-        if known.frozen || exact.is_some() {
-            let total = known.entries[exact.filter(|_| !known.frozen).unwrap_or(0)].plan.total;
-            return Bounds { lower: total, upper: total };
-        }
-        let upper = known.entries[known.cheapest_allowed(&set)].plan.total;
-        Bounds { lower: (known.dearest_superset(&set) / MONOTONICITY_SLACK).min(upper), upper }
     }
 
     /// The dearest known plan of any configuration that contains this one; 0 when none is known.

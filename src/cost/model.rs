@@ -97,18 +97,21 @@ impl CostModel {
             before: measured.before.clone(),
             relevant: (0..pool.len()).filter(|c| relevant(&pool[*c].definition, measured.facts)).collect(),
         });
+        let ddl = |definition: &IndexDefinition| {
+            let relation = catalog.relations.get(&definition.relation);
+            relation.map_or_else(String::new, |relation| definition.create_statement(relation, false))
+        };
+        let mut numbers: BTreeMap<IndexDefinition, u32> = BTreeMap::new();
         let candidates =
             prices.iter().zip(pool).zip(relatives(pool)).map(|((price, candidate), relatives)| {
+                let without_include = IndexDefinition { include: Vec::new(), ..candidate.definition.clone() };
+                let next = numbers.len() as u32;
                 CandidateCost {
                     size_bytes: price.size.bytes() as u64,
                     write_ms: price.write_ms,
-                    tie_break: catalog
-                        .relations
-                        .get(&candidate.definition.relation)
-                        .map_or_else(String::new, |relation| {
-                            candidate.definition.create_statement(relation, false)
-                        }),
+                    tie_break: ddl(&candidate.definition),
                     relatives,
+                    keys: Some(*numbers.entry(without_include).or_insert(next)),
                 }
             });
         Problem { statements: statements.collect(), candidates: candidates.collect(), limits }

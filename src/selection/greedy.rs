@@ -118,7 +118,9 @@ fn offer<W: WhatIf>(
 ) -> Option<Offer> {
     let added: Vec<CandidateId> = members.iter().copied().filter(|c| !current.contains(*c)).collect();
     let bytes = search.bytes(&added);
-    let fits = search.fits(current.members.len() + added.len(), current.bytes.saturating_add(bytes));
+    let rivalry = search.has_rivals_within(&added) || !search.rivals(&current.members, &added).is_empty();
+    let fits =
+        !rivalry && search.fits(current.members.len() + added.len(), current.bytes.saturating_add(bytes));
     (!added.is_empty() && fits).then_some(Offer { added, bytes })
 }
 

@@ -109,7 +109,7 @@ fn force_in<W: WhatIf>(search: &mut Search<'_, W>, end: u64) -> Result<(), Expir
     let sets = search.pool.iter().map(|candidate| vec![*candidate]).chain(search.bundles.iter().cloned());
     let mut outsiders: Vec<(f64, Vec<CandidateId>)> = sets
         .filter(|set| set.iter().any(|candidate| !base.contains(*candidate)))
-        .filter(|set| search.fits(set.len(), search.bytes(set)))
+        .filter(|set| search.fits(set.len(), search.bytes(set)) && !search.has_rivals_within(set))
         .map(|set| (search.potential(&empty, &set), set))
         .filter(|(promise, _)| *promise >= search.least_gain)
         .collect();
@@ -118,7 +118,11 @@ fn force_in<W: WhatIf>(search: &mut Search<'_, W>, end: u64) -> Result<(), Expir
         if search.looked_at.get() >= end {
             break;
         }
-        let mut forced = search.moved(&base, base.with(&outsiders))?;
+        let mut room = base.clone();
+        for rival in search.rivals(&base.members, &outsiders) {
+            room = search.moved(&room, room.without(rival))?;
+        }
+        let mut forced = search.moved(&room, room.with(&outsiders))?;
         while !search.fits(forced.members.len(), forced.bytes) {
             let Some(out) = cheapest_room(search, &forced, &outsiders)? else { break };
             forced = search.moved(&forced, forced.without(out))?;

@@ -57,6 +57,10 @@ pub struct CandidateCost {
     /// several.
     #[serde(default)]
     pub relatives: Vec<CandidateId>,
+    /// Candidates that differ in nothing but included columns share a number, and at most one of them is chosen: nobody
+    /// wants the same keys stored twice. None shares with nobody.
+    #[serde(default)]
+    pub keys: Option<u32>,
 }
 
 /// What bounds the choice.

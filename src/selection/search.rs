@@ -117,6 +117,22 @@ impl<'a, W: WhatIf> Search<'a, W> {
         candidates.iter().map(|c| self.problem.candidates[*c].write_ms).sum()
     }
 
+    /// The members that have the same keys as one of `candidates` and are not among them.
+    pub fn rivals(&self, members: &[CandidateId], candidates: &[CandidateId]) -> Vec<CandidateId> {
+        let keys = |candidate: &CandidateId| self.problem.candidates[*candidate].keys;
+        let rival = |member: &CandidateId| {
+            keys(member).is_some()
+                && !candidates.contains(member)
+                && candidates.iter().any(|candidate| keys(candidate) == keys(member))
+        };
+        members.iter().copied().filter(rival).collect()
+    }
+
+    /// Whether two of `candidates` have the same keys.
+    pub fn has_rivals_within(&self, candidates: &[CandidateId]) -> bool {
+        candidates.iter().any(|candidate| !self.rivals(candidates, &[*candidate]).is_empty())
+    }
+
     pub fn fits(&self, count: usize, bytes: u64) -> bool {
         count <= self.limits().max_indexes && self.limits().storage_bytes.is_none_or(|limit| bytes <= limit)
     }

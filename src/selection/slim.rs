@@ -33,6 +33,9 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
             .collect();
         smaller.sort_by_key(|relative| (bytes(search, *relative), *relative));
         for relative in smaller {
+            if !search.rivals(&without.members, &[relative]).is_empty() {
+                continue;
+            }
             let swapped = search.moved(&without, without.with(&[relative]))?;
             if slim.net - swapped.net <= tolerated {
                 slim = swapped;

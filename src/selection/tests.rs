@@ -20,6 +20,7 @@ fn problem(planner: &Simulated, numbers: &mut Numbers, candidates: usize, limits
         write_ms: if numbers.below(3) == 0 { 60.0 * numbers.share() } else { 0.0 },
         tie_break: format!("index {id:04}"),
         relatives: Vec::new(),
+        keys: None,
     });
     let candidates = candidates.collect();
     Problem { statements, candidates, limits }
