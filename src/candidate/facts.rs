@@ -52,6 +52,7 @@ impl RelationUse {
     }
 }
 
+/// How an index on the key would serve a restriction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClauseKind {
