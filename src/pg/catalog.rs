@@ -258,7 +258,13 @@ fn read_indexes(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                     classes: oids("classes")?,
                     collations: oids("collations")?,
                     options: row["options"].value::<Vec<i16>>()?.unwrap_or_default(),
-                    expressions: row["expressions"].value::<Vec<String>>()?.unwrap_or_default(),
+                    expressions: row["expressions"]
+                        .value::<Vec<Option<String>>>()?
+                        .unwrap_or_default()
+                        .into_iter()
+                        // NULL for an index that was dropped at this moment: then no definition results.
+                        .flatten()
+                        .collect(),
                     predicate: row["predicate"].value::<String>()?,
                 })
             })
