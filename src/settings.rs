@@ -10,7 +10,7 @@ use std::time::Duration;
 
 static STORAGE_BUDGET: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MAX_INDEXES: GucSetting<i32> = GucSetting::<i32>::new(20);
-static MIN_SAVING: GucSetting<f64> = GucSetting::<f64>::new(0.5);
+static MIN_SAVING: GucSetting<f64> = GucSetting::<f64>::new(1.0);
 static TIME_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 static COVER: GucSetting<f64> = GucSetting::<f64>::new(99.0);
