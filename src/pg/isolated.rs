@@ -84,7 +84,12 @@ impl From<CaughtError> for PgError {
 /// # Errors
 /// As `isolated`.
 pub fn reading<T>(work: impl FnOnce() -> T) -> Result<T, PgError> {
-    isolated(Some(&Identity::reader()), work)
+    isolated(Some(&Identity::reader()), || {
+        // As the queries of a volatile function do: see what this session did up to now.
+        // SAFETY: the sub-transaction's abort pops the snapshot (AtSubAbort_Snapshot, snapmgr.c).
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        work()
+    })
 }
 
 /// Runs `work` as `identity` (as the caller if None), catching any error it raises.
