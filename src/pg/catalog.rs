@@ -7,7 +7,7 @@ use super::analyze::Analysed;
 use super::clause::alignment;
 use super::facts::collation;
 use super::isolated::{PgError, reading};
-use super::scalar::{self, spi_error};
+use super::scalar::{self, Fields, spi_error};
 use crate::candidate::definition::*;
 use crate::catalog::*;
 use crate::cost::size::Storage;
@@ -89,35 +89,29 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
         client
             .select(QUERY, None, &[oids.to_vec().into()])?
             .map(|row| {
-                let number = |name: &str| -> Result<f64, pgrx::spi::Error> {
-                    Ok(row[name].value::<f64>()?.unwrap_or(0.0))
-                };
-                let text = |name: &str| -> Result<String, pgrx::spi::Error> {
-                    Ok(row[name].value::<String>()?.unwrap_or_default())
-                };
-                let oid = row["oid"].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32());
-                let pages = number("pages")?;
+                let oid = row.oid("oid")?;
+                let pages = row.number("pages")?;
                 let relation = Relation {
                     oid,
-                    schema: text("schema")?,
-                    name: text("name")?,
-                    sql_name: text("sql_name")?,
-                    kind: match text("kind")?.as_str() {
+                    schema: row.text("schema")?,
+                    name: row.text("name")?,
+                    sql_name: row.text("sql_name")?,
+                    kind: match row.text("kind")?.as_str() {
                         "p" => RelationKind::PartitionedTable,
                         "m" => RelationKind::MaterializedView,
                         _ => RelationKind::Table,
                     },
-                    tuples: number("tuples")?,
+                    tuples: row.number("tuples")?,
                     pages,
-                    all_visible_fraction: (number("visible")? / pages.max(1.0)).clamp(0.0, 1.0),
+                    all_visible_fraction: (row.number("visible")? / pages.max(1.0)).clamp(0.0, 1.0),
                     leaves: row["leaves"].value::<i32>()?.unwrap_or(1).max(1) as u32,
                     columns: BTreeMap::new(),
                     indexes: Vec::new(),
                     activity: WriteActivity {
-                        inserted: number("inserted")?,
-                        updated: number("updated")?,
-                        hot_updated: number("hot_updated")?,
-                        deleted: number("deleted")?,
+                        inserted: row.number("inserted")?,
+                        updated: row.number("updated")?,
+                        hot_updated: row.number("hot_updated")?,
+                        deleted: row.number("deleted")?,
                     },
                 };
                 Ok((oid, relation))
@@ -147,37 +141,31 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
         client
             .select(QUERY, None, &[oids.to_vec().into()])?
             .map(|row| {
-                let number = |name: &str| -> Result<f64, pgrx::spi::Error> {
-                    Ok(row[name].value::<f64>()?.unwrap_or(0.0))
-                };
-                let text = |name: &str| -> Result<String, pgrx::spi::Error> {
-                    Ok(row[name].value::<String>()?.unwrap_or_default())
-                };
                 let statistics = match row["has_statistics"].value::<bool>()? {
                     Some(true) => Some(ColumnStatistics {
-                        null_fraction: number("null_frac")?,
-                        average_width: number("avg_width")?,
-                        distinct: number("n_distinct")?,
+                        null_fraction: row.number("null_frac")?,
+                        average_width: row.number("avg_width")?,
+                        distinct: row.number("n_distinct")?,
                         common_frequencies: row["frequencies"]
                             .value::<Vec<Option<f64>>>()?
                             .unwrap_or_default()
                             .into_iter()
                             .flatten()
                             .collect(),
-                        correlation: number("correlation")?,
+                        correlation: row.number("correlation")?,
                     }),
                     _ => None,
                 };
                 let column = Column {
                     number: row["attnum"].value::<i16>()?.unwrap_or(0),
-                    name: text("name")?,
-                    sql_name: text("sql_name")?,
-                    type_oid: row["atttypid"].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32()),
+                    name: row.text("name")?,
+                    sql_name: row.text("sql_name")?,
+                    type_oid: row.oid("atttypid")?,
                     type_length: row["attlen"].value::<i16>()?.unwrap_or(-1),
-                    alignment: alignment(text("align")?.bytes().next().unwrap_or(b'i') as _),
+                    alignment: alignment(row.text("align")?.bytes().next().unwrap_or(b'i') as _),
                     statistics,
                 };
-                let relation = row["attrelid"].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32());
+                let relation = row.oid("attrelid")?;
                 Ok((relation, column))
             })
             .collect::<Result<Vec<_>, pgrx::spi::Error>>()
@@ -229,9 +217,6 @@ fn read_indexes(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
         client
             .select(QUERY, None, &[oids.to_vec().into()])?
             .map(|row| {
-                let oid = |name: &str| -> Result<Oid, pgrx::spi::Error> {
-                    Ok(row[name].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32()))
-                };
                 let flag = |name: &str| -> Result<bool, pgrx::spi::Error> {
                     Ok(row[name].value::<bool>()?.unwrap_or(false))
                 };
@@ -240,10 +225,10 @@ fn read_indexes(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                     Ok(oids.into_iter().map(|oid| oid.to_u32()).collect())
                 };
                 Ok(IndexRow {
-                    relation: oid("indrelid")?,
+                    relation: row.oid("indrelid")?,
                     index: ExistingIndex {
-                        oid: oid("indexrelid")?,
-                        name: row["name"].value::<String>()?.unwrap_or_default(),
+                        oid: row.oid("indexrelid")?,
+                        name: row.text("name")?,
                         definition: None,
                         unique: flag("is_unique")?,
                         primary: flag("is_primary")?,
@@ -252,7 +237,7 @@ fn read_indexes(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                         size_bytes: row["size"].value::<i64>()?.unwrap_or(0).max(0) as u64,
                         scans: row["scans"].value::<i64>()?.unwrap_or(0).max(0) as u64,
                     },
-                    method: row["method"].value::<String>()?.unwrap_or_default(),
+                    method: row.text("method")?,
                     key_count: row["indnkeyatts"].value::<i16>()?.unwrap_or(0).max(0) as usize,
                     keys: row["keys"].value::<Vec<i16>>()?.unwrap_or_default(),
                     classes: oids("classes")?,

@@ -56,15 +56,15 @@ impl Workbench {
     pub unsafe fn clauses(&self, clause: *mut pg_sys::Node) -> Vec<Clause> {
         unsafe {
             let Some((key, kind)) = self.served(clause) else { return Vec::new() };
-            let selectivity = pg_sys::clause_selectivity(
-                self.root,
-                clause,
-                0,
-                pg_sys::JoinType::JOIN_INNER,
-                std::ptr::null_mut(),
-            );
-            vec![Clause { key, kind, selectivity: selectivity.clamp(0.0, 1.0), sql: self.deparse(clause) }]
+            let selectivity = self.selectivity(clause);
+            vec![Clause { key, kind, selectivity, sql: self.deparse(clause) }]
         }
+    }
+
+    /// The share of the relation's rows that the planner expects a clause to keep, 0 to 1.
+    unsafe fn selectivity(&self, clause: *mut pg_sys::Node) -> f64 {
+        let (inner, no_join) = (pg_sys::JoinType::JOIN_INNER, std::ptr::null_mut());
+        unsafe { pg_sys::clause_selectivity(self.root, clause, 0, inner, no_join).clamp(0.0, 1.0) }
     }
 
     unsafe fn served(&self, clause: *mut pg_sys::Node) -> Option<(KeyPart, ClauseKind)> {
@@ -294,14 +294,8 @@ impl Workbench {
                 _ => false,
             };
             let expression = fitting.then(|| self.expression(clause)).flatten()?;
-            let selectivity = pg_sys::clause_selectivity(
-                self.root,
-                clause,
-                0,
-                pg_sys::JoinType::JOIN_INNER,
-                std::ptr::null_mut(),
-            );
-            Some(PredicateClause { expression, selectivity: selectivity.clamp(0.0, 1.0) })
+            let selectivity = self.selectivity(clause);
+            Some(PredicateClause { expression, selectivity })
         }
     }
 

@@ -1,7 +1,7 @@
 //! `Identity`: as whom, on which search path and with which settings a statement is analysed and planned.
 
 use super::isolated::{PgError, reading};
-use super::scalar;
+use super::scalar::{self, Fields};
 use super::session::shorten_lock_timeout;
 use crate::catalog::Oid;
 use crate::workload::Role;
@@ -144,13 +144,8 @@ fn role_settings(role: Oid) -> Result<Vec<(String, String)>, PgError> {
     reading(|| {
         Spi::connect(|client| {
             let rows = client.select(QUERY, None, &[pg_sys::Oid::from(role).into()])?;
-            rows.map(|row| {
-                Ok((
-                    row["name"].value::<String>()?.unwrap_or_default(),
-                    row["value"].value::<String>()?.unwrap_or_default(),
-                ))
-            })
-            .collect::<Result<Vec<_>, pgrx::spi::Error>>()
+            rows.map(|row| Ok((row.text("name")?, row.text("value")?)))
+                .collect::<Result<Vec<_>, pgrx::spi::Error>>()
         })
         .map_err(scalar::spi_error)
     })?

@@ -24,9 +24,6 @@ pub mod what_if;
 pub use hook::init as install_hooks;
 pub use watch::init as watch_relations;
 
-/// SPI's own failures as errors of ours.
-pub use scalar::spi_error as catalog_error;
-
 /// Reserves `pg_index_advisor.*` so that a misspelt setting is noticed.
 pub fn reserve_settings_prefix() {
     // SAFETY: called once by _PG_init, after the settings are defined.

@@ -59,3 +59,24 @@ pub fn first<T: pgrx::FromDatum + pgrx::IntoDatum>(
         if rows.is_empty() { Ok(None) } else { rows.first().get_one() }
     })
 }
+
+/// Columns of a row that SPI returned, NULL as the type's zero. SPI's own failures come back as values.
+pub trait Fields {
+    fn number(&self, name: &str) -> Result<f64, pgrx::spi::Error>;
+    fn text(&self, name: &str) -> Result<String, pgrx::spi::Error>;
+    fn oid(&self, name: &str) -> Result<crate::catalog::Oid, pgrx::spi::Error>;
+}
+
+impl Fields for pgrx::spi::SpiHeapTupleData<'_> {
+    fn number(&self, name: &str) -> Result<f64, pgrx::spi::Error> {
+        Ok(self[name].value::<f64>()?.unwrap_or(0.0))
+    }
+
+    fn text(&self, name: &str) -> Result<String, pgrx::spi::Error> {
+        Ok(self[name].value::<String>()?.unwrap_or_default())
+    }
+
+    fn oid(&self, name: &str) -> Result<crate::catalog::Oid, pgrx::spi::Error> {
+        Ok(self[name].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32()))
+    }
+}

@@ -3,10 +3,9 @@
 //! Found wherever the extension is installed; versions 1.9 (PostgreSQL 14) and later.
 
 use crate::pg::isolated::{PgError, reading};
-use crate::pg::{catalog_error, scalar};
+use crate::pg::scalar::{self, Fields, spi_error};
 use crate::statement::is_own_statement;
 use crate::workload::{Role, Statement, Workload};
-use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use pgrx::prelude::*;
 
@@ -44,7 +43,7 @@ fn installed_schema() -> Result<String, PgError> {
             &[],
         )
     })?
-    .map_err(catalog_error)?;
+    .map_err(spi_error)?;
     found.ok_or_else(|| {
         PgError::new(ERRCODE_UNDEFINED_OBJECT, "pg_stat_statements is not installed in this database")
             .with_hint("Run CREATE EXTENSION pg_stat_statements; the library must be in shared_preload_libraries too.")
@@ -76,26 +75,20 @@ fn select(schema: &str) -> Result<Vec<Statement>, PgError> {
         client
             .select(&query, None, &[])?
             .map(|row| {
-                let number = |name: &str| -> Result<f64, pgrx::spi::Error> {
-                    Ok(row[name].value::<f64>()?.unwrap_or(0.0))
-                };
                 Ok(Statement {
                     query_id: row["queryid"].value::<i64>()?,
-                    text: row["query"].value::<String>()?.unwrap_or_default(),
-                    role: Role {
-                        oid: row["userid"].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32()),
-                        name: row["role"].value::<String>()?,
-                    },
-                    calls: number("calls")?,
-                    total_ms: number("total_ms")?,
-                    rows: number("rows")?,
-                    blocks_hit: number("hit")?,
-                    blocks_read: number("read")?,
+                    text: row.text("query")?,
+                    role: Role { oid: row.oid("userid")?, name: row["role"].value::<String>()? },
+                    calls: row.number("calls")?,
+                    total_ms: row.number("total_ms")?,
+                    rows: row.number("rows")?,
+                    blocks_hit: row.number("hit")?,
+                    blocks_read: row.number("read")?,
                 })
             })
             .collect::<Result<Vec<_>, pgrx::spi::Error>>()
     })
-    .map_err(catalog_error)
+    .map_err(spi_error)
 }
 
 /// Seconds since the statistics were reset, and entries evicted since.
@@ -110,7 +103,7 @@ fn window(schema: &str) -> Result<(Option<f64>, u64), PgError> {
         let seconds = row["seconds"].value::<f64>()?.filter(|seconds| *seconds > 0.0);
         Ok((seconds, row["dealloc"].value::<i64>()?.unwrap_or(0).max(0) as u64))
     })
-    .map_err(|error: pgrx::spi::Error| catalog_error(error))
+    .map_err(spi_error)
 }
 
 /// Makes the server's refusal say how to mend it.
