@@ -311,6 +311,7 @@ fn definition(row: &IndexRow) -> Option<IndexDefinition> {
         keys,
         include,
         predicate: row.predicate.as_deref().map(opaque),
+        parameters: BTreeMap::new(),
     })
 }
 
@@ -355,6 +356,7 @@ fn operator_class(class: pg_sys::Oid, type_oid: Option<pg_sys::Oid>) -> Option<O
             family: pg_sys::get_opclass_family(class).to_u32(),
             input_type: input_type.to_u32(),
             sql_name,
+            options: Vec::new(),
         })
     }
 }

@@ -93,8 +93,8 @@ pub unsafe fn pathkey_descending(pathkey: *const pg_sys::PathKey) -> Option<bool
 /// Sets the cost function of an index, whose field is typed from version 16 on only.
 ///
 /// # Safety
-/// `info` must be valid and `routine` the handler's answer for `info`'s access method.
-pub unsafe fn set_cost_function(info: *mut pg_sys::IndexOptInfo, routine: *const pg_sys::IndexAmRoutine) {
+/// `info` must be valid.
+pub unsafe fn set_cost_function(info: *mut pg_sys::IndexOptInfo, cost: pg_sys::amcostestimate_function) {
     unsafe {
         #[cfg(feature = "pg15")]
         {
@@ -102,11 +102,11 @@ pub unsafe fn set_cost_function(info: *mut pg_sys::IndexOptInfo, routine: *const
             (*info).amcostestimate = std::mem::transmute::<
                 pg_sys::amcostestimate_function,
                 Option<unsafe extern "C-unwind" fn()>,
-            >((*routine).amcostestimate);
+            >(cost);
         }
         #[cfg(any(feature = "pg16", feature = "pg17", feature = "pg18"))]
         {
-            (*info).amcostestimate = (*routine).amcostestimate;
+            (*info).amcostestimate = cost;
         }
     }
 }

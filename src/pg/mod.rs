@@ -4,6 +4,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod access_method;
 pub mod analyze;
 pub mod catalog;
 mod clause;
@@ -18,6 +19,7 @@ pub mod parameters;
 mod planner;
 pub mod scalar;
 pub mod session;
+mod spgist;
 mod watch;
 pub mod what_if;
 
