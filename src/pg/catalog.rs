@@ -356,7 +356,7 @@ fn operator_class(class: pg_sys::Oid, type_oid: Option<pg_sys::Oid>) -> Option<O
             family: pg_sys::get_opclass_family(class).to_u32(),
             input_type: input_type.to_u32(),
             sql_name,
-            options: Vec::new(),
+            options: Default::default(),
         })
     }
 }

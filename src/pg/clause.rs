@@ -494,7 +494,7 @@ unsafe fn operator_class(oid: pg_sys::Oid, sql_name: Option<String>) -> Operator
             family: pg_sys::get_opclass_family(oid).to_u32(),
             input_type: pg_sys::get_opclass_input_type(oid).to_u32(),
             sql_name,
-            options: Vec::new(),
+            options: Default::default(),
         }
     }
 }
