@@ -4,7 +4,7 @@
 //! lock on the relations.
 
 use super::analyze::Analysed;
-use super::clause::alignment;
+use super::expression::alignment;
 use super::facts::collation;
 use super::isolated::{PgError, reading};
 use super::scalar::{self, Fields, spi_error};

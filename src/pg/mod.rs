@@ -9,6 +9,7 @@ pub mod analyze;
 pub mod catalog;
 mod clause;
 mod compat;
+mod expression;
 mod facts;
 mod hook;
 mod hypothetical;
