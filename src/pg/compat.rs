@@ -149,6 +149,20 @@ pub unsafe fn set_cost_function(info: *mut pg_sys::IndexOptInfo, cost: pg_sys::a
     }
 }
 
+/// Says that a unique index takes NULLs for equal, which the planner asks from version 18 on.
+///
+/// # Safety
+/// `info` must be valid.
+pub unsafe fn set_nulls_not_distinct(info: *mut pg_sys::IndexOptInfo, nulls_not_distinct: bool) {
+    #[cfg(not(feature = "pg18"))]
+    let _ = (info, nulls_not_distinct);
+    #[cfg(feature = "pg18")]
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*info).nullsnotdistinct = nulls_not_distinct;
+    }
+}
+
 /// Whether an outer join may have replaced the column by NULL at this point (known from version 16 on).
 ///
 /// # Safety

@@ -96,10 +96,12 @@ fn prepare(written: Written, oid: Oid, lock_timeout_ms: i32) -> Result<Entry, Pg
         PgError::new(ERRCODE_FEATURE_NOT_SUPPORTED, message)
     })?;
     let traits = Traits::of(definition.access_method)?;
-    let hypothetical = Hypothetical::new(&definition, size, relation.tuples, oid, unique, traits, |number| {
+    let mut hypothetical = Hypothetical::new(&definition, size, relation.tuples, oid, traits, |number| {
         relation.column(number).map_or(0, |column| column.type_oid)
     });
-    let _ = nulls_not_distinct;
+    if unique {
+        hypothetical = hypothetical.taken_as_unique(nulls_not_distinct);
+    }
     let ddl = definition.create_statement(&relation, false);
     let ddl = if unique { ddl.replacen("CREATE INDEX", "CREATE UNIQUE INDEX", 1) } else { ddl };
     Ok(Entry { oid, name: name_of(&definition, &relation, oid), definition, unique, size, ddl, hypothetical })
