@@ -80,7 +80,14 @@ pub struct Column {
     pub type_length: i16,
     /// Alignment in bytes (1, 2, 4 or 8), from `pg_type.typalign`.
     pub alignment: u8,
+    /// `pg_attribute.atttypmod`, -1 for none; the dimensions of a pgvector column.
+    #[serde(default = "no_modifier")]
+    pub type_modifier: i32,
     pub statistics: Option<ColumnStatistics>,
+}
+
+fn no_modifier() -> i32 {
+    -1
 }
 
 /// The part of `pg_statistic` that the pure modules need.

@@ -83,3 +83,8 @@ pub fn estimate(
         AccessMethod::Hnsw | AccessMethod::Ivfflat => vector::estimate(definition, relation, kept, storage),
     }
 }
+
+/// A storage parameter of the index, None where it is not given or not of that type.
+fn parameter<T: std::str::FromStr>(definition: &IndexDefinition, name: &str) -> Option<T> {
+    definition.parameters.get(name)?.trim().parse().ok()
+}

@@ -43,7 +43,7 @@ pub(super) enum Length {
 pub(super) struct Attribute {
     length: Length,
     alignment: u32,
-    null_fraction: f64,
+    pub null_fraction: f64,
 }
 
 /// Lengths of text are taken to lie within this share of their average.
@@ -53,7 +53,7 @@ const SHORT_VARLENA: u32 = 127;
 
 impl Attribute {
     /// Where the attribute ends if the one before ended at `offset`. `draw` in [0, 1) chooses among the lengths.
-    fn end(&self, offset: u32, draw: f64) -> u32 {
+    pub fn end(&self, offset: u32, draw: f64) -> u32 {
         let length = match self.length {
             Length::Fixed(length) => return align(offset, self.alignment) + length,
             Length::Either { shorter, longer_share } => shorter + if draw < longer_share { 2 } else { 0 },
