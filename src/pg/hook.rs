@@ -9,6 +9,7 @@
 
 use super::facts::Collector;
 use super::hypothetical::Hypothetical;
+use super::index_cost::Costing;
 use crate::catalog::Oid;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -79,6 +80,13 @@ impl Drop for InForce {
         CONFIGURATION.set(self.configuration);
         COLLECTOR.set(self.collector);
     }
+}
+
+/// How the hypothetical index of this OID is to be costed; None unless it is in force.
+pub(super) fn costing(index: Oid) -> Option<Costing> {
+    // SAFETY: what is in force outlives the planner call (InForce::begin), within which cost functions run.
+    let configuration = unsafe { CONFIGURATION.get().as_ref() }?;
+    configuration.indexes.iter().find(|found| found.fake_oid == index).map(|found| found.costing)
 }
 
 #[pg_guard]

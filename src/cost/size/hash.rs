@@ -161,8 +161,7 @@ impl Load {
         for group in groups.iter().filter(|group| group.rows >= 1.0) {
             let size = match group.rows {
                 exact if exact <= EXACT_SIZES => exact,
-                rows => EXACT_SIZES
-                    * SIZE_STEP.powf((rows / EXACT_SIZES).log(SIZE_STEP).round()),
+                rows => EXACT_SIZES * SIZE_STEP.powf((rows / EXACT_SIZES).log(SIZE_STEP).round()),
             };
             // A rounded size stands for as many rows, in more or fewer groups.
             *sizes.entry(size.round() as usize).or_default() +=
@@ -190,6 +189,10 @@ impl Load {
     }
 
     fn expected(&self, pages: impl Fn(f64) -> f64) -> f64 {
-        self.probabilities.iter().enumerate().map(|(rows, probability)| probability * pages(rows as f64)).sum()
+        self.probabilities
+            .iter()
+            .enumerate()
+            .map(|(rows, probability)| probability * pages(rows as f64))
+            .sum()
     }
 }

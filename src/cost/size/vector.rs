@@ -2,6 +2,7 @@
 //!
 //! Their tuples are as long as the vectors, so the dimensions of the column say nearly all; a graph or centres are not built.
 
+use super::distribution::NORMAL_OCTILES;
 use super::shape::{Draws, MAXALIGN, Shape, align};
 use super::{SizeEstimate, Storage, parameter};
 use crate::candidate::definition::{AccessMethod, IndexDefinition, Key, KeyTarget};
@@ -77,7 +78,9 @@ fn value_size(key: &Key, relation: &Relation) -> u32 {
             let width = column.and_then(|c| c.statistics.as_ref()).map(|s| s.average_width);
             (column.and_then(|c| u32::try_from(c.type_modifier).ok()), width)
         }
-        KeyTarget::Expression(expression) => (cast_dimensions(&expression.sql), Some(expression.average_width)),
+        KeyTarget::Expression(expression) => {
+            (cast_dimensions(&expression.sql), Some(expression.average_width))
+        }
     };
     let dimensions = dimensions.filter(|_| !class.contains("sparsevec"));
     match dimensions {
@@ -132,9 +135,10 @@ fn hnsw_pages(shape: &Shape, rows: f64, value: u32, m: u32, block_size: u32) -> 
     (elements * (pages - 1.0) / before).ceil()
 }
 
-/// Sizes of the lists relative to their mean, each as likely: k-means leaves them uneven. Measured on uniformly distributed
-/// vectors of 3 to 1536 dimensions.
-const LIST_SIZES: [f64; 8] = [0.35, 0.6, 0.75, 0.9, 1.05, 1.2, 1.4, 1.75];
+/// Standard deviation of the rows in a list as a share of their mean: k-means leaves lists uneven, and more so in many
+/// dimensions. Measured on uniformly distributed vectors of 3 and of 128 dimensions.
+const FEW_DIMENSIONS: (u32, f64) = (VALUE_HEADER + 4 * 10, 0.15);
+const UNEVENNESS: f64 = 0.65;
 
 /// Centres, then every list on pages of its own (ivfbuild.c).
 fn ivfflat_pages(shape: &Shape, rows: f64, value: u32, lists: u32, block_size: u32) -> f64 {
@@ -145,6 +149,8 @@ fn ivfflat_pages(shape: &Shape, rows: f64, value: u32, lists: u32, block_size: u
     let stored = if value - 3 <= SHORT_VARLENA { value - 3 } else { value };
     let pages_for = |size: f64| (size / fitting(align(INDEX_TUPLE + stored, MAXALIGN))).ceil().max(1.0);
     let mean = rows * present / lists;
-    let in_list: f64 = LIST_SIZES.iter().map(|share| pages_for((share * mean).round())).sum();
-    centres + (lists * in_list / LIST_SIZES.len() as f64).round()
+    let unevenness = if value <= FEW_DIMENSIONS.0 { FEW_DIMENSIONS.1 } else { UNEVENNESS };
+    let in_list: f64 =
+        NORMAL_OCTILES.iter().map(|z| pages_for((mean * (1.0 + unevenness * z)).round())).sum();
+    centres + (lists * in_list / NORMAL_OCTILES.len() as f64).round()
 }
