@@ -12,7 +12,8 @@ mod tests {
     use crate::pg::hypothetical::Hypothetical;
     use crate::pg::identity::Identity;
     use crate::pg::planner::Planned;
-    use crate::server_tests::*;
+    use crate::server_tests::{run, value};
+    use pgrx::prelude::*;
     use std::collections::BTreeMap;
 
     /// The definition of an index on plain columns.
