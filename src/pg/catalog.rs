@@ -167,6 +167,8 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
                         hot_updated: row.number("hot_updated")?,
                         deleted: row.number("deleted")?,
                     },
+                    column_groups: Vec::new(),
+                    expression_statistics: BTreeMap::new(),
                 };
                 Ok((oid, relation))
             })
@@ -179,7 +181,7 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
     // pg_stats shows only what the caller may read; its arrays of values are left aside.
     const QUERY: &str = "
         SELECT a.attrelid, a.attnum, a.attname::text AS name, pg_catalog.quote_ident(a.attname) AS sql_name,
-               a.atttypid, a.attlen, a.attalign::text AS align,
+               a.atttypid, a.attlen, a.attalign::text AS align, a.atttypmod AS modifier,
                s.null_frac::float8 AS null_frac, s.avg_width::float8 AS avg_width,
                s.n_distinct::float8 AS n_distinct, s.correlation::float8 AS correlation,
                s.most_common_freqs::float8[] AS frequencies, s.tablename IS NOT NULL AS has_statistics
@@ -217,6 +219,7 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                     type_oid: row.oid("atttypid")?,
                     type_length: row["attlen"].value::<i16>()?.unwrap_or(-1),
                     alignment: alignment(row.text("align")?.bytes().next().unwrap_or(b'i') as _),
+                    type_modifier: row["modifier"].value::<i32>()?.unwrap_or(-1),
                     statistics,
                 };
                 let relation = row.oid("attrelid")?;

@@ -17,6 +17,7 @@ mod facts;
 mod hook;
 mod hypothetical;
 pub mod identity;
+mod index_cost;
 pub mod isolated;
 mod node;
 mod opclass_options;
