@@ -51,6 +51,8 @@ fn relation(oid: Oid, name: &str, tuples: f64, pages: f64, columns: &[ColumnSket
         columns: columns.iter().enumerate().map(column).collect(),
         indexes: Vec::new(),
         activity: WriteActivity::default(),
+        column_groups: Vec::new(),
+        expression_statistics: Default::default(),
     }
 }
 

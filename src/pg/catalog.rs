@@ -113,6 +113,8 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
                         hot_updated: row.number("hot_updated")?,
                         deleted: row.number("deleted")?,
                     },
+                    column_groups: Vec::new(),
+                    expression_statistics: BTreeMap::new(),
                 };
                 Ok((oid, relation))
             })

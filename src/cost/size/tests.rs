@@ -123,6 +123,8 @@ fn table(tuples: f64, columns: Vec<Column>) -> Relation {
         columns: columns.into_iter().map(|column| (column.number, column)).collect(),
         indexes: Vec::new(),
         activity: WriteActivity::default(),
+        column_groups: Vec::new(),
+        expression_statistics: BTreeMap::new(),
     }
 }
 
