@@ -36,6 +36,8 @@ pub struct Hypothetical {
     /// Types of the plain columns when the definition was made; a relation altered since then is not matched.
     column_types: Vec<pg_sys::Oid>,
     expressions: Vec<CString>,
+    /// The same as `Expression::sql`, by which their statistics are known.
+    expression_texts: Vec<String>,
     predicate: Option<CString>,
     size: SizeEstimate,
     /// Rows of `relation` when the size was estimated; leaves get their share by it.
@@ -58,12 +60,14 @@ impl Hypothetical {
     ) -> Hypothetical {
         let mut indexkeys = Vec::new();
         let mut expressions = Vec::new();
+        let mut expression_texts = Vec::new();
         for key in &definition.keys {
             match &key.part.target {
                 KeyTarget::Column(number) => indexkeys.push(c_int::from(*number)),
                 KeyTarget::Expression(expression) => {
                     indexkeys.push(0);
                     expressions.push(c_string(&expression.node));
+                    expression_texts.push(expression.sql.clone());
                 }
             }
         }
@@ -89,12 +93,25 @@ impl Hypothetical {
                 .collect(),
             indexkeys,
             expressions,
+            expression_texts,
             predicate: definition.predicate.as_ref().map(|predicate| c_string(&predicate.node)),
             size,
             relation_tuples,
             unique,
             traits,
         }
+    }
+
+    /// Whether it holds only some of the rows.
+    pub fn is_partial(&self) -> bool {
+        self.predicate.is_some()
+    }
+
+    /// The expression in a column, counted from 1; None for a plain column.
+    pub fn expression(&self, column: i16) -> Option<&str> {
+        let position = usize::try_from(column).ok()?.checked_sub(1)?;
+        let before = self.indexkeys.get(..position)?.iter().filter(|number| **number == 0).count();
+        (self.indexkeys.get(position) == Some(&0)).then(|| self.expression_texts.get(before))?.map(String::as_str)
     }
 
     /// Builds the planner's view of this index on `relation`, as get_relation_info (plancat.c) does for a real one.
@@ -235,7 +252,7 @@ unsafe fn attribute(descriptor: pg_sys::TupleDesc, number: c_int) -> Option<pg_s
 }
 
 /// Fresh copies of stored expressions with their columns renumbered for this range table entry.
-unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::List {
+pub(super) unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::List {
     unsafe {
         let mut list = std::ptr::null_mut();
         for text in texts {
@@ -249,6 +266,6 @@ unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::Lis
     }
 }
 
-fn c_string(text: &str) -> CString {
+pub(super) fn c_string(text: &str) -> CString {
     CString::new(text).unwrap_or_default()
 }
