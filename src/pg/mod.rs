@@ -20,6 +20,7 @@ pub mod isolated;
 mod node;
 pub mod parameters;
 mod planner;
+pub mod sample;
 pub mod scalar;
 pub mod session;
 mod spgist;
