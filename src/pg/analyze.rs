@@ -10,6 +10,7 @@
 
 use super::clause;
 use super::compat;
+use super::expression_statistics::ExpressionStatistics;
 use super::facts::{Collector, RelationSize};
 use super::hook::Configuration;
 use super::identity::Identity;
@@ -18,6 +19,7 @@ use super::node;
 use super::parameters::{self, LEVELS, Roles, Shape};
 use super::planner::{self, Planned};
 use super::{scalar, watch};
+use crate::candidate::definition::Expression;
 use crate::candidate::facts::StatementFacts;
 use crate::catalog::Oid;
 use crate::cost::PlanCost;
@@ -25,6 +27,7 @@ use crate::statement::{LeftOut, ParameterType, Reading, RelationName, Variant, W
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
 use std::ffi::CString;
+use std::rc::Rc;
 
 /// A statement that the planner has planned at least once.
 pub struct Analysed {
@@ -35,6 +38,10 @@ pub struct Analysed {
     pub notes: Vec<String>,
     /// Rows and pages of each relation it reads, as the planner sees them now.
     pub relation_sizes: Vec<(Oid, RelationSize)>,
+    /// Expressions of its facts, by relation, of which the planner has no statistics; predicates that rest on such.
+    pub without_statistics: Vec<(Oid, Expression)>,
+    /// Sampled statistics that its plans rest on.
+    statistics: Vec<Rc<ExpressionStatistics>>,
     identity: Identity,
     variant: Variant,
     trees: Trees,
@@ -126,7 +133,8 @@ fn plan_first(
     let generic = isolated(Some(&identity), || {
         trees.lock();
         // A relation may have changed between the rollback of analysis and this lock.
-        (!trees.is_stale()).then(|| trees.plan(&[], &[], Some(&mut collector), true))
+        let as_is = Configuration::default();
+        (!trees.is_stale()).then(|| trees.plan(trees.bound, &as_is, Some(&mut collector), true))
     })
     .map_err(|error| refusal(error, &identity))?
     .ok_or(LeftOut::Locked)?;
@@ -154,7 +162,8 @@ fn plan_first(
             let planned = isolated(Some(&identity), || {
                 trees.lock();
                 trees.bind(&texts);
-                (!trees.is_stale()).then(|| trees.plan(&[], &[], None, false))
+                let as_is = Configuration::default();
+                (!trees.is_stale()).then(|| trees.plan(trees.bound, &as_is, None, false))
             });
             let Ok(Some(planned)) = planned else { continue };
             let distance = match rows_per_call {
@@ -196,8 +205,10 @@ fn plan_first(
     };
     isolated(Some(&identity), || trees.bind(&texts)).map_err(|error| refusal(error, &identity))?;
     Ok(Analysed {
+        without_statistics: collector.without_statistics(),
         facts: collector.facts,
         relation_sizes: collector.relation_sizes,
+        statistics: Vec::new(),
         before,
         notes,
         identity,
@@ -228,9 +239,41 @@ impl Analysed {
         indexes: &[&super::hypothetical::Hypothetical],
         hidden: &[Oid],
     ) -> Result<Planned, PgError> {
+        let statistics = std::mem::take(&mut self.statistics);
+        let configuration =
+            Configuration { indexes, hidden, statistics: &statistics, statistics_without_index: true };
+        let planned = self
+            .with_trees(|trees, made_anew| trees.plan(trees.bound, &configuration, None, made_anew));
+        self.statistics = statistics;
+        planned
+    }
+
+    /// Lets every plan from now on rest on `statistics`, with an index on the expressions and without; facts and plan are
+    /// made anew.
+    ///
+    /// # Errors
+    /// Why it can no longer be planned; then nothing is changed.
+    pub fn estimate_with(&mut self, statistics: Vec<Rc<ExpressionStatistics>>) -> Result<(), PgError> {
+        let configuration =
+            Configuration { statistics: &statistics, statistics_without_index: true, ..Default::default() };
+        let (mut collector, before) = self.with_trees(|trees, made_anew| {
+            let mut collector = Collector::default();
+            // As the first time, facts come from the generic plan.
+            trees.plan(std::ptr::null_mut(), &configuration, Some(&mut collector), made_anew);
+            (collector, trees.plan(trees.bound, &configuration, None, false))
+        })?;
+        isolated(Some(&Identity::reader()), || clause::qualify(&mut collector.facts))?;
+        self.facts = collector.facts;
+        self.before = before;
+        self.statistics = statistics;
+        Ok(())
+    }
+
+    /// Plans with up-to-date trees under the relations' locks. `plan` is told whether the trees were made anew.
+    fn with_trees<T>(&mut self, plan: impl Fn(&Trees, bool) -> T) -> Result<T, PgError> {
         let planned = isolated(Some(&self.identity), || {
             self.trees.lock();
-            (!self.trees.is_stale()).then(|| self.trees.plan(indexes, hidden, None, false))
+            (!self.trees.is_stale()).then(|| plan(&self.trees, false))
         })?;
         if let Some(planned) = planned {
             return Ok(planned);
@@ -242,7 +285,7 @@ impl Analysed {
             // Trees that are older than their tables may hold constants of a column's former type.
             (!self.trees.is_stale()).then(|| {
                 self.trees.bind(&self.texts);
-                self.trees.plan(indexes, hidden, None, true)
+                plan(&self.trees, true)
             })
         })?;
         planned.ok_or_else(|| {
@@ -389,15 +432,14 @@ impl Trees {
         watch::changes(self.relations.iter().map(|(oid, _)| *oid)) != self.changes
     }
 
-    /// One planner call. Within `isolated`, with the relations locked.
+    /// One planner call with the parameters `bound`. Within `isolated`, with the relations locked.
     fn plan(
         &self,
-        indexes: &[&super::hypothetical::Hypothetical],
-        hidden: &[Oid],
+        bound: pg_sys::ParamListInfo,
+        configuration: &Configuration<'_>,
         mut collector: Option<&mut Collector>,
         check_rights: bool,
     ) -> Planned {
-        let configuration = Configuration { indexes, hidden };
         let mut sum: Option<Planned> = None;
         for query in &self.queries {
             // SAFETY: the trees are valid and their relations locked; `isolated` throws the context away.
@@ -408,8 +450,8 @@ impl Trees {
                 planner::plan(
                     *query,
                     &self.source,
-                    self.bound,
-                    &configuration,
+                    bound,
+                    configuration,
                     collector.as_deref_mut(),
                     check_rights,
                 )

@@ -113,7 +113,7 @@ unsafe fn row(stats: *const pg_sys::VacAttrStats) -> pg_sys::HeapTuple {
             nulls[at] = value.is_none();
             values[at] = value.unwrap_or(pg_sys::Datum::from(0));
         };
-        put(pg_sys::Anum_pg_statistic_starelid, pg_sys::InvalidOid.into_datum().or(Some(0u32.into())));
+        put(pg_sys::Anum_pg_statistic_starelid, Some(oid_datum(pg_sys::InvalidOid)));
         put(pg_sys::Anum_pg_statistic_staattnum, 1i16.into_datum());
         put(pg_sys::Anum_pg_statistic_stainherit, false.into_datum());
         put(pg_sys::Anum_pg_statistic_stanullfrac, stats.stanullfrac.into_datum());

@@ -18,6 +18,7 @@ use super::sample::{NotSampled, SampledRows, Sampler, Value};
 use crate::candidate::definition::Expression;
 use crate::catalog::{ColumnStatistics, Oid, Relation};
 use pgrx::pg_sys;
+use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE;
 use std::cell::Cell;
 use std::ffi::{CString, c_int};
 
@@ -118,7 +119,7 @@ impl ExpressionStatistics {
                 }
                 Ok(())
             }
-            Err(NotSampled::Failed(error)) => {
+            Err(NotSampled::Failed(error)) if error.code != ERRCODE_LOCK_NOT_AVAILABLE => {
                 match expressions {
                     [only] => self.miss(only, error.message),
                     _ => {
@@ -156,7 +157,11 @@ impl ExpressionStatistics {
         }
         let is_condition = expression.type_oid == pg_sys::BOOLOID.to_u32();
         let holds = values.iter().zip(&nulls).filter(|(value, null)| !**null && value.value() != 0).count();
-        let share = is_condition.then(|| holds as f64 / values.len() as f64);
+        let share = is_condition.then(|| match holds {
+            // Not one in n sampled rows: fewer than 3 in n, with 95 % confidence.
+            0 if rows.fraction() < 1.0 => (3.0 / values.len() as f64).min(1.0),
+            holds => holds as f64 / values.len() as f64,
+        });
         let total_rows = rows.estimated_rows();
         let text = c_string(&expression.node);
         let context = self.context;
