@@ -67,7 +67,8 @@ mod tests {
         let catalog = read_for(std::slice::from_ref(statement)).expect("a catalog");
         let (relation, expression) = statement.without_statistics.first().expect("an expression").clone();
         let sampler = Sampler { max_pages: 10_000 };
-        ExpressionStatistics::sample(&sampler, &catalog.relations[&relation], &[expression]).expect("a sample")
+        ExpressionStatistics::sample(&sampler, &catalog.relations[&relation], &[expression])
+            .expect("a sample")
     }
 
     /// The sampled statistics of the only expression of a query, by its text.
@@ -106,7 +107,9 @@ mod tests {
             run(&advice.ddl.replace("CONCURRENTLY ", "").replacen("INDEX", "INDEX promised", 1));
             run("ANALYZE users");
             let (after, _) = plan(query);
-            run("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_indexonlyscan = off");
+            run(
+                "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_indexonlyscan = off",
+            );
             let (before, _) = plan(query);
             run("RESET enable_indexscan; RESET enable_bitmapscan; RESET enable_indexonlyscan");
             run("DROP INDEX promised");
@@ -201,7 +204,9 @@ mod tests {
         let mut statement = analysed(STATEMENTS[0]);
         let statistics = vec![std::rc::Rc::new(all_of(&statement))];
         run("TRUNCATE users");
-        run("INSERT INTO users (id, email) SELECT g, 'user77@example.com' FROM generate_series(1, 100000) AS g");
+        run(
+            "INSERT INTO users (id, email) SELECT g, 'user77@example.com' FROM generate_series(1, 100000) AS g",
+        );
         run("ANALYZE users");
         statement.estimate_with(statistics.clone()).expect("a plan");
         assert!(statement.before.rows < 1000.0, "{}", statement.before.rows);
@@ -217,7 +222,8 @@ mod tests {
     fn an_expression_that_raises_errors_has_no_statistics_and_harms_nothing() {
         table();
         let state = session_state();
-        let report = report(&["SELECT id FROM users WHERE a / b = 5 AND lower(email) = 'user77@example.com'"]);
+        let report =
+            report(&["SELECT id FROM users WHERE a / b = 5 AND lower(email) = 'user77@example.com'"]);
         let notes = report.statements[0].notes.join("; ");
         assert!(notes.contains("no statistics of (a / b): division by zero"), "{notes}");
         assert!(notes.contains("expression statistics from a sample of"), "{notes}");
