@@ -196,6 +196,15 @@ fn key_attribute(key: &Key, relation: &Relation) -> Attribute {
     match &key.part.target {
         KeyTarget::Column(number) => relation.column(*number).map_or(missing, column_attribute),
         KeyTarget::Expression(expression) => {
+            if let Some(statistics) = relation.expression_statistics.get(&expression.sql) {
+                let width = Some(statistics.average_width).filter(|width| *width > 0.0);
+                let all_differ = statistics.distinct <= -0.9;
+                return Attribute {
+                    length: length(expression.type_oid, expression.type_length, width, all_differ),
+                    alignment: u32::from(expression.alignment),
+                    null_fraction: statistics.null_fraction,
+                };
+            }
             // A strict expression is NULL where any of its columns is.
             let present: f64 = statistics_of(&expression.columns, relation)
                 .map(|column| column.statistics.as_ref().map_or(1.0, |s| 1.0 - s.null_fraction))
@@ -271,6 +280,14 @@ fn key_values<T>(
 ) -> T {
     let tuples = relation.tuples.max(1.0);
     let null_fraction = attribute.null_fraction;
+    if let KeyTarget::Expression(expression) = &key.part.target
+        && let Some(statistics) = relation.expression_statistics.get(&expression.sql)
+    {
+        let present = (tuples * (1.0 - null_fraction)).max(1.0);
+        let distinct = statistics.distinct_values(tuples).unwrap_or(present).min(present);
+        let common = statistics.common_frequencies.as_slice();
+        return use_values(Values { tuples, null_fraction, common, distinct });
+    }
     let columns = key.part.target.columns();
     let (type_oid, plain) = match &key.part.target {
         KeyTarget::Column(number) => (relation.column(*number).map_or(0, |column| column.type_oid), true),
