@@ -121,14 +121,18 @@ pub fn analyse(
     })
 }
 
-/// The share of a relation's rows that the planner expects a condition to keep, 0 to 1; all of them where it cannot tell.
-pub fn share_of_rows(relation: &Relation, condition: &str, lock_timeout_ms: i32) -> f64 {
+/// The share of a relation's rows that the planner expects a condition to keep, 0 to 1, and whether it has statistics of all that the
+/// condition compares; all rows where it cannot tell.
+pub fn share_of_rows(relation: &Relation, condition: &str, lock_timeout_ms: i32) -> (f64, bool) {
     let text = format!("SELECT FROM {} WHERE {condition}", relation.sql_name);
     let planned = crate::statement::read(&text, usize::MAX)
         .and_then(|reading| analyse(&reading, &Identity::caller(lock_timeout_ms), None));
     match planned {
-        Ok(analysed) => (analysed.before.rows / relation.tuples.max(1.0)).clamp(0.0, 1.0),
-        Err(_) => 1.0,
+        Ok(analysed) => {
+            let share = (analysed.before.rows / relation.tuples.max(1.0)).clamp(0.0, 1.0);
+            (share, analysed.without_statistics.is_empty())
+        }
+        Err(_) => (1.0, false),
     }
 }
 

@@ -50,8 +50,13 @@ struct Entry {
 
 impl Drop for ExpressionStatistics {
     fn drop(&mut self) {
-        // SAFETY: made by `sample`, deleted only here; no planner call that borrows the value is running.
-        unsafe { pg_sys::MemoryContextDelete(self.context) };
+        // SAFETY: made by `sample`, deleted only here; no planner call that borrows the value is running. What a session keeps
+        // goes with the process.
+        unsafe {
+            if !pg_sys::proc_exit_inprogress {
+                pg_sys::MemoryContextDelete(self.context);
+            }
+        }
     }
 }
 
@@ -308,8 +313,12 @@ fn find<'a>(
         return None;
     }
     let text = hypothetical.expression(column)?;
+    let own = hypothetical.statistics();
     let of_relation = statistics.iter().filter(|statistics| statistics.relation == hypothetical.relation);
-    of_relation.flat_map(|statistics| &statistics.entries).find(|entry| entry.expression.sql == text)
+    own.into_iter()
+        .chain(of_relation)
+        .flat_map(|statistics| &statistics.entries)
+        .find(|entry| entry.expression.sql == text)
 }
 
 /// Whether examine_variable would find statistics of the expression by itself: those of a real index on the whole relation, or

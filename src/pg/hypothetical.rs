@@ -8,6 +8,7 @@
 
 use super::access_method::Traits;
 use super::compat;
+use super::expression_statistics::ExpressionStatistics;
 use super::node;
 use super::opclass_options;
 use crate::candidate::definition::{IndexDefinition, KeyTarget};
@@ -15,6 +16,7 @@ use crate::catalog::Oid;
 use crate::cost::size::SizeEstimate;
 use pgrx::pg_sys;
 use std::ffi::{CString, c_int};
+use std::rc::Rc;
 
 /// Everything of an `IndexOptInfo` that does not depend on the planner call.
 ///
@@ -49,6 +51,8 @@ pub struct Hypothetical {
     unique: bool,
     nulls_not_distinct: bool,
     traits: Traits,
+    /// Of its expressions, where it brings them along.
+    statistics: Option<Rc<ExpressionStatistics>>,
 }
 
 impl Hypothetical {
@@ -115,7 +119,18 @@ impl Hypothetical {
             unique: false,
             nulls_not_distinct: false,
             traits,
+            statistics: None,
         }
+    }
+
+    /// The same with statistics of its expressions, which it takes wherever it is seen.
+    pub fn with_statistics(self, statistics: Rc<ExpressionStatistics>) -> Hypothetical {
+        Hypothetical { statistics: Some(statistics), ..self }
+    }
+
+    /// The statistics that it brought along.
+    pub fn statistics(&self) -> Option<&Rc<ExpressionStatistics>> {
+        self.statistics.as_ref()
     }
 
     /// Whether it holds only some of the rows.
