@@ -163,6 +163,21 @@ pub unsafe fn set_nulls_not_distinct(info: *mut pg_sys::IndexOptInfo, nulls_not_
     }
 }
 
+/// Marks a path as one that the planner takes only where there is no other (known from version 18 on, which no longer goes by
+/// infinite costs alone; twice, as pgvector does, to lose against paths that a setting disables).
+///
+/// # Safety
+/// `path` must be valid.
+pub unsafe fn disable(path: *mut pg_sys::IndexPath) {
+    #[cfg(not(feature = "pg18"))]
+    let _ = path;
+    #[cfg(feature = "pg18")]
+    // SAFETY: as above.
+    unsafe {
+        (*path).path.disabled_nodes = 2;
+    }
+}
+
 /// Whether an outer join may have replaced the column by NULL at this point (known from version 16 on).
 ///
 /// # Safety

@@ -16,6 +16,7 @@ use super::explain_hook;
 use super::expression_statistics::{self, ExpressionStatistics};
 use super::facts::Collector;
 use super::hypothetical::Hypothetical;
+use super::index_cost::Costing;
 use crate::catalog::Oid;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -154,6 +155,13 @@ impl Drop for InForce {
         CONFIGURATION.set(self.configuration);
         COLLECTOR.set(self.collector);
     }
+}
+
+/// How the hypothetical index of this OID is to be costed; None unless it is in force.
+pub(super) fn costing(index: Oid) -> Option<Costing> {
+    // SAFETY: what is in force outlives the planner call (InForce::begin), within which cost functions run.
+    let configuration = unsafe { CONFIGURATION.get().as_ref() }?;
+    configuration.indexes.iter().find(|found| found.fake_oid == index).map(|found| found.costing)
 }
 
 #[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]

@@ -9,6 +9,7 @@
 use super::access_method::Traits;
 use super::compat;
 use super::expression_statistics::ExpressionStatistics;
+use super::index_cost::Costing;
 use super::node;
 use super::opclass_options;
 use crate::candidate::definition::{IndexDefinition, KeyTarget};
@@ -27,6 +28,8 @@ pub struct Hypothetical {
     pub relation: Oid,
     /// An OID that no catalog row has.
     pub fake_oid: Oid,
+    /// What our cost function must know of it, where the access method's own will not do.
+    pub costing: Costing,
     indexkeys: Vec<c_int>,
     collations: Vec<pg_sys::Oid>,
     families: Vec<pg_sys::Oid>,
@@ -96,6 +99,7 @@ impl Hypothetical {
         Hypothetical {
             relation: definition.relation,
             fake_oid,
+            costing: Costing::of(definition),
             collations: parts().map(|part| oid(part.collation.oid)).collect(),
             families: parts().map(|part| oid(part.operator_class.family)).collect(),
             input_types: parts().map(|part| oid(part.operator_class.input_type)).collect(),
@@ -212,6 +216,9 @@ impl Hypothetical {
             (*info).immediate = true;
             (*info).hypothetical = true;
             self.traits.apply(info);
+            if let Some(function) = self.costing.function() {
+                compat::set_cost_function(info, Some(function));
+            }
             (*info).indextlist = self.target_list(indexkeys, (*info).indexprs, varno, relation);
             info
         }

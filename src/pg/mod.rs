@@ -19,6 +19,7 @@ mod facts;
 mod hook;
 mod hypothetical;
 pub mod identity;
+mod index_cost;
 pub mod isolated;
 mod node;
 mod opclass_options;
