@@ -1,7 +1,9 @@
-//! `_bench_what_if()`: how long one what-if call takes, for the benchmarks only.
+//! `_bench_what_if()` and `_sampled_size()`: how long a what-if call takes, how good a size estimate is; for benchmarks and tests only.
 
+use crate::pg::sample::Sampler;
 use crate::pg::session::Quiet;
-use crate::pg::what_if;
+use crate::pg::{existing, opclass, what_if};
+use crate::settings;
 use pgrx::prelude::*;
 
 /// For each query: candidates in view and the median time of a what-if call.
@@ -29,4 +31,47 @@ fn bench_what_if(
     let rows: Vec<_> =
         times.into_iter().enumerate().map(|(i, (in_view, ms))| (i as i32 + 1, in_view as i32, ms)).collect();
     TableIterator::new(rows)
+}
+
+/// Pages of an existing index, as they are and as they would be estimated if it did not exist.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    name = "_sampled_size",
+    sql = r#"
+CREATE FUNCTION _sampled_size(index regclass)
+RETURNS TABLE (pages double precision, estimated_pages double precision, milliseconds double precision, refusal text)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+COMMENT ON FUNCTION _sampled_size(regclass)
+IS 'for benchmarks: pages of an existing index, and what would be estimated if it did not exist';
+"#
+)]
+fn sampled_size(
+    index: pg_sys::Oid,
+) -> TableIterator<
+    'static,
+    (
+        name!(pages, f64),
+        name!(estimated_pages, Option<f64>),
+        name!(milliseconds, f64),
+        name!(refusal, Option<String>),
+    ),
+> {
+    let _quiet = Quiet::begin(1000);
+    let started = std::time::Instant::now();
+    let (catalog, definition) = existing::definition_of(index.to_u32()).unwrap_or_else(|error| error.raise());
+    let sampler = Sampler { max_pages: settings::sample_pages() };
+    let size = catalog
+        .relations
+        .get(&definition.relation)
+        .map(|relation| opclass::size_of(&definition, relation, catalog.storage, None, sampler));
+    let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
+    let real = existing::pages_of(index.to_u32()).unwrap_or_else(|error| error.raise());
+    let (estimated, refusal) = match size {
+        Some(Ok(size)) => (Some(size.pages), None),
+        Some(Err(reason)) => (None, Some(reason.to_string())),
+        None => (None, Some("it is not on a table".to_string())),
+    };
+    TableIterator::once((real, estimated, milliseconds, refusal))
 }

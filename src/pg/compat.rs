@@ -163,3 +163,6 @@ pub unsafe fn attribute(descriptor: pg_sys::TupleDesc, index: usize) -> pg_sys::
         }
     }
 }
+
+/// Whether a GIN index is built by several processes, which sort the keys before any is inserted.
+pub const GIN_BUILDS_IN_PARALLEL: bool = cfg!(feature = "pg18");
