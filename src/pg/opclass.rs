@@ -9,8 +9,8 @@ mod spgist;
 
 use super::access_method::support;
 use super::isolated::{PgError, isolated};
-use super::scalar;
 use super::sample::{NotSampled, SampledRows, Sampler, Value};
+use super::scalar;
 use crate::candidate::definition::{AccessMethod, IndexDefinition, Key, KeyTarget};
 use crate::catalog::Relation;
 use crate::cost::size::{self, Entries, Sample, SizeEstimate, Storage};
@@ -189,7 +189,9 @@ unsafe fn options(key: &Key, number: u32) -> *mut pg_sys::bytea {
         .options
         .iter()
         .filter_map(|option| option.split_once('='))
-        .map(|(name, value)| format!("{}={}", name.trim(), value.trim().trim_matches('\'').replace("''", "'")))
+        .map(|(name, value)| {
+            format!("{}={}", name.trim(), value.trim().trim_matches('\'').replace("''", "'"))
+        })
         .collect();
     // SAFETY: the protocol of index_opclass_options.
     unsafe {
@@ -241,7 +243,10 @@ impl Stored {
         // SAFETY: the caller's promise; a value passed by value lies in the datum itself.
         unsafe {
             if self.by_value {
-                return std::slice::from_raw_parts(std::ptr::from_ref(datum).cast(), std::mem::size_of::<pg_sys::Datum>());
+                return std::slice::from_raw_parts(
+                    std::ptr::from_ref(datum).cast(),
+                    std::mem::size_of::<pg_sys::Datum>(),
+                );
             }
             let pointer = datum.cast_mut_ptr::<u8>();
             match self.length {
@@ -272,10 +277,13 @@ impl Stored {
 
 /// `pg_opclass.opckeytype`.
 fn key_type_of_class(class: pg_sys::Oid) -> pg_sys::Oid {
-    scalar::first::<pg_sys::Oid>("SELECT opckeytype FROM pg_catalog.pg_opclass WHERE oid = $1", &[class.into()])
-        .ok()
-        .flatten()
-        .unwrap_or(pg_sys::InvalidOid)
+    scalar::first::<pg_sys::Oid>(
+        "SELECT opckeytype FROM pg_catalog.pg_opclass WHERE oid = $1",
+        &[class.into()],
+    )
+    .ok()
+    .flatten()
+    .unwrap_or(pg_sys::InvalidOid)
 }
 
 /// MAXALIGN.

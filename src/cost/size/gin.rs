@@ -132,7 +132,8 @@ impl Layout {
         }
         // Frequency tells nothing of a key's place in the order.
         let count = keys.len();
-        let stride = (1..).map(|k| (count as f64 * 0.381_966) as usize + k).find(|k| coprime(*k, count)).unwrap_or(1);
+        let stride =
+            (1..).map(|k| (count as f64 * 0.381_966) as usize + k).find(|k| coprime(*k, count)).unwrap_or(1);
         let mut shuffled: Vec<Option<ReplayedKey>> = keys.into_iter().map(Some).collect();
         let order: Vec<ReplayedKey> =
             (0..count).filter_map(|i| shuffled[(i * stride) % count].take()).collect();

@@ -51,7 +51,8 @@ pub(super) unsafe fn look_at(
             .iter()
             .enumerate()
             .map(|(i, key)| {
-                let extract = Function::of(key, pg_sys::GIN_EXTRACTVALUE_PROC, options(key, pg_sys::GIN_OPTIONS_PROC))?;
+                let extract =
+                    Function::of(key, pg_sys::GIN_EXTRACTVALUE_PROC, options(key, pg_sys::GIN_OPTIONS_PROC))?;
                 Some(Column { extract, stored: Stored::of(key_type(key, rows.columns()[i].type_oid)) })
             })
             .collect::<Option<Vec<_>>>()?;

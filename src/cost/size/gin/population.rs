@@ -29,8 +29,10 @@ const ITERATIONS: usize = 400;
 
 /// The keys of the whole relation, of which a share `fraction` of the pages was read.
 pub(super) fn classes(groups: &[KeyGroup], fraction: f64) -> Vec<KeyClass> {
-    let (rare, frequent): (Vec<&KeyGroup>, Vec<&KeyGroup>) =
-        groups.iter().filter(|group| group.keys > 0.0).partition(|group| group.pages <= RARE && fraction < 0.999);
+    let (rare, frequent): (Vec<&KeyGroup>, Vec<&KeyGroup>) = groups
+        .iter()
+        .filter(|group| group.keys > 0.0)
+        .partition(|group| group.pages <= RARE && fraction < 0.999);
     let mut classes: Vec<KeyClass> = frequent
         .into_iter()
         .map(|group| KeyClass {
@@ -48,7 +50,7 @@ pub(super) fn classes(groups: &[KeyGroup], fraction: f64) -> Vec<KeyClass> {
 
 fn unseen(groups: &[&KeyGroup], fraction: f64) -> Vec<KeyClass> {
     let mut grid = vec![1.0f64];
-    while let Some(last) = grid.last().copied().filter(|last| *last < 1.6 * f64::from(RARE) / fraction) {
+    while let Some(last) = grid.last().copied().filter(|last| *last < f64::from(RARE) / fraction) {
         grid.push((last * STEP).round().max(last + 1.0));
     }
     // chance[x][g]: that a key on grid[x] pages is seen on as many as group g says.
@@ -56,11 +58,8 @@ fn unseen(groups: &[&KeyGroup], fraction: f64) -> Vec<KeyClass> {
         .iter()
         .map(|pages| groups.iter().map(|group| binomial(f64::from(group.pages), *pages, fraction)).collect())
         .collect();
-    // That it is seen at all, and seen as rare.
-    let seen: Vec<f64> = grid
-        .iter()
-        .map(|pages| (1..=RARE).map(|j| binomial(f64::from(j), *pages, fraction)).sum::<f64>().max(1e-12))
-        .collect();
+    // That it is seen at all. Keys at the grid's end that are seen more often than `RARE` are counted as frequent ones.
+    let seen: Vec<f64> = grid.iter().map(|pages| -(pages * (-fraction).ln_1p()).exp_m1()).collect();
     let mut keys: Vec<f64> = grid.iter().map(|pages| 1.0 / pages).collect();
     for _ in 0..ITERATIONS {
         let ratios = ratios(groups, &chance, &keys);
