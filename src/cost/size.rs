@@ -19,7 +19,7 @@ mod vector;
 
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::catalog::Relation;
-pub use sample::{Entries, GinKeys, KeyGroup, Sample, TreeReplay};
+pub use sample::{Entries, GinKeys, KeyGroup, LeafSizes, Sample, TreeReplay};
 use serde::{Deserialize, Serialize};
 
 /// What an index takes on disk just after CREATE INDEX; the sum of its parts for a partitioned table.

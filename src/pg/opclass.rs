@@ -114,7 +114,7 @@ fn look_at(
             match definition.access_method {
                 AccessMethod::Gin => gin::look_at(definition, rows, relation).map(Entries::Gin),
                 AccessMethod::Gist => gist::look_at(definition, rows, storage).map(Entries::Gist),
-                AccessMethod::Spgist => spgist::look_at(definition, rows, storage).map(Entries::Spgist),
+                AccessMethod::Spgist => spgist::look_at(definition, rows).map(Entries::Spgist),
                 _ => None,
             }
         }
@@ -258,6 +258,55 @@ impl Stored {
                 -2 => std::ffi::CStr::from_ptr(pointer.cast()).to_bytes_with_nul(),
                 length => std::slice::from_raw_parts(pointer, length as usize),
             }
+        }
+    }
+
+    /// A value as index_form_tuple (indextuple.c) stores it: in line, with a one-byte header where that is possible. Operator classes may
+    /// rely on it (`GistInetKey`, network_gist.c).
+    ///
+    /// # Safety
+    /// `datum` must be a valid value of the type; the current memory context must outlive the result.
+    unsafe fn packed(&self, datum: pg_sys::Datum) -> pg_sys::Datum {
+        if self.length != -1 || self.by_value {
+            return datum;
+        }
+        // SAFETY: the caller's promise; a short header is one byte, of the length with itself.
+        unsafe {
+            let pointer = datum.cast_mut_ptr::<pg_sys::varlena>();
+            if pgrx::varlena::varatt_is_1b(pointer) && !pgrx::varlena::varatt_is_1b_e(pointer) {
+                return datum;
+            }
+            let plain = pg_sys::pg_detoast_datum(pointer);
+            let length = pgrx::varlena::varsize_any_exhdr(plain);
+            if !self.packable || length >= 127 {
+                return plain.into();
+            }
+            let short = pg_sys::palloc(length + 1).cast::<u8>();
+            pgrx::set_varsize_short(short.cast(), length as i32 + 1);
+            let payload = pgrx::varlena::vardata_any(plain).cast::<u8>();
+            std::ptr::copy_nonoverlapping(payload, short.add(1), length);
+            short.into()
+        }
+    }
+
+    /// A copy in the current memory context.
+    ///
+    /// # Safety
+    /// As `image`.
+    unsafe fn copied(&self, datum: pg_sys::Datum) -> pg_sys::Datum {
+        if self.by_value {
+            return datum;
+        }
+        // SAFETY: the caller's promise; a varlena is copied with its header.
+        unsafe {
+            let start = datum.cast_mut_ptr::<u8>();
+            let length = match self.length {
+                -1 => pgrx::varlena::varsize_any(start.cast()),
+                _ => self.image(&datum).len(),
+            };
+            let copy = pg_sys::palloc(length).cast::<u8>();
+            std::ptr::copy_nonoverlapping(start, copy, length);
+            copy.into()
         }
     }
 

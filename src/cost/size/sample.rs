@@ -26,7 +26,7 @@ pub enum Entries {
     None,
     Gin(GinKeys),
     Gist(TreeReplay),
-    Spgist(TreeReplay),
+    Spgist(LeafSizes),
 }
 
 /// The keys that GIN's extractValue gave, by how many sampled pages have rows with the key.
@@ -52,17 +52,30 @@ pub struct KeyGroup {
     pub bytes: f64,
 }
 
-/// A tree that was built of the sampled rows in memory, by the operator class's own choices.
+/// A tree that was built of sampled rows in memory, by the operator class's own choices.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct TreeReplay {
     /// Rows that were put into it.
     pub rows: f64,
-    /// Pages of the lowest level, or all where the tree has no levels.
+    /// Pages of the lowest level, or all where the tree's levels share pages; averaged over the tree's growth.
     pub leaf_pages: f64,
-    /// Pages above.
+    /// Pages above, at the end.
     pub inner_pages: f64,
     /// Bytes of leaf tuples with line pointers, together.
     pub leaf_bytes: f64,
+    /// Average bytes of a downlink with its line pointer.
+    pub downlink_bytes: f64,
+}
+
+/// Sizes of SP-GiST tuples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LeafSizes {
+    /// Rows looked at, with those whose key is NULL.
+    pub rows: f64,
+    /// Bytes of their leaf tuples with line pointers, together.
+    pub leaf_bytes: f64,
+    /// Bytes of the inner tuples that a tree of the whole relation has per row.
+    pub inner_bytes_per_row: f64,
 }
 
 impl Sample {
