@@ -1,0 +1,1 @@
+-- Its tables come from tools/tpch.py; primary keys only.
