@@ -5,6 +5,7 @@ dropped; then the index is only promised and the statement planned again. Compar
 the index. Prints a Markdown section for docs/BENCHMARKS.md and ends with 1 when a target is missed.
 
     ONLY=shop make bench-accuracy    only pairs with that in their name
+    ALL=1 make bench-accuracy        lists every pair, not only those that miss
     DRY=1 make bench-accuracy        builds both halves: what the comparison finds when there is nothing to find
 """
 
@@ -80,6 +81,8 @@ def main(version: int) -> int:
             raise Failed(f"no pair has {only!r} in its name")
         text, met = section(results, installation.version, version)
         say("\n" + text)
+        if os.environ.get("ALL"):
+            say("\n" + "\n".join(report.listing(results)))
     return 0 if met else 1
 
 

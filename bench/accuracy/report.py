@@ -185,3 +185,14 @@ def misses(judged: Iterable[Judged], sized: Iterable[Sized], causes: dict[str, s
                 f"{one.promised / 1024:,.0f} kB promised, {one.error * 100:+.1f} %. {cause(one.name)}  \n  `{one.trial.definitions[one.number - 1]}`"
             )
     return rows or ["None."]
+
+
+def listing(results: list[Result]) -> list[str]:
+    """Every pair in a line: what was built, and whether that changed the plan."""
+    rows = []
+    for result in results:
+        for pair in result.trial.pairs:
+            real, without = result.real.plans[pair.name], result.without[pair.name]
+            use = "used" if real.uses() else "not used"
+            rows.append(f"{pair.name} ({result.trial.method}, {result.trial.variant}): {use}, cost {without.cost:.2f} -> {real.cost:.2f}: {real.line}")
+    return rows
