@@ -73,6 +73,8 @@ def load(connection, schema: Schema) -> None:
     connection.execute(schema.script)
     # Freezes too, sets the visibility map, and counts rows exactly: building an index then changes nothing of the table.
     connection.execute("VACUUM (ANALYZE, FREEZE)")
+    if schema.unanalysed:
+        connection.execute(f"DELETE FROM pg_statistic WHERE starelid IN ({', '.join(f'{table!r}::regclass' for table in schema.unanalysed)})")
 
 
 def explain(connection, pair: Pair, name_of) -> Plan:
@@ -91,7 +93,7 @@ def build(connection, trial: Trial) -> Half:
     made = []
     try:
         for number, definition in enumerate(trial.definitions, 1):
-            connection.execute(re.sub(r"^CREATE INDEX ON", f'CREATE INDEX "#{number}" ON', definition))
+            connection.execute(re.sub(r"^CREATE( UNIQUE)? INDEX ON", rf'CREATE\1 INDEX "#{number}" ON', definition))
             made.append(f'"#{number}"')
         half.seconds = time.monotonic() - began
         for index in made:

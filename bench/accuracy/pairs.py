@@ -55,6 +55,7 @@ class Schema:
     name: str
     trials: list[Trial]
     needs: list[str]  # extensions; the schema is left out where one is not available
+    unanalysed: list[str]  # tables that go without column statistics
 
     @property
     def script(self) -> str:
@@ -93,8 +94,10 @@ def _read(file: Path) -> Schema:
     twice = sorted({name for name in names if names.count(name) > 1})
     if text or twice or any(not trial.pairs or not trial.definitions for trial in trials):
         raise Failed(f"{file.name}: unfinished statement {text!r}, names used twice {twice}, or a trial without definition or pair")
-    needs = re.findall(r"^CREATE EXTENSION (\w+)", (HERE / "schemas" / file.name).read_text(), re.MULTILINE)
-    return Schema(file.stem, trials, needs)
+    script = (HERE / "schemas" / file.name).read_text()
+    needs = re.findall(r"^CREATE EXTENSION (\w+)", script, re.MULTILINE)
+    unanalysed = re.findall(r"^-- never analysed: (\w+)", script, re.MULTILINE)
+    return Schema(file.stem, trials, needs, unanalysed)
 
 
 def _fields(text: str, where: str) -> dict[str, str]:
