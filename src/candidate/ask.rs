@@ -5,6 +5,7 @@
 
 use super::definition::{AccessMethod, Expression, IndexDefinition, Key, KeyPart, KeyTarget};
 use crate::catalog::{AttrNumber, Oid};
+use std::collections::BTreeMap;
 
 /// An index wanted, but for the order of its equality columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,7 @@ impl Ask {
             keys: equal.into_iter().map(Key::ascending).chain(tail).collect(),
             include: self.include.clone(),
             predicate: self.predicate.clone(),
+            parameters: BTreeMap::new(),
         }
     }
 

@@ -5,20 +5,57 @@
 use crate::catalog::{AttrNumber, Oid, Relation};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
-/// The access methods that candidates may use.
+/// The access methods whose indexes can be simulated. Any other is refused: its cost function may open the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccessMethod {
     Btree,
+    Hash,
+    Brin,
+    Gin,
+    Gist,
+    Spgist,
+    /// Of contrib's bloom.
+    Bloom,
+    /// Of pgvector.
+    Hnsw,
+    /// Of pgvector.
+    Ivfflat,
 }
 
 impl AccessMethod {
+    pub const ALL: [AccessMethod; 9] = [
+        AccessMethod::Btree,
+        AccessMethod::Hash,
+        AccessMethod::Brin,
+        AccessMethod::Gin,
+        AccessMethod::Gist,
+        AccessMethod::Spgist,
+        AccessMethod::Bloom,
+        AccessMethod::Hnsw,
+        AccessMethod::Ivfflat,
+    ];
+
     /// The name in `pg_am`.
     pub fn name(self) -> &'static str {
         match self {
             AccessMethod::Btree => "btree",
+            AccessMethod::Hash => "hash",
+            AccessMethod::Brin => "brin",
+            AccessMethod::Gin => "gin",
+            AccessMethod::Gist => "gist",
+            AccessMethod::Spgist => "spgist",
+            AccessMethod::Bloom => "bloom",
+            AccessMethod::Hnsw => "hnsw",
+            AccessMethod::Ivfflat => "ivfflat",
         }
+    }
+
+    /// The access method of that name in `pg_am`; whether the server's is really this one is for `pg` to check.
+    pub fn named(name: &str) -> Option<AccessMethod> {
+        AccessMethod::ALL.into_iter().find(|method| method.name() == name)
     }
 }
 
@@ -80,6 +117,10 @@ pub struct OperatorClass {
     pub input_type: Oid,
     /// Quoted name for DDL (schema-qualified outside `pg_catalog`); None for the type's default class.
     pub sql_name: Option<String>,
+    /// Parameters of the class (`siglen`, `n_distinct_per_range`, ...) as given, by name. DDL can only write them after a
+    /// name of the class.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
 }
 
 /// The collation of a key column.
@@ -118,6 +159,9 @@ pub struct IndexDefinition {
     pub include: Vec<AttrNumber>,
     /// The predicate of a partial index, a conjunction that the server deparsed as one expression.
     pub predicate: Option<Expression>,
+    /// Storage parameters (`fillfactor`, `pages_per_range`, ...) as given, by name.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
 }
 
 impl Key {
@@ -228,6 +272,9 @@ impl IndexDefinition {
                 self.include.iter().map(|number| column_sql_name(relation, *number)).collect();
             sql.push_str(&format!(" INCLUDE ({})", columns.join(", ")));
         }
+        if !self.parameters.is_empty() {
+            sql.push_str(&format!(" WITH ({})", assignments(&self.parameters)));
+        }
         if let Some(predicate) = &self.predicate {
             sql.push_str(&format!(" WHERE {}", predicate.sql));
         }
@@ -241,11 +288,15 @@ impl Key {
             KeyTarget::Column(number) => column_sql_name(relation, *number).to_string(),
             KeyTarget::Expression(expression) => format!("({})", expression.sql),
         };
-        for name in [&self.part.collation.sql_name, &self.part.operator_class.sql_name].into_iter().flatten()
-        {
-            let keyword = if Some(name) == self.part.collation.sql_name.as_ref() { " COLLATE " } else { " " };
-            sql.push_str(keyword);
-            sql.push_str(name);
+        if let Some(name) = &self.part.collation.sql_name {
+            sql.push_str(&format!(" COLLATE {name}"));
+        }
+        let class = &self.part.operator_class;
+        if let Some(name) = &class.sql_name {
+            sql.push_str(&format!(" {name}"));
+        }
+        if !class.options.is_empty() {
+            sql.push_str(&format!(" ({})", assignments(&class.options)));
         }
         sql.push_str(match (self.descending, self.nulls_first) {
             (false, false) => "",
@@ -255,6 +306,12 @@ impl Key {
         });
         sql
     }
+}
+
+/// Parameters as DDL writes them; values as literals quoted as the standard says.
+fn assignments(parameters: &BTreeMap<String, String>) -> String {
+    let all = parameters.iter().map(|(name, value)| format!("{name} = '{}'", value.replace('\'', "''")));
+    all.collect::<Vec<String>>().join(", ")
 }
 
 /// The quoted name of a column; a dropped column has none.

@@ -48,6 +48,7 @@ fn joined(first: &IndexDefinition, second: &IndexDefinition) -> IndexDefinition 
         keys,
         include: Vec::new(),
         predicate: first.predicate.clone(),
+        parameters: first.parameters.clone(),
     };
     let include: BTreeSet<AttrNumber> = first.include.iter().chain(&second.include).copied().collect();
     merge.include = include.into_iter().filter(|column| !merge.stores(*column)).collect();

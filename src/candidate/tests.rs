@@ -102,7 +102,13 @@ fn part(target: KeyTarget, family: Oid) -> KeyPart {
     let sql_name = (family == 2095).then(|| "text_pattern_ops".to_string());
     KeyPart {
         target,
-        operator_class: OperatorClass { oid: family + 10_000, family, input_type: 23, sql_name },
+        operator_class: OperatorClass {
+            oid: family + 10_000,
+            family,
+            input_type: 23,
+            sql_name,
+            options: Default::default(),
+        },
         collation: Collation { oid: 0, sql_name: None },
     }
 }
@@ -187,6 +193,7 @@ fn existing(relation: Oid, keys: Vec<Key>, include: &[AttrNumber]) -> ExistingIn
         keys,
         include: include.to_vec(),
         predicate: None,
+        parameters: Default::default(),
     };
     ExistingIndex {
         oid: 900,

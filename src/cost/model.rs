@@ -77,7 +77,7 @@ impl CostModel {
             .filter_map(|candidate| {
                 let relation = catalog.relations.get(&candidate.definition.relation);
                 // The pool is made from the same catalog, so the relation is there.
-                relation.map(|relation| self.price(&candidate.definition, relation, catalog.storage))
+                relation.and_then(|relation| self.price(&candidate.definition, relation, catalog.storage))
             })
             .collect()
     }
@@ -118,15 +118,15 @@ impl CostModel {
     }
 
     /// Size and write cost of an index.
-    fn price(&self, definition: &IndexDefinition, relation: &Relation, storage: Storage) -> Price {
+    fn price(&self, definition: &IndexDefinition, relation: &Relation, storage: Storage) -> Option<Price> {
         let selectivity = definition.predicate.as_ref().map_or(1.0, |predicate| {
             self.predicates.get(&(definition.relation, predicate.sql.clone())).copied().unwrap_or(1.0)
         });
-        let size = size::btree(definition, relation, selectivity, storage);
+        let size = size::estimate(definition, relation, selectivity, storage, None)?;
         let none = WriteRate::default();
         let rate = self.writes.get(&definition.relation).unwrap_or(&none);
         let write = write_cost(definition, &size, relation, rate, &self.units);
-        Price { size, write_ms: write.per_day * self.ms_per_unit, hot_loss: write.hot_loss }
+        Some(Price { size, write_ms: write.per_day * self.ms_per_unit, hot_loss: write.hot_loss })
     }
 }
 

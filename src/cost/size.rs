@@ -1,28 +1,37 @@
-//! `SizeEstimate`: the pages and height of the btree that CREATE INDEX would build, from column statistics.
+//! `SizeEstimate`: the pages and height of the index that CREATE INDEX would build.
 //!
-//! Replays PostgreSQL's bulk load (`nbtsort.c`) with index tuples drawn from the statistics. Says nothing of bloat: an
-//! index that lives under writes grows beyond this. Never looks at an existing index's size.
+//! One model per access method, from column statistics and, where only the operator class knows, a `Sample` of rows.
+//! Says nothing of bloat: an index that lives under writes grows beyond this.
 
+mod bloom;
+mod brin;
+mod btree;
 mod distribution;
+mod gin;
+mod gist;
+mod hash;
+mod sample;
 mod shape;
+mod spgist;
 #[cfg(test)]
 mod tests;
+mod vector;
 
-use crate::candidate::definition::IndexDefinition;
+use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::catalog::Relation;
-use distribution::NullMask;
+pub use sample::Sample;
 use serde::{Deserialize, Serialize};
-use shape::{Draws, MAXALIGN, Shape, TUPLE_HEADER, align};
 
-/// What a btree takes on disk just after CREATE INDEX; the sum of its trees for a partitioned table.
+/// What an index takes on disk just after CREATE INDEX; the sum of its parts for a partitioned table.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SizeEstimate {
     /// Pages, with the metapage.
     pub pages: f64,
     /// Heap rows indexed.
     pub tuples: f64,
-    /// Level of the root: 0 when the root is a leaf (as `_bt_getrootheight`); of one tree for a partitioned table.
-    pub tree_height: u32,
+    /// Level of a btree's root: 0 when the root is a leaf (as `_bt_getrootheight`); of one tree for a partitioned table.
+    /// None for other access methods, whose height the planner derives from the pages.
+    pub tree_height: Option<u32>,
     /// Bytes in a page.
     pub block_size: u32,
 }
@@ -51,263 +60,26 @@ impl From<u32> for Storage {
     }
 }
 
-/// Estimates the index that `definition` would create on `relation`.
+/// Estimates the index that `definition` would create on `relation`; None where its access method cannot be judged from what
+/// is known: without a sample of rows, the opclass alone knows what it stores.
 ///
-/// `predicate_selectivity` is the share of the rows that the predicate of a partial index keeps (1 without predicate);
-/// `storage` is the server's, or just its block size.
-///
-/// What statistics cannot tell is assumed as follows. Key columns are independent of each other, unless a unique index says
-/// that rows differ. An expression has as many distinct values as the columns it reads (an upper bound). A column without
-/// statistics holds no value twice. Each of these errs towards a larger index. Every collation is taken to be deterministic.
-pub fn btree(
+/// `predicate_selectivity` is the share of the rows that the predicate of a partial index keeps (1 without predicate).
+pub fn estimate(
     definition: &IndexDefinition,
     relation: &Relation,
     predicate_selectivity: f64,
-    storage: impl Into<Storage>,
-) -> SizeEstimate {
-    let storage = storage.into();
-    let block_size = storage.block_size;
-    let trees = f64::from(relation.leaves.max(1));
+    storage: Storage,
+    sample: Option<&Sample>,
+) -> Option<SizeEstimate> {
     let kept = if definition.predicate.is_some() { predicate_selectivity.clamp(0.0, 1.0) } else { 1.0 };
-    let tuples = (relation.tuples * kept).round().max(0.0);
-    let shape = Shape::new(definition, relation, kept, storage);
-    let load = Load { shape: &shape, page: Page::new(block_size), tuples: (tuples / trees).ceil() };
-    let (pages, tree_height) = load.run();
-    SizeEstimate { pages: pages * trees, tuples, tree_height, block_size }
-}
-
-// Sizes and rules from PostgreSQL's bufpage.h, itup.h, nbtree.h and nbtsort.c.
-/// `SizeOfPageHeaderData` and the aligned `BTPageOpaqueData`.
-const PAGE_OVERHEAD: u32 = 24 + 16;
-const LINE_POINTER: u32 = 4;
-/// `sizeof(ItemPointerData)`, one heap TID.
-const HEAP_TID: u32 = 6;
-/// `BTREE_DEFAULT_FILLFACTOR` and `BTREE_NONLEAF_FILLFACTOR`.
-const LEAF_FILLFACTOR: u32 = 90;
-const INTERNAL_FILLFACTOR: u32 = 70;
-/// Most items loaded in a replay; a larger level is extrapolated from its full pages.
-const REPLAY_LIMIT: f64 = 8_000.0;
-
-/// Page geometry of one `BLCKSZ`.
-#[derive(Clone, Copy, Debug)]
-struct Page {
-    size: u32,
-}
-
-impl Page {
-    fn new(size: u32) -> Page {
-        Page { size: size.max(1024) }
+    match definition.access_method {
+        AccessMethod::Btree => Some(btree::estimate(definition, relation, kept, storage)),
+        AccessMethod::Hash => hash::estimate(definition, relation, kept, storage),
+        AccessMethod::Brin => brin::estimate(definition, relation, kept, storage, sample),
+        AccessMethod::Gin => gin::estimate(definition, relation, kept, storage, sample?),
+        AccessMethod::Gist => gist::estimate(definition, relation, kept, storage, sample?),
+        AccessMethod::Spgist => spgist::estimate(definition, relation, kept, storage, sample?),
+        AccessMethod::Bloom => bloom::estimate(definition, relation, kept, storage),
+        AccessMethod::Hnsw | AccessMethod::Ivfflat => vector::estimate(definition, relation, kept, storage),
     }
-
-    /// `PageGetFreeSpace` of an empty page of a build, which reserves the high key's line pointer.
-    fn free(self) -> i64 {
-        i64::from(self.size - PAGE_OVERHEAD - 2 * LINE_POINTER)
-    }
-
-    /// `btps_full`: a page is finished once less than this is free.
-    fn reserve(self, leaf: bool) -> i64 {
-        let fillfactor = if leaf { LEAF_FILLFACTOR } else { INTERNAL_FILLFACTOR };
-        i64::from(self.size * (100 - fillfactor) / 100)
-    }
-
-    /// `BTMaxItemSize`.
-    fn item_limit(self) -> u32 {
-        let header = align(24 + 3 * LINE_POINTER + 3 * HEAP_TID, MAXALIGN);
-        (self.size - header - 16) / 3 / MAXALIGN * MAXALIGN
-    }
-
-    /// `maxpostingsize` of `_bt_load`: a posting list tuple takes a tenth of a page at most.
-    fn posting_limit(self) -> u32 {
-        self.size * 10 / 100 / MAXALIGN * MAXALIGN - LINE_POINTER
-    }
-}
-
-/// One item to be loaded: its size without and with posting list.
-#[derive(Clone, Copy)]
-struct Item {
-    base: u32,
-    size: u32,
-}
-
-/// Items of one kind: `count` tuples with these NULL keys and this many heap TIDs.
-struct Kind {
-    nulls: NullMask,
-    tids: u32,
-    count: f64,
-    /// A page or more of them in a row.
-    run: bool,
-}
-
-/// A bulk load of one tree.
-struct Load<'a> {
-    shape: &'a Shape,
-    page: Page,
-    tuples: f64,
-}
-
-impl Load<'_> {
-    /// Pages with the metapage, and the level of the root.
-    fn run(&self) -> (f64, u32) {
-        if self.tuples < 1.0 {
-            return (1.0, 0);
-        }
-        let kinds = self.leaf_kinds();
-        let items: f64 = kinds.iter().map(|kind| kind.count).sum();
-        let mut level_pages = self.level(true, items, &self.leaf_items(&kinds, items));
-        let mut pages = 1.0 + level_pages;
-        let mut height = 0;
-        let pivots = if level_pages > 1.0 { self.pivots(level_pages, items) } else { Vec::new() };
-        while level_pages > 1.0 {
-            level_pages = self.level(false, level_pages, &pivots[..pivots.len().min(level_pages as usize)]);
-            pages += level_pages;
-            height += 1;
-        }
-        (pages, height)
-    }
-
-    /// What the leaf level holds.
-    fn leaf_kinds(&self) -> Vec<Kind> {
-        let whole = self.shape.prefixes.last().expect("an index has a key");
-        if self.shape.unique || !self.shape.deduplicates {
-            let shares = whole.null_shares();
-            return shares
-                .into_iter()
-                .map(|(nulls, share)| Kind { nulls, tids: 1, count: share * self.tuples, run: false })
-                .collect();
-        }
-        let mut kinds = Vec::new();
-        for group in whole.groups(self.tuples) {
-            let base = self.shape.tuple_size(self.shape.keys.len(), false, group.nulls, &Draws(0.0));
-            // `_bt_dedup_save_htid` refuses a TID that would make the tuple larger than the limit.
-            let most = self.page.posting_limit() / MAXALIGN * MAXALIGN;
-            let capacity = f64::from((most.saturating_sub(base) / HEAP_TID).max(1));
-            let full = (group.rows / capacity).floor();
-            let rest = group.rows - full * capacity;
-            if full > 0.0 {
-                // Nine of the largest posting list tuples fill a page.
-                kinds.push(Kind {
-                    nulls: group.nulls,
-                    tids: capacity as u32,
-                    count: full * group.groups,
-                    run: full >= 9.0,
-                });
-            }
-            if rest >= 1.0 {
-                kinds.push(Kind { nulls: group.nulls, tids: rest as u32, count: group.groups, run: false });
-            }
-        }
-        kinds
-    }
-
-    /// The leaf items in a well-mixed order, or an even sample of at most `REPLAY_LIMIT`.
-    fn leaf_items(&self, kinds: &[Kind], items: f64) -> Vec<Item> {
-        let scale = (REPLAY_LIMIT / items).min(1.0);
-        let mut drawn: Vec<(NullMask, u32)> = Vec::new();
-        let mut sum = 0.0;
-        let mut in_runs = 0;
-        for kind in kinds.iter().filter(|kind| kind.run).chain(kinds.iter().filter(|kind| !kind.run)) {
-            sum += kind.count * scale;
-            drawn.resize((sum.round() as usize).max(drawn.len()), (kind.nulls, kind.tids));
-            if kind.run {
-                in_runs = drawn.len();
-            }
-        }
-        if drawn.is_empty() {
-            drawn.extend(kinds.first().map(|kind| (kind.nulls, kind.tids)));
-        }
-        // Many posting lists of one value follow each other; all else is mixed.
-        let (runs, others) = drawn.split_at(in_runs);
-        let keys = self.shape.keys.len();
-        runs.iter()
-            .copied()
-            .chain(mixed(others))
-            .enumerate()
-            .map(|(index, (nulls, tids))| {
-                let base = self.shape.tuple_size(keys, true, nulls, &Draws(index as f64));
-                let base = base.min(self.page.item_limit());
-                let size = if tids > 1 { align(base + tids * HEAP_TID, MAXALIGN) } else { base };
-                Item { base, size }
-            })
-            .collect()
-    }
-
-    /// The pivot tuples of the internal levels: high keys of leaf pages, truncated as `_bt_truncate` does.
-    ///
-    /// A pivot keeps the keys up to the first that differs between its two neighbours in the leaf level, which is as likely
-    /// as the distinct prefixes are many; if none differs, all keys and a heap TID.
-    fn pivots(&self, count: f64, items: f64) -> Vec<Item> {
-        let keys = self.shape.keys.len();
-        let mut differ: Vec<f64> =
-            self.shape.prefixes.iter().map(|prefix| prefix.group_count(self.tuples) / items).collect();
-        if self.shape.unique {
-            differ[keys - 1] = 1.0;
-        }
-        let shares = self.shape.prefixes[keys - 1].null_shares();
-        (0..count.min(REPLAY_LIMIT) as usize)
-            .map(|index| {
-                let draws = Draws(index as f64);
-                let choice = draws.nth(11);
-                let kept =
-                    differ.iter().position(|share| choice < *share).map_or(keys, |position| position + 1);
-                let tie = choice >= differ[keys - 1];
-                let mut nulls = draws.nth(10);
-                let mask = shares.iter().find(|(_, share)| {
-                    nulls -= share;
-                    nulls < 0.0
-                });
-                let mask = mask.map_or(0, |(mask, _)| *mask);
-                let size = self.shape.tuple_size(kept, false, mask, &draws);
-                let size = size + if tie { align(HEAP_TID, MAXALIGN) } else { 0 };
-                Item { base: size, size }
-            })
-            .collect()
-    }
-
-    /// Pages of a level of `count` items of which `sample` is typical (the items themselves if it has them all).
-    fn level(&self, leaf: bool, count: f64, sample: &[Item]) -> f64 {
-        let reserve = self.page.reserve(leaf);
-        let tid = if leaf { i64::from(align(HEAP_TID, MAXALIGN)) } else { 0 };
-        let (mut free, mut on_page) = (self.page.free(), 0);
-        let (mut finished, mut loaded) = (0.0, 0.0);
-        let mut last = Item { base: 0, size: 0 };
-        for item in sample {
-            // The condition of `_bt_buildadd`; the posting list of the last item counts as free, for it is cut off
-            // when that item becomes the high key.
-            let posting = if leaf { i64::from(last.size - last.base) } else { 0 };
-            if on_page > 0 && (free < i64::from(item.size) + tid || (free + posting < reserve && on_page > 1))
-            {
-                finished += 1.0;
-                loaded += f64::from(on_page - 1);
-                // The last item moves to the new page. First items of internal pages have no key.
-                let moved = if leaf { last.size } else { TUPLE_HEADER };
-                free = self.page.free() - i64::from(moved + LINE_POINTER);
-                on_page = 1;
-            }
-            let size = if leaf || on_page > 0 { item.size } else { TUPLE_HEADER };
-            free -= i64::from(size + LINE_POINTER);
-            on_page += 1;
-            last = *item;
-        }
-        if count <= sample.len() as f64 + 0.5 || finished == 0.0 {
-            return finished + 1.0;
-        }
-        // The last page of a level gives no item away.
-        ((count - 1.0) * finished / loaded).ceil()
-    }
-}
-
-/// All of `items`, each once, far from their neighbours (steps near the golden section).
-fn mixed<T: Copy>(items: &[T]) -> impl Iterator<Item = T> + '_ {
-    let length = items.len();
-    let gcd = |mut a: usize, mut b: usize| {
-        while b > 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    };
-    let mut step = ((length as f64 * 0.618_033_988_75) as usize).max(1);
-    while gcd(step, length) > 1 {
-        step += 1;
-    }
-    (0..length).map(move |index| items[index * step % length])
 }

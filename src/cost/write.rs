@@ -105,7 +105,7 @@ pub fn write_cost(
     let tree = Tree {
         pages: size.pages,
         tuples: size.tuples,
-        height: f64::from(size.tree_height),
+        height: f64::from(size.tree_height.unwrap_or(0)),
         appending: appends(definition, relation),
     };
     let dead = rate.deletes.max(0.0) + updates.not_hot;

@@ -6,6 +6,7 @@
 //!
 //! Its private unsafe functions run within `build`, under the same promises.
 
+use super::access_method::Traits;
 use super::compat;
 use super::node;
 use crate::candidate::definition::{IndexDefinition, KeyTarget};
@@ -39,25 +40,9 @@ pub struct Hypothetical {
     size: SizeEstimate,
     /// Rows of `relation` when the size was estimated; leaves get their share by it.
     relation_tuples: f64,
-    routine: AccessMethodTraits,
-}
-
-/// What plancat.c copies out of an access method's handler.
-#[derive(Clone, Copy)]
-pub struct AccessMethodTraits {
-    method: pg_sys::Oid,
-    routine: *const pg_sys::IndexAmRoutine,
-}
-
-impl AccessMethodTraits {
-    /// The btree access method.
-    ///
-    /// The handler's answer lives in the current memory context, which must outlive every use.
-    pub fn btree() -> AccessMethodTraits {
-        // SAFETY: btree is built in, its handler cannot be missing.
-        let routine = unsafe { pg_sys::GetIndexAmRoutineByAmId(pg_sys::BTREE_AM_OID, false) };
-        AccessMethodTraits { method: pg_sys::BTREE_AM_OID, routine }
-    }
+    /// Whether it is to be taken as unique: only where the user says so by hand, never for a candidate.
+    unique: bool,
+    traits: Traits,
 }
 
 impl Hypothetical {
@@ -67,7 +52,8 @@ impl Hypothetical {
         size: SizeEstimate,
         relation_tuples: f64,
         fake_oid: Oid,
-        routine: AccessMethodTraits,
+        unique: bool,
+        traits: Traits,
         column_type: impl Fn(i16) -> Oid,
     ) -> Hypothetical {
         let mut indexkeys = Vec::new();
@@ -93,7 +79,7 @@ impl Hypothetical {
             input_types: parts().map(|part| oid(part.operator_class.input_type)).collect(),
             reverse_sort: definition.keys.iter().map(|key| key.descending).collect(),
             nulls_first: definition.keys.iter().map(|key| key.nulls_first).collect(),
-            can_return: vec![true; columns],
+            can_return: traits.can_return(&definition.keys, definition.include.len()),
             options: vec![std::ptr::null_mut(); columns],
             column_types: indexkeys
                 .iter()
@@ -106,7 +92,8 @@ impl Hypothetical {
             predicate: definition.predicate.as_ref().map(|predicate| c_string(&predicate.node)),
             size,
             relation_tuples,
-            routine,
+            unique,
+            traits,
         }
     }
 
@@ -129,7 +116,6 @@ impl Hypothetical {
             };
             let info = pg_sys::palloc0(size_of::<pg_sys::IndexOptInfo>()).cast::<pg_sys::IndexOptInfo>();
             let varno = (*rel).relid;
-            let routine = self.routine.routine;
             // The share of the index that lies on this leaf; the whole for a plain table.
             let share =
                 if pg_sys::Oid::from(self.relation) == (*relation).rd_id || self.relation_tuples <= 0.0 {
@@ -143,19 +129,21 @@ impl Hypothetical {
             (*info).rel = rel;
             (*info).pages = (self.size.pages * share).round().max(1.0) as pg_sys::BlockNumber;
             (*info).tuples = (self.size.tuples * share).min((*rel).tuples).max(1.0);
-            (*info).tree_height = self.size.tree_height as c_int;
+            (*info).tree_height = self.size.tree_height.map_or(-1, |height| height as c_int);
             (*info).ncolumns = self.indexkeys.len() as c_int;
             (*info).nkeycolumns = self.families.len() as c_int;
             (*info).indexkeys = indexkeys;
             (*info).indexcollations = self.collations.as_ptr().cast_mut();
             (*info).opfamily = self.families.as_ptr().cast_mut();
             (*info).opcintype = self.input_types.as_ptr().cast_mut();
-            (*info).sortopfamily = self.families.as_ptr().cast_mut();
-            (*info).reverse_sort = self.reverse_sort.as_ptr().cast_mut();
-            (*info).nulls_first = self.nulls_first.as_ptr().cast_mut();
+            // Left NULL for access methods without order, as plancat.c does.
+            if self.traits.can_order {
+                (*info).sortopfamily = self.families.as_ptr().cast_mut();
+                (*info).reverse_sort = self.reverse_sort.as_ptr().cast_mut();
+                (*info).nulls_first = self.nulls_first.as_ptr().cast_mut();
+            }
             (*info).opclassoptions = self.options.as_ptr().cast_mut();
             (*info).canreturn = self.can_return.as_ptr().cast_mut();
-            (*info).relam = self.routine.method;
             (*info).indexprs = node_list(&self.expressions, varno);
             (*info).indpred = node_list(self.predicate.as_slice(), varno);
             if !(*info).indpred.is_null() {
@@ -164,19 +152,10 @@ impl Hypothetical {
                     node::list::<pg_sys::Expr>((*info).indpred).next().unwrap_or(std::ptr::null_mut());
                 (*info).indpred = pg_sys::make_ands_implicit(clause);
             }
-            (*info).unique = false;
+            (*info).unique = self.unique;
             (*info).immediate = true;
             (*info).hypothetical = true;
-            (*info).amcanorderbyop = (*routine).amcanorderbyop;
-            (*info).amoptionalkey = (*routine).amoptionalkey;
-            (*info).amsearcharray = (*routine).amsearcharray;
-            (*info).amsearchnulls = (*routine).amsearchnulls;
-            (*info).amcanparallel = (*routine).amcanparallel;
-            (*info).amhasgettuple = (*routine).amgettuple.is_some();
-            // The heap's side (scan_bitmap_next_block) is there for every built-in table access method.
-            (*info).amhasgetbitmap = (*routine).amgetbitmap.is_some();
-            (*info).amcanmarkpos = (*routine).ammarkpos.is_some() && (*routine).amrestrpos.is_some();
-            compat::set_cost_function(info, routine);
+            self.traits.apply(info);
             (*info).indextlist = self.target_list(indexkeys, (*info).indexprs, varno, relation);
             info
         }

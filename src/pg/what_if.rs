@@ -1,15 +1,19 @@
 //! `ServerWhatIf`: the planner of this server as a `WhatIf`.
 
+use super::access_method::Traits;
 use super::analyze::{Analysed, analyse};
-use super::hypothetical::{AccessMethodTraits, Hypothetical};
+use super::hypothetical::Hypothetical;
 use super::identity::Identity;
 use super::isolated::PgError;
 use super::planner::Planned;
+use crate::candidate::definition::AccessMethod;
 use crate::candidate::{self, Candidate};
 use crate::catalog::{Catalog, Oid};
 use crate::cost::model::{CostModel, Price};
 use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
 use crate::statement::LeftOut;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Instant;
 
 /// Analysed statements and prepared candidates, both by their position.
@@ -34,7 +38,12 @@ impl<'a> ServerWhatIf<'a> {
         deadline: Option<Instant>,
     ) -> Result<ServerWhatIf<'a>, PgError> {
         let first_oid = super::catalog::free_oids(pool.len())?;
-        let btree = AccessMethodTraits::btree();
+        let mut traits: BTreeMap<AccessMethod, Traits> = BTreeMap::new();
+        for Candidate { definition, .. } in pool {
+            if let Entry::Vacant(entry) = traits.entry(definition.access_method) {
+                entry.insert(Traits::of(definition.access_method)?);
+            }
+        }
         let candidates = pool
             .iter()
             .zip(prices)
@@ -46,7 +55,8 @@ impl<'a> ServerWhatIf<'a> {
                     price.size,
                     relation.map_or(0.0, |relation| relation.tuples),
                     first_oid + i as Oid,
-                    btree,
+                    false,
+                    traits[&definition.access_method],
                     |number| relation.and_then(|r| r.column(number)).map_or(0, |column| column.type_oid),
                 )
             })

@@ -17,7 +17,13 @@ const ORDERS: u32 = 16_384;
 fn key(target: KeyTarget) -> Key {
     Key::ascending(KeyPart {
         target,
-        operator_class: OperatorClass { oid: 1978, family: 1976, input_type: 23, sql_name: None },
+        operator_class: OperatorClass {
+            oid: 1978,
+            family: 1976,
+            input_type: 23,
+            sql_name: None,
+            options: Default::default(),
+        },
         collation: Collation { oid: 0, sql_name: None },
     })
 }
@@ -29,6 +35,7 @@ fn index(columns: &[AttrNumber]) -> IndexDefinition {
         keys: columns.iter().map(|number| key(KeyTarget::Column(*number))).collect(),
         include: Vec::new(),
         predicate: None,
+        parameters: Default::default(),
     }
 }
 

@@ -53,6 +53,7 @@ fn advice(rank: u32, ddl: &str, saving: f64) -> Recommendation {
             keys: Vec::new(),
             include: Vec::new(),
             predicate: None,
+            parameters: Default::default(),
         },
         ddl: ddl.to_string(),
         relation: 16_384,

@@ -40,7 +40,9 @@ fn measured() -> [Cases; 2] {
 impl Cases {
     fn estimate(&self, case: &Case) -> SizeEstimate {
         let storage = Storage { block_size: self.block_size, bpchar_deduplicates: self.bpchar_deduplicates };
-        btree(&case.definition, &self.relations[&case.relation], case.predicate_selectivity, storage)
+        let relation = &self.relations[&case.relation];
+        estimate(&case.definition, relation, case.predicate_selectivity, storage, None)
+            .expect("a btree has a size")
     }
 }
 
@@ -77,7 +79,13 @@ fn estimates_are_near_real_indexes() {
 fn heights_are_those_of_real_indexes() {
     for cases in measured() {
         for case in &cases.cases {
-            assert_eq!(cases.estimate(case).tree_height, case.level, "{} on {}", case.index, cases.server);
+            assert_eq!(
+                cases.estimate(case).tree_height,
+                Some(case.level),
+                "{} on {}",
+                case.index,
+                cases.server
+            );
         }
     }
 }
@@ -128,6 +136,7 @@ fn index(relation: &Relation, keys: &[AttrNumber], include: &[AttrNumber]) -> In
                 family: 1976,
                 input_type: relation.columns[number].type_oid,
                 sql_name: None,
+                options: Default::default(),
             },
             collation: Collation { oid: 0, sql_name: None },
         })
@@ -138,7 +147,13 @@ fn index(relation: &Relation, keys: &[AttrNumber], include: &[AttrNumber]) -> In
         keys: keys.iter().map(key).collect(),
         include: include.to_vec(),
         predicate: None,
+        parameters: BTreeMap::new(),
     }
+}
+
+/// The estimate on a server with the default block size.
+fn btree(definition: &IndexDefinition, relation: &Relation, selectivity: f64) -> SizeEstimate {
+    estimate(definition, relation, selectivity, Storage::from(8192), None).expect("a btree has a size")
 }
 
 fn predicate(sql: &str, columns: Vec<AttrNumber>) -> Option<Expression> {
@@ -156,8 +171,8 @@ fn predicate(sql: &str, columns: Vec<AttrNumber>) -> Option<Expression> {
 #[test]
 fn an_empty_table_has_a_metapage_only() {
     let relation = table(0.0, vec![column(1, INT4, None)]);
-    let estimate = btree(&index(&relation, &[1], &[]), &relation, 1.0, 8192);
-    assert_eq!((estimate.pages, estimate.tree_height, estimate.bytes()), (1.0, 0, 8192.0));
+    let estimate = btree(&index(&relation, &[1], &[]), &relation, 1.0);
+    assert_eq!((estimate.pages, estimate.tree_height, estimate.bytes()), (1.0, Some(0), 8192.0));
 }
 
 #[test]
@@ -167,8 +182,8 @@ fn a_leaf_page_holds_366_integers() {
         [(367.0, 2.0, 0), (368.0, 4.0, 1), (104_311.0, 287.0, 1), (104_312.0, 290.0, 2)]
     {
         let relation = table(rows, vec![column(1, INT4, None)]);
-        let estimate = btree(&index(&relation, &[1], &[]), &relation, 1.0, 8192);
-        assert_eq!((estimate.pages, estimate.tree_height), (pages, height), "{rows} rows");
+        let estimate = btree(&index(&relation, &[1], &[]), &relation, 1.0);
+        assert_eq!((estimate.pages, estimate.tree_height), (pages, Some(height)), "{rows} rows");
     }
 }
 
@@ -176,7 +191,7 @@ fn a_leaf_page_holds_366_integers() {
 fn only_equal_image_classes_without_included_columns_share_tuples() {
     let few = || Some(statistics(0.0, 4.0, 10.0, vec![]));
     let relation = table(1e6, vec![column(1, INT4, few()), column(2, INT4, few())]);
-    let pages = |definition: &IndexDefinition| btree(definition, &relation, 1.0, 8192).pages;
+    let pages = |definition: &IndexDefinition| btree(definition, &relation, 1.0).pages;
     let plain = index(&relation, &[1], &[]);
     let mut foreign = plain.clone();
     foreign.keys[0].part.operator_class.oid = 20_000;
@@ -190,7 +205,7 @@ fn a_unique_index_on_the_keys_rules_out_duplicates() {
     let few = |distinct| Some(statistics(0.0, 4.0, distinct, vec![]));
     let mut relation = table(1e6, vec![column(1, INT4, few(250_000.0)), column(2, INT4, few(7.0))]);
     let definition = index(&relation, &[1, 2], &[]);
-    let unknown = btree(&definition, &relation, 1.0, 8192);
+    let unknown = btree(&definition, &relation, 1.0);
     relation.indexes.push(crate::catalog::ExistingIndex {
         oid: 2,
         name: "t_pkey".into(),
@@ -202,7 +217,7 @@ fn a_unique_index_on_the_keys_rules_out_duplicates() {
         size_bytes: 0,
         scans: 0,
     });
-    let known = btree(&definition, &relation, 1.0, 8192);
+    let known = btree(&definition, &relation, 1.0);
     assert!(known.pages > unknown.pages);
     assert!((known.pages - 2745.0).abs() <= 2.0, "{known:?}");
 }
@@ -211,10 +226,10 @@ fn a_unique_index_on_the_keys_rules_out_duplicates() {
 fn partitions_are_trees_of_their_own() {
     let mut relation = table(1e6, vec![column(1, INT4, None)]);
     let definition = index(&relation, &[1], &[]);
-    let one = btree(&definition, &relation, 1.0, 8192);
+    let one = btree(&definition, &relation, 1.0);
     (relation.leaves, relation.kind) = (1000, RelationKind::PartitionedTable);
-    let many = btree(&definition, &relation, 1.0, 8192);
-    assert_eq!((one.tree_height, many.tree_height), (2, 1));
+    let many = btree(&definition, &relation, 1.0);
+    assert_eq!((one.tree_height, many.tree_height), (Some(2), Some(1)));
     // 1000 rows each: 3 leaf pages, a root and a metapage.
     assert_eq!(many.pages, 5000.0);
 }
@@ -224,9 +239,9 @@ fn a_null_test_in_the_predicate_decides_the_nulls() {
     let relation = table(1e6, vec![column(1, TEXT, Some(statistics(0.9, 60.0, -0.1, vec![])))]);
     let mut definition = index(&relation, &[1], &[]);
     definition.predicate = predicate("(c1 IS NOT NULL)", vec![1]);
-    let present = btree(&definition, &relation, 0.1, 8192);
+    let present = btree(&definition, &relation, 0.1);
     definition.predicate = predicate("(c1 IS NULL)", vec![1]);
-    let absent = btree(&definition, &relation, 0.1, 8192);
+    let absent = btree(&definition, &relation, 0.1);
     // 1e5 texts of 60 bytes against 1e5 NULLs in posting lists.
     assert!(present.pages > 900.0 && absent.pages < 100.0, "{present:?} {absent:?}");
 }
@@ -257,11 +272,11 @@ proptest! {
         let covering = index(&relation, &[2, 1], &[1]);
         let mut partial = single.clone();
         partial.predicate = predicate("(c1 > 0)", vec![1]);
-        let estimate = |definition: &IndexDefinition| btree(definition, &relation, share, 8192);
+        let estimate = |definition: &IndexDefinition| btree(definition, &relation, share);
         for definition in [&single, &double, &covering, &partial] {
             let found = estimate(definition);
             prop_assert!(found.pages.is_finite() && found.pages >= 1.0 && found.pages.fract() == 0.0);
-            prop_assert!(found.tuples <= relation.tuples && found.tree_height < 12);
+            prop_assert!(found.tuples <= relation.tuples && found.tree_height < Some(12));
             // A page holds two tuples at least, and 1358 heap TIDs at most.
             prop_assert!(found.pages <= found.tuples + 3.0, "{found:?}");
             prop_assert!(found.pages * 1358.0 >= found.tuples, "{found:?}");

@@ -47,7 +47,13 @@ fn definition(keys: &[AttrNumber]) -> IndexDefinition {
     let key = |number: &AttrNumber| {
         Key::ascending(KeyPart {
             target: KeyTarget::Column(*number),
-            operator_class: OperatorClass { oid: 1978, family: 1976, input_type: 23, sql_name: None },
+            operator_class: OperatorClass {
+                oid: 1978,
+                family: 1976,
+                input_type: 23,
+                sql_name: None,
+                options: Default::default(),
+            },
             collation: Collation { oid: 0, sql_name: None },
         })
     };
@@ -57,6 +63,7 @@ fn definition(keys: &[AttrNumber]) -> IndexDefinition {
         keys: keys.iter().map(key).collect(),
         include: Vec::new(),
         predicate: None,
+        parameters: Default::default(),
     }
 }
 
@@ -66,7 +73,7 @@ fn size(rows: f64) -> SizeEstimate {
     SizeEstimate {
         pages,
         tuples: rows,
-        tree_height: (pages.ln() / 285f64.ln()).ceil() as u32,
+        tree_height: Some((pages.ln() / 285f64.ln()).ceil() as u32),
         block_size: BLOCK,
     }
 }

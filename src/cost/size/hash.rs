@@ -1,0 +1,14 @@
+//! A hash index as CREATE INDEX would build it.
+
+use super::{SizeEstimate, Storage};
+use crate::candidate::definition::IndexDefinition;
+use crate::catalog::Relation;
+
+pub(super) fn estimate(
+    _definition: &IndexDefinition,
+    _relation: &Relation,
+    _kept: f64,
+    _storage: Storage,
+) -> Option<SizeEstimate> {
+    None
+}
