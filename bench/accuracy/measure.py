@@ -14,6 +14,13 @@ from .plans import Plan
 
 PROMISE_SECONDS = 60  # for one statement of the what-if half; nothing of it should take one
 
+# Of an index and of its partitions: name, bytes, table, whether it has expressions.
+PARTS = """
+    WITH root AS (SELECT oid FROM pg_class WHERE relname = %s),
+         part AS (SELECT oid FROM root UNION SELECT relid FROM root, pg_partition_tree(root.oid))
+    SELECT i.relname, CASE i.relkind WHEN 'i' THEN pg_relation_size(i.oid) ELSE 0 END, x.indrelid::regclass, x.indexprs IS NOT NULL
+    FROM part JOIN pg_class i USING (oid) JOIN pg_index x ON x.indexrelid = i.oid"""
+
 
 @dataclass
 class Half:
@@ -94,19 +101,12 @@ def build(connection, trial: Trial) -> Half:
     try:
         for number, definition in enumerate(trial.definitions, 1):
             connection.execute(re.sub(r"^CREATE( UNIQUE)? INDEX ON", rf'CREATE\1 INDEX "#{number}" ON', definition))
-            made.append(f'"#{number}"')
+            (schema,) = connection.execute("SELECT relnamespace::regnamespace FROM pg_class WHERE relname = %s", (f"#{number}",)).fetchone()
+            made.append(f'{schema}."#{number}"')
         half.seconds = time.monotonic() - began
-        for index in made:
-            parts = connection.execute(
-                "SELECT i.relname, pg_relation_size(i.oid), x.indrelid::regclass, x.indexprs IS NOT NULL"
-                " FROM pg_partition_tree(%s::regclass) p JOIN pg_class i ON i.oid = p.relid JOIN pg_index x ON x.indexrelid = i.oid",
-                (index,),
-            ).fetchall() or connection.execute(
-                "SELECT i.relname, pg_relation_size(i.oid), x.indrelid::regclass, x.indexprs IS NOT NULL"
-                " FROM pg_class i JOIN pg_index x ON x.indexrelid = i.oid WHERE i.oid = %s::regclass",
-                (index,),
-            ).fetchall()  # fmt: skip
-            names.update({part[0]: index.strip('"') for part in parts})
+        for number in range(1, len(made) + 1):
+            parts = connection.execute(PARTS, (f"#{number}",)).fetchall()
+            names.update({part[0]: f"#{number}" for part in parts})
             half.sizes.append(sum(part[1] for part in parts))
             for table in sorted({part[2] for part in parts if part[3]}):
                 connection.execute(f"ANALYZE {table}")

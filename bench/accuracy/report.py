@@ -56,7 +56,7 @@ def judge(results: list[Result]) -> tuple[list[Judged], list[Sized]]:
                 refused = "refused: " + result.promised.refused[pair.name]
                 judged.append(Judged(result.trial, pair, real.uses(), refused, None, (real.line, refused), (real.cost, math.nan)))
                 continue
-            error = abs(promised.cost / real.cost - 1)
+            error = abs(promised.cost / real.cost - 1) if real.cost else float(promised.cost > 0)
             used = real.uses() or promised.uses()
             judged.append(
                 Judged(result.trial, pair, used, plans.difference(real, promised), error if used else None,

@@ -171,7 +171,7 @@ SELECT id FROM typed WHERE arr @> '{7,8}';
 -- index: gin, storage parameters
 CREATE INDEX ON typed USING gin (arr) WITH (fastupdate = off);
 -- pair: gin_fastupdate_off
-SELECT id FROM typed WHERE arr @> ARRAY[7, 9];
+SELECT id FROM typed WHERE arr OPERATOR(pg_catalog.@>) ARRAY[7, 9];
 
 -- index: gist, ltree, hstore and intarray
 CREATE INDEX ON typed USING gist (path);
@@ -332,5 +332,5 @@ SELECT * FROM fresh WHERE b = 'text 777';
 
 -- index: brin, never analysed
 CREATE INDEX ON fresh USING brin (c) WITH (pages_per_range = 8);
--- pair: fresh_brin
+-- pair: fresh_brin_unused
 SELECT * FROM fresh WHERE c BETWEEN '2026-02-02' AND '2026-02-03';
