@@ -24,6 +24,7 @@ class Judged:
     pair: Pair
     used: bool  # by either plan: only then costs are compared
     difference: str  # empty for the same plan
+    refused: str  # the error that came instead of a plan
     cost_error: float | None
     lines: tuple[str, str]
     costs: tuple[float, float]
@@ -53,13 +54,13 @@ def judge(results: list[Result]) -> tuple[list[Judged], list[Sized]]:
             real = result.real.plans[pair.name]
             promised = result.promised.plans.get(pair.name)
             if promised is None:
-                refused = "refused: " + result.promised.refused[pair.name]
-                judged.append(Judged(result.trial, pair, real.uses(), refused, None, (real.line, refused), (real.cost, math.nan)))
+                refused = result.promised.refused[pair.name]
+                judged.append(Judged(result.trial, pair, real.uses(), "refused", refused, None, (real.line, ""), (real.cost, math.nan)))
                 continue
             error = abs(promised.cost / real.cost - 1) if real.cost else float(promised.cost > 0)
             used = real.uses() or promised.uses()
             judged.append(
-                Judged(result.trial, pair, used, plans.difference(real, promised), error if used else None,
+                Judged(result.trial, pair, used, plans.difference(real, promised), "", error if used else None,
                        (real.line, promised.line), (real.cost, promised.cost))
             )  # fmt: skip
         for number, (built, promised) in enumerate(zip(result.real.sizes, result.promised.sizes), 1):
@@ -166,7 +167,13 @@ def misses(judged: Iterable[Judged], sized: Iterable[Sized], causes: dict[str, s
         return causes.get(f"{name} ({version})") or causes.get(name) or "unexplained"
 
     rows = []
+    judged = list(judged)
+    for refused in sorted({one.refused for one in judged if one.refused}):
+        names = [one.pair.name for one in judged if one.refused == refused]
+        rows.append(f"- refused, {len(names)} pairs, `{refused}`: {', '.join(names)}")
     for one in judged:
+        if one.refused:
+            continue
         if one.difference:
             rows.append(f"- `{one.pair.name}` ({one.trial.method}, {one.trial.variant}): another plan. {cause(one.pair.name)}")
             rows.append(f"  built {one.costs[0]:.2f}: `{one.lines[0]}`")
