@@ -72,6 +72,23 @@ pub unsafe fn parse(
     }
 }
 
+/// What `parse` makes of a key's parameters, copied out of server memory; in words, because the server reads it aligned.
+///
+/// # Safety
+/// As `parse`.
+pub unsafe fn stored(part: &KeyPart, traits: &Traits) -> Option<Vec<u64>> {
+    unsafe {
+        let parsed = parse(part, traits, &part.operator_class.options);
+        if parsed.is_null() {
+            return None;
+        }
+        let length = pgrx::varsize_any(parsed.cast());
+        let mut words = vec![0u64; length.div_ceil(size_of::<u64>())];
+        std::ptr::copy_nonoverlapping(parsed.cast::<u8>(), words.as_mut_ptr().cast(), length);
+        Some(words)
+    }
+}
+
 /// Parameters as DDL would list them.
 unsafe fn list(options: &BTreeMap<String, String>) -> *mut pg_sys::List {
     unsafe {

@@ -96,10 +96,12 @@ fn prepare(written: Written, oid: Oid, lock_timeout_ms: i32) -> Result<Entry, Pg
         PgError::new(ERRCODE_FEATURE_NOT_SUPPORTED, message)
     })?;
     let traits = Traits::of(definition.access_method)?;
-    let hypothetical = Hypothetical::new(&definition, size, relation.tuples, oid, unique, traits, |number| {
+    let mut hypothetical = Hypothetical::new(&definition, size, relation.tuples, oid, traits, |number| {
         relation.column(number).map_or(0, |column| column.type_oid)
     });
-    let _ = nulls_not_distinct;
+    if unique {
+        hypothetical = hypothetical.taken_as_unique(nulls_not_distinct);
+    }
     let ddl = definition.create_statement(&relation, false);
     let ddl = if unique { ddl.replacen("CREATE INDEX", "CREATE UNIQUE INDEX", 1) } else { ddl };
     Ok(Entry { oid, name: name_of(&definition, &relation, oid), definition, unique, size, ddl, hypothetical })
@@ -215,6 +217,7 @@ pub fn name(oid: Oid) -> Option<String> {
 pub struct Named;
 
 impl Named {
+    /// Makes them known.
     pub fn begin(indexes: &[Rc<Entry>]) -> Named {
         let names = indexes.iter().map(|entry| (entry.oid, entry.name.clone())).collect();
         SESSION.with_borrow_mut(|session| session.shown = names);
