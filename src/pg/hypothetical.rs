@@ -8,6 +8,8 @@
 
 use super::access_method::Traits;
 use super::compat;
+use super::expression_statistics::ExpressionStatistics;
+use super::index_cost::Costing;
 use super::node;
 use super::opclass_options;
 use crate::candidate::definition::{IndexDefinition, KeyTarget};
@@ -15,6 +17,7 @@ use crate::catalog::Oid;
 use crate::cost::size::SizeEstimate;
 use pgrx::pg_sys;
 use std::ffi::{CString, c_int};
+use std::rc::Rc;
 
 /// Everything of an `IndexOptInfo` that does not depend on the planner call.
 ///
@@ -25,6 +28,8 @@ pub struct Hypothetical {
     pub relation: Oid,
     /// An OID that no catalog row has.
     pub fake_oid: Oid,
+    /// What our cost function must know of it, where the access method's own will not do.
+    pub costing: Costing,
     indexkeys: Vec<c_int>,
     collations: Vec<pg_sys::Oid>,
     families: Vec<pg_sys::Oid>,
@@ -39,6 +44,8 @@ pub struct Hypothetical {
     /// Types of the plain columns when the definition was made; a relation altered since then is not matched.
     column_types: Vec<pg_sys::Oid>,
     expressions: Vec<CString>,
+    /// The same as `Expression::sql`, by which their statistics are known.
+    expression_texts: Vec<String>,
     predicate: Option<CString>,
     size: SizeEstimate,
     /// Rows of `relation` when the size was estimated; leaves get their share by it.
@@ -47,6 +54,8 @@ pub struct Hypothetical {
     unique: bool,
     nulls_not_distinct: bool,
     traits: Traits,
+    /// Of its expressions, where it brings them along.
+    statistics: Option<Rc<ExpressionStatistics>>,
 }
 
 impl Hypothetical {
@@ -62,12 +71,14 @@ impl Hypothetical {
     ) -> Hypothetical {
         let mut indexkeys = Vec::new();
         let mut expressions = Vec::new();
+        let mut expression_texts = Vec::new();
         for key in &definition.keys {
             match &key.part.target {
                 KeyTarget::Column(number) => indexkeys.push(c_int::from(*number)),
                 KeyTarget::Expression(expression) => {
                     indexkeys.push(0);
                     expressions.push(c_string(&expression.node));
+                    expression_texts.push(expression.sql.clone());
                 }
             }
         }
@@ -88,6 +99,7 @@ impl Hypothetical {
         Hypothetical {
             relation: definition.relation,
             fake_oid,
+            costing: Costing::of(definition),
             collations: parts().map(|part| oid(part.collation.oid)).collect(),
             families: parts().map(|part| oid(part.operator_class.family)).collect(),
             input_types: parts().map(|part| oid(part.operator_class.input_type)).collect(),
@@ -104,13 +116,39 @@ impl Hypothetical {
                 .collect(),
             indexkeys,
             expressions,
+            expression_texts,
             predicate: definition.predicate.as_ref().map(|predicate| c_string(&predicate.node)),
             size,
             relation_tuples,
             unique: false,
             nulls_not_distinct: false,
             traits,
+            statistics: None,
         }
+    }
+
+    /// The same with statistics of its expressions, which it takes wherever it is seen.
+    pub fn with_statistics(self, statistics: Rc<ExpressionStatistics>) -> Hypothetical {
+        Hypothetical { statistics: Some(statistics), ..self }
+    }
+
+    /// The statistics that it brought along.
+    pub fn statistics(&self) -> Option<&Rc<ExpressionStatistics>> {
+        self.statistics.as_ref()
+    }
+
+    /// Whether it holds only some of the rows.
+    pub fn is_partial(&self) -> bool {
+        self.predicate.is_some()
+    }
+
+    /// The expression in a column, counted from 1; None for a plain column.
+    pub fn expression(&self, column: i16) -> Option<&str> {
+        let position = usize::try_from(column).ok()?.checked_sub(1)?;
+        let before = self.indexkeys.get(..position)?.iter().filter(|number| **number == 0).count();
+        (self.indexkeys.get(position) == Some(&0))
+            .then(|| self.expression_texts.get(before))?
+            .map(String::as_str)
     }
 
     /// The same taken as unique: where the user vouches for it, never for a candidate (invariant 4).
@@ -178,6 +216,9 @@ impl Hypothetical {
             (*info).immediate = true;
             (*info).hypothetical = true;
             self.traits.apply(info);
+            if let Some(function) = self.costing.function() {
+                compat::set_cost_function(info, Some(function));
+            }
             (*info).indextlist = self.target_list(indexkeys, (*info).indexprs, varno, relation);
             info
         }
@@ -257,7 +298,7 @@ unsafe fn attribute(descriptor: pg_sys::TupleDesc, number: c_int) -> Option<pg_s
 }
 
 /// Fresh copies of stored expressions with their columns renumbered for this range table entry.
-unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::List {
+pub(super) unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::List {
     unsafe {
         let mut list = std::ptr::null_mut();
         for text in texts {
@@ -271,6 +312,6 @@ unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::Lis
     }
 }
 
-fn c_string(text: &str) -> CString {
+pub(super) fn c_string(text: &str) -> CString {
     CString::new(text).unwrap_or_default()
 }
