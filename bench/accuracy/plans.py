@@ -44,8 +44,7 @@ class Plan:
     tree: tuple
     line: str
     cost: float
-    rows: float
-    indexes: frozenset[str]  # names after mapping
+    indexes: dict[str, float]  # the rows expected of each, by its name after mapping, where it is met first
 
     def uses(self, marked: str = "#") -> bool:
         """Whether an index of the trial is in it: their names are mapped to `#1`, `#2`, ..."""
@@ -55,19 +54,19 @@ class Plan:
 def read(explained: list, name_of: Callable[[str], str]) -> Plan:
     """The plan of EXPLAIN's JSON; `name_of` gives an index the name it goes by on both sides."""
     top = explained[0]["Plan"]
-    indexes: set[str] = set()
+    indexes: dict[str, float] = {}
     tree, line = _node(top, name_of, indexes)
-    return Plan(tree, line, top["Total Cost"], top["Plan Rows"], frozenset(indexes))
+    return Plan(tree, line, top["Total Cost"], indexes)
 
 
-def _node(node: dict, name_of: Callable[[str], str], indexes: set[str]) -> tuple[tuple, str]:
+def _node(node: dict, name_of: Callable[[str], str], indexes: dict[str, float]) -> tuple[tuple, str]:
     known = [(key, _frozen(node[key])) for key in SAME if key in node]
     words = [node["Node Type"].replace("Index Only Scan", "IndexOnlyScan").replace(" ", "")]
     if node.get("Scan Direction") == "Backward":
         words.append("backward")
     if "Index Name" in node:
         index = name_of(node["Index Name"])
-        indexes.add(index)
+        indexes.setdefault(index, node["Plan Rows"])
         known.append(("Index Name", index))
         words.append(index)
     if "Relation Name" in node:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from . import plans
 from .measure import Result
 from .pairs import Pair, Trial
+from .plans import Plan
 
 ORDER = ("btree", "hash", "brin", "gin", "gist", "spgist", "bloom", "hnsw", "ivfflat")
 # From when on an error of a single pair or definition is listed.
@@ -28,6 +29,7 @@ class Judged:
     cost_error: float | None
     lines: tuple[str, str]
     costs: tuple[float, float]
+    rows: tuple[float, float]  # expected of the first index of the trial
 
 
 @dataclass(frozen=True)
@@ -55,17 +57,25 @@ def judge(results: list[Result]) -> tuple[list[Judged], list[Sized]]:
             promised = result.promised.plans.get(pair.name)
             if promised is None:
                 refused = result.promised.refused[pair.name]
-                judged.append(Judged(result.trial, pair, real.uses(), "refused", refused, None, (real.line, ""), (real.cost, math.nan)))
+                judged.append(Judged(result.trial, pair, real.uses(), "refused", refused, None, (real.line, ""), (real.cost, math.nan), NO_ROWS))
                 continue
             error = abs(promised.cost / real.cost - 1) if real.cost else float(promised.cost > 0)
             used = real.uses() or promised.uses()
             judged.append(
                 Judged(result.trial, pair, used, plans.difference(real, promised), "", error if used else None,
-                       (real.line, promised.line), (real.cost, promised.cost))
+                       (real.line, promised.line), (real.cost, promised.cost), _rows(real, promised))
             )  # fmt: skip
         for number, (built, promised) in enumerate(zip(result.real.sizes, result.promised.sizes), 1):
             sized.append(Sized(result.trial, number, built, promised))
     return judged, sized
+
+
+NO_ROWS = (0.0, 0.0)
+
+
+def _rows(real: Plan, promised: Plan) -> tuple[float, float]:
+    name = next((name for name in real.indexes if name.startswith("#")), "#1")
+    return real.indexes.get(name, 0.0), promised.indexes.get(name, 0.0)
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -183,7 +193,7 @@ def misses(judged: Iterable[Judged], sized: Iterable[Sized], causes: dict[str, s
         elif one.cost_error is not None and one.cost_error > COST_MISS:
             rows.append(
                 f"- `{one.pair.name}` ({one.trial.method}, {one.trial.variant}): same plan, cost {one.costs[0]:.2f} built, "
-                f"{one.costs[1]:.2f} promised. {cause(one.pair.name)}"
+                f"{one.costs[1]:.2f} promised, {one.rows[0]:.0f} and {one.rows[1]:.0f} rows. {cause(one.pair.name)}"
             )
     for one in sized:
         if one.error is not None and abs(one.error) > SIZE_MISS.get(one.trial.method, SIZE_MISS_ELSE):
