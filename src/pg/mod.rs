@@ -13,6 +13,7 @@ mod facts;
 mod hook;
 mod hypothetical;
 pub mod identity;
+pub mod inject;
 pub mod isolated;
 mod node;
 pub mod parameters;

@@ -1,7 +1,9 @@
 //! Tests that need a server, by subject. Each runs in a transaction that is rolled back.
 
 mod advice;
+mod injection;
 mod isolation;
+mod nested;
 mod odd_statements;
 mod statements;
 
