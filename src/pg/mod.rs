@@ -9,6 +9,10 @@ pub mod analyze;
 pub mod catalog;
 mod clause;
 mod compat;
+pub mod create_index;
+pub mod explain;
+mod explain_hook;
+mod expression;
 mod facts;
 mod hook;
 mod hypothetical;
@@ -16,15 +20,22 @@ pub mod identity;
 pub mod inject;
 pub mod isolated;
 mod node;
+mod opclass_options;
 pub mod parameters;
 mod planner;
 pub mod scalar;
 pub mod session;
+pub mod session_indexes;
 mod spgist;
 mod watch;
 pub mod what_if;
 
-pub use hook::init as install_hooks;
+/// Installs all hooks; called once, by `_PG_init`.
+pub fn install_hooks() {
+    hook::init();
+    explain_hook::init();
+}
+
 pub use watch::init as watch_relations;
 
 /// Reserves `pg_index_advisor.*` so that a misspelt setting is noticed.

@@ -136,7 +136,7 @@ fn index(relation: &Relation, keys: &[AttrNumber], include: &[AttrNumber]) -> In
                 family: 1976,
                 input_type: relation.columns[number].type_oid,
                 sql_name: None,
-                options: Vec::new(),
+                options: Default::default(),
             },
             collation: Collation { oid: 0, sql_name: None },
         })
