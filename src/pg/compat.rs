@@ -202,10 +202,70 @@ pub unsafe fn attribute(descriptor: pg_sys::TupleDesc, index: usize) -> pg_sys::
     }
 }
 
+/// Server functions as they are, for hooks that hand a call on without being in the way: an error goes through the caller's frame.
+pub mod unguarded {
+    use pgrx::pg_sys;
+    use std::ffi::{c_char, c_int};
+
+    unsafe extern "C-unwind" {
+        /// optimizer/planner.h
+        pub fn standard_planner(
+            query: *mut pg_sys::Query,
+            source: *const c_char,
+            options: c_int,
+            bound: pg_sys::ParamListInfo,
+        ) -> *mut pg_sys::PlannedStmt;
+        /// tcop/utility.h
+        pub fn standard_ProcessUtility(
+            statement: *mut pg_sys::PlannedStmt,
+            source: *const c_char,
+            read_only: bool,
+            context: pg_sys::ProcessUtilityContext::Type,
+            bound: pg_sys::ParamListInfo,
+            environment: *mut pg_sys::QueryEnvironment,
+            destination: *mut pg_sys::DestReceiver,
+            completion: *mut pg_sys::QueryCompletion,
+        );
+        /// commands/explain.h
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
+        pub fn standard_ExplainOneQuery(
+            query: *mut pg_sys::Query,
+            options: c_int,
+            into: *mut pg_sys::IntoClause,
+            state: *mut pg_sys::ExplainState,
+            source: *const c_char,
+            bound: pg_sys::ParamListInfo,
+            environment: *mut pg_sys::QueryEnvironment,
+        );
+        /// tcop/tcopprot.h
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        pub fn pg_plan_query(
+            query: *mut pg_sys::Query,
+            source: *const c_char,
+            options: c_int,
+            bound: pg_sys::ParamListInfo,
+        ) -> *mut pg_sys::PlannedStmt;
+        /// commands/explain.h
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        pub fn ExplainOnePlan(
+            plan: *mut pg_sys::PlannedStmt,
+            into: *mut pg_sys::IntoClause,
+            state: *mut pg_sys::ExplainState,
+            source: *const c_char,
+            bound: pg_sys::ParamListInfo,
+            environment: *mut pg_sys::QueryEnvironment,
+            duration: *const pg_sys::instr_time,
+            used: *const pg_sys::BufferUsage,
+        );
+    }
+}
+
 /// EXPLAIN of one query as the server does it where no hook is in the way (explain.c): a function of its own from version 17 on.
+/// A plain frame, which errors may pass.
 ///
 /// # Safety
 /// The arguments must be those of ExplainOneQuery_hook.
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
 #[allow(clippy::too_many_arguments, reason = "the hook's signature")]
 pub unsafe fn explain_one_query(
     query: *mut pg_sys::Query,
@@ -219,12 +279,12 @@ pub unsafe fn explain_one_query(
     // SAFETY: the caller's promise.
     unsafe {
         #[cfg(any(feature = "pg17", feature = "pg18"))]
-        pg_sys::standard_ExplainOneQuery(query, options, into, state, source, bound, environment);
+        unguarded::standard_ExplainOneQuery(query, options, into, state, source, bound, environment);
         #[cfg(any(feature = "pg15", feature = "pg16"))]
         {
             let used_before = pg_sys::pgBufferUsage;
             let started = std::time::Instant::now();
-            let plan = pg_sys::pg_plan_query(query, source, options, bound);
+            let plan = unguarded::pg_plan_query(query, source, options, bound);
             let duration = instr_time(started.elapsed());
             let mut used = pg_sys::BufferUsage::default();
             let buffers = (*state).buffers;
@@ -232,7 +292,7 @@ pub unsafe fn explain_one_query(
                 pg_sys::BufferUsageAccumDiff(&mut used, &raw const pg_sys::pgBufferUsage, &used_before);
             }
             let used = if buffers { &raw const used } else { std::ptr::null() };
-            pg_sys::ExplainOnePlan(plan, into, state, source, bound, environment, &duration, used);
+            unguarded::ExplainOnePlan(plan, into, state, source, bound, environment, &duration, used);
         }
     }
 }

@@ -77,16 +77,21 @@ pub fn init() {
     }
 }
 
+/// Whether this query is the one that EXPLAIN is about to show.
+pub fn explains(query: *const pg_sys::Query) -> bool {
+    !query.is_null() && EXPLAINED.get() == query
+}
+
 /// What the planner is to see of the session's indexes if this query is the one that EXPLAIN shows; asked once for each.
 pub fn asked_for(query: *const pg_sys::Query) -> Option<InSession> {
-    if query.is_null() || EXPLAINED.get() != query {
+    if !explains(query) {
         return None;
     }
     EXPLAINED.set(std::ptr::null());
     session_indexes::in_session()
 }
 
-#[pg_guard]
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
 #[allow(clippy::too_many_arguments, reason = "the hook's signature")]
 unsafe extern "C-unwind" fn process_utility(
     statement: *mut pg_sys::PlannedStmt,
@@ -98,26 +103,54 @@ unsafe extern "C-unwind" fn process_utility(
     destination: *mut pg_sys::DestReceiver,
     completion: *mut pg_sys::QueryCompletion,
 ) {
-    // SAFETY: called by ProcessUtility (utility.c) with valid arguments; the previous hook is a bare pointer.
+    // SAFETY: called by ProcessUtility (utility.c) with valid arguments.
     unsafe {
-        let utility = (*statement).utilityStmt;
-        let _restore = node::is_a(utility, pg_sys::NodeTag::T_ExplainStmt)
-            .then(|| Restore::after(&ANALYZES, names_analyze(utility.cast())));
-        #[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
-        pg_sys::ffi::pg_guard_ffi_boundary(|| match PREVIOUS_UTILITY.get() {
-            Some(previous) => {
-                previous(statement, source, read_only, context, bound, environment, destination, completion)
-            }
-            None => pg_sys::standard_ProcessUtility(
-                statement,
-                source,
-                read_only,
-                context,
-                bound,
-                environment,
-                destination,
-                completion,
-            ),
+        let next = if node::is_a((*statement).utilityStmt, pg_sys::NodeTag::T_ExplainStmt)
+            && session_indexes::any()
+        {
+            execute_explain
+        } else {
+            next_utility
+        };
+        next(statement, source, read_only, context, bound, environment, destination, completion);
+    }
+}
+
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
+#[allow(clippy::too_many_arguments, reason = "the hook's signature")]
+unsafe extern "C-unwind" fn next_utility(
+    statement: *mut pg_sys::PlannedStmt,
+    source: *const c_char,
+    read_only: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    bound: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+    destination: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    let next = PREVIOUS_UTILITY.get().unwrap_or(compat::unguarded::standard_ProcessUtility);
+    // SAFETY: the hook's own arguments.
+    unsafe { next(statement, source, read_only, context, bound, environment, destination, completion) }
+}
+
+/// EXPLAIN in a session with hypothetical indexes: notes whether it has an analyze option.
+#[pg_guard]
+#[allow(clippy::too_many_arguments, reason = "the hook's signature")]
+unsafe extern "C-unwind" fn execute_explain(
+    statement: *mut pg_sys::PlannedStmt,
+    source: *const c_char,
+    read_only: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    bound: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+    destination: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    // SAFETY: the hook's own arguments; guarded, as what is noted is taken back by a destructor.
+    unsafe {
+        let _restore = Restore::after(&ANALYZES, names_analyze((*statement).utilityStmt.cast()));
+        pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            next_utility(statement, source, read_only, context, bound, environment, destination, completion);
         });
     }
 }
@@ -129,7 +162,7 @@ unsafe fn names_analyze(statement: *mut pg_sys::ExplainStmt) -> bool {
     }
 }
 
-#[pg_guard]
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
 unsafe extern "C-unwind" fn explain_one_query(
     query: *mut pg_sys::Query,
     options: c_int,
@@ -139,37 +172,68 @@ unsafe extern "C-unwind" fn explain_one_query(
     bound: pg_sys::ParamListInfo,
     environment: *mut pg_sys::QueryEnvironment,
 ) {
-    // SAFETY: called by ExplainOneQuery (explain.c) with valid arguments; the previous hook is a bare pointer.
+    // SAFETY: called by ExplainOneQuery (explain.c) with valid arguments.
     unsafe {
         let simulates = !(*state).analyze && !ANALYZES.get() && session_indexes::any();
-        let _restore = simulates.then(|| Restore::after(&EXPLAINED, query.cast_const()));
+        let next = if simulates { simulate } else { next_explain };
+        next(query, options, into, state, source, bound, environment);
+    }
+}
+
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
+unsafe extern "C-unwind" fn next_explain(
+    query: *mut pg_sys::Query,
+    options: c_int,
+    into: *mut pg_sys::IntoClause,
+    state: *mut pg_sys::ExplainState,
+    source: *const c_char,
+    bound: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+) {
+    // SAFETY: the hook's own arguments.
+    unsafe {
         match PREVIOUS_EXPLAIN.get() {
-            Some(previous) =>
-            {
-                #[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
-                pg_sys::ffi::pg_guard_ffi_boundary(|| {
-                    previous(query, options, into, state, source, bound, environment)
-                })
-            }
+            Some(previous) => previous(query, options, into, state, source, bound, environment),
             None => compat::explain_one_query(query, options, into, state, source, bound, environment),
         }
     }
 }
 
+/// Explains a query whose plan is only shown.
 #[pg_guard]
+unsafe extern "C-unwind" fn simulate(
+    query: *mut pg_sys::Query,
+    options: c_int,
+    into: *mut pg_sys::IntoClause,
+    state: *mut pg_sys::ExplainState,
+    source: *const c_char,
+    bound: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+) {
+    // SAFETY: the hook's own arguments; guarded, as what is noted is taken back by a destructor.
+    unsafe {
+        let _restore = Restore::after(&EXPLAINED, query.cast_const());
+        pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            next_explain(query, options, into, state, source, bound, environment);
+        });
+    }
+}
+
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
 unsafe extern "C-unwind" fn index_name(index: pg_sys::Oid) -> *const c_char {
-    if let Some(name) = session_indexes::name(index.to_u32())
-        && let Ok(name) = CString::new(name)
-    {
-        // SAFETY: a copy in the context that EXPLAIN works in.
-        return unsafe { pg_sys::pstrdup(name.as_ptr()) };
+    // SAFETY: called by explain_get_index_name (explain.c).
+    unsafe {
+        let ours = own_name(index);
+        match PREVIOUS_NAME.get() {
+            Some(previous) if ours.is_null() => previous(index),
+            _ => ours,
+        }
     }
-    match PREVIOUS_NAME.get() {
-        // SAFETY: a bare pointer, hence guarded.
-        Some(previous) => unsafe {
-            #[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
-            pg_sys::ffi::pg_guard_ffi_boundary(|| previous(index))
-        },
-        None => std::ptr::null(),
-    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn own_name(index: pg_sys::Oid) -> *const c_char {
+    let name = session_indexes::name(index.to_u32()).and_then(|name| CString::new(name).ok());
+    // SAFETY: a copy in the context that EXPLAIN works in.
+    name.map_or(std::ptr::null(), |name| unsafe { pg_sys::pstrdup(name.as_ptr()).cast_const() })
 }

@@ -1,12 +1,16 @@
 //! The planner hooks: hypothetical indexes go in by one, what a statement needs comes out by the other.
 //!
-//! Both do nothing unless a planner call of ours is running: `planner` puts a `Configuration` or a `Collector` in
+//! They do nothing unless a planner call of ours is running: `planner` puts a `Configuration` or a `Collector` in
 //! force for the time of one call and takes it away whatever happens (invariant 1).
+//!
+//! Every planner call of every session passes here, so a hook that has nothing to do is a plain frame: no guard, no destructor, and
+//! an error of the server goes through it as if it were not there, with all its fields.
 //!
 //! # Safety
 //!
-//! Its private unsafe functions run within get_relation_info_hook, on its arguments.
+//! Its private unsafe functions are the server's hooks or run within them, on their arguments.
 
+use super::compat;
 use super::explain_hook;
 use super::facts::Collector;
 use super::hypothetical::Hypothetical;
@@ -47,6 +51,7 @@ impl<T: Copy> Previous<T> {
         unsafe { *self.0.get() = hook };
     }
 
+    /// The hook that was there, if any.
     pub fn get(&self) -> Option<T> {
         // SAFETY: never written after _PG_init.
         unsafe { *self.0.get() }
@@ -121,25 +126,30 @@ impl Drop for InForce {
     }
 }
 
-#[pg_guard]
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
 unsafe extern "C-unwind" fn relation_info(
     root: *mut pg_sys::PlannerInfo,
     oid: pg_sys::Oid,
     inhparent: bool,
     rel: *mut pg_sys::RelOptInfo,
 ) {
-    // SAFETY: called by get_relation_info (plancat.c) with valid arguments; the previous hook is a bare pointer, so
-    // its errors need the guard.
+    // SAFETY: called by get_relation_info (plancat.c) with valid arguments.
     unsafe {
         if let Some(previous) = PREVIOUS_RELATION_INFO.get() {
-            #[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
-            pg_sys::ffi::pg_guard_ffi_boundary(|| previous(root, oid, inhparent, rel));
+            previous(root, oid, inhparent, rel);
         }
-        let Some(configuration) = CONFIGURATION.get().as_ref() else { return };
         // The parent of an inheritance tree is scanned through its children only.
-        if inhparent {
-            return;
+        if !CONFIGURATION.get().is_null() && !inhparent {
+            apply_configuration(oid, rel);
         }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn apply_configuration(oid: pg_sys::Oid, rel: *mut pg_sys::RelOptInfo) {
+    // SAFETY: a configuration outlives the time that it is in force.
+    unsafe {
+        let Some(configuration) = CONFIGURATION.get().as_ref() else { return };
         if !configuration.hidden.is_empty() {
             hide(rel, configuration.hidden);
         }
@@ -188,7 +198,7 @@ unsafe fn hide(rel: *mut pg_sys::RelOptInfo, hidden: &[Oid]) {
     }
 }
 
-#[pg_guard]
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
 unsafe extern "C-unwind" fn pathlist(
     root: *mut pg_sys::PlannerInfo,
     rel: *mut pg_sys::RelOptInfo,
@@ -198,9 +208,23 @@ unsafe extern "C-unwind" fn pathlist(
     // SAFETY: called by set_rel_pathlist (allpaths.c) with valid arguments.
     unsafe {
         if let Some(previous) = PREVIOUS_PATHLIST.get() {
-            #[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
-            pg_sys::ffi::pg_guard_ffi_boundary(|| previous(root, rel, rti, rte));
+            previous(root, rel, rti, rte);
         }
+        if !COLLECTOR.get().is_null() {
+            collect(root, rel, rti, rte);
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn collect(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    rti: pg_sys::Index,
+    rte: *mut pg_sys::RangeTblEntry,
+) {
+    // SAFETY: a collector outlives the time that it is in force, and nothing else uses it then.
+    unsafe {
         if let Some(collector) = COLLECTOR.get().as_mut() {
             collector.look(root, rel, rti, rte);
         }
@@ -211,25 +235,49 @@ unsafe extern "C-unwind" fn pathlist(
 ///
 /// Within one of ours it plans a query that a function runs while it is folded, and that plan is executed: it must not see what
 /// does not exist. EXPLAIN's own call sees the session's hypothetical indexes.
-#[pg_guard]
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
 unsafe extern "C-unwind" fn planner(
     query: *mut pg_sys::Query,
     source: *const c_char,
     options: c_int,
     bound: pg_sys::ParamListInfo,
 ) -> *mut pg_sys::PlannedStmt {
-    let plan = |options: c_int| {
-        // SAFETY: called by planner() (planner.c) with valid arguments.
-        unsafe {
-            match PREVIOUS_PLANNER.get() {
-                Some(previous) =>
-                {
-                    #[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
-                    pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query, source, options, bound))
-                }
-                None => pg_sys::standard_planner(query, source, options, bound),
-            }
+    // SAFETY: called by planner() (planner.c) with valid arguments.
+    unsafe {
+        if explain_hook::explains(query) || !CONFIGURATION.get().is_null() || !COLLECTOR.get().is_null() {
+            planner_under_configuration(query, source, options, bound)
+        } else {
+            next_planner(query, source, options, bound)
         }
+    }
+}
+
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
+unsafe fn next_planner(
+    query: *mut pg_sys::Query,
+    source: *const c_char,
+    options: c_int,
+    bound: pg_sys::ParamListInfo,
+) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: the hook's own arguments.
+    unsafe {
+        match PREVIOUS_PLANNER.get() {
+            Some(previous) => previous(query, source, options, bound),
+            None => compat::unguarded::standard_planner(query, source, options, bound),
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn planner_under_configuration(
+    query: *mut pg_sys::Query,
+    source: *const c_char,
+    options: c_int,
+    bound: pg_sys::ParamListInfo,
+) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: the hook's own arguments; guarded, as the state put in force is taken away by destructors.
+    let plan = |options: c_int| unsafe {
+        pg_sys::ffi::pg_guard_ffi_boundary(|| next_planner(query, source, options, bound))
     };
     match explain_hook::asked_for(query) {
         Some(indexes) => {

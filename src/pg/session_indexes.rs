@@ -215,6 +215,7 @@ pub fn name(oid: Oid) -> Option<String> {
 pub struct Named;
 
 impl Named {
+    /// Makes them known.
     pub fn begin(indexes: &[Rc<Entry>]) -> Named {
         let names = indexes.iter().map(|entry| (entry.oid, entry.name.clone())).collect();
         SESSION.with_borrow_mut(|session| session.shown = names);
