@@ -46,6 +46,10 @@ pub struct Relation {
     pub all_visible_fraction: f64,
     /// Leaf partitions (1 for anything but a partitioned table): an index is that many trees.
     pub leaves: u32,
+    /// Live rows of each leaf partition, in no order; empty where there is none or they are not known, which stands for leaves
+    /// of one size.
+    #[serde(default)]
+    pub leaf_tuples: Vec<f64>,
     /// Live columns by number.
     pub columns: BTreeMap<AttrNumber, Column>,
     pub indexes: Vec<ExistingIndex>,
