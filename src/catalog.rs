@@ -168,15 +168,6 @@ impl Relation {
     pub fn column(&self, number: AttrNumber) -> Option<&Column> {
         self.columns.get(&number)
     }
-
-    /// The number of distinct combinations of `columns` in any order, None where it is not known.
-    pub fn distinct_combinations(&self, columns: &[AttrNumber]) -> Option<f64> {
-        let mut sorted = columns.to_vec();
-        sorted.sort_unstable();
-        sorted.dedup();
-        let group = self.column_groups.iter().find(|group| group.columns == sorted)?;
-        Some(group.distinct.clamp(1.0, self.tuples.max(1.0)))
-    }
 }
 
 #[cfg(test)]
