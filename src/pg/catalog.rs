@@ -42,7 +42,7 @@ pub fn read_for(statements: &[Analysed]) -> Result<Catalog, PgError> {
 ///
 /// # Errors
 /// Those of the catalog queries.
-fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
+pub fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
     let oids: Vec<pg_sys::Oid> = relations.iter().map(|oid| pg_sys::Oid::from(*oid)).collect();
     reading(|| -> Result<Catalog, PgError> {
         let mut catalog = Catalog { relations: read_relations(&oids)?, storage: storage()? };

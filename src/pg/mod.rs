@@ -22,6 +22,7 @@ pub mod identity;
 mod index_cost;
 pub mod isolated;
 mod node;
+pub mod opclass;
 mod opclass_options;
 pub mod parameters;
 mod planner;

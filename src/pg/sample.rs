@@ -15,7 +15,7 @@ use pages::{Leaf, Spread};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use rows::Reader;
-pub use rows::{SampledRows, Value};
+pub use rows::{ColumnType, SampledRows, Value};
 
 /// Most bytes of values that a sample keeps; the sample ends early there.
 const MAX_BYTES: usize = 64 * 1024 * 1024;

@@ -191,7 +191,7 @@ fn distinct_in_range(shape: &Shape, key: &Key, relation: &Relation, rows: f64) -
 
 /// An option of the operator class.
 fn option(class: &OperatorClass, name: &str) -> Option<f64> {
-    class.options.get(name)?.trim().parse().ok()
+    class.options.get(name)?.parse().ok()
 }
 
 /// Bytes of `SerializedRanges` (brin_minmax_multi.c) before its values.

@@ -38,7 +38,7 @@ mod tests {
                     family: oid(&key["family"]),
                     input_type: oid(&key["input"]),
                     sql_name: key["name"].as_str().map(str::to_string),
-                    options: Default::default(),
+                    options: BTreeMap::new(),
                 },
                 collation: Collation { oid: 0, sql_name: None },
             })
