@@ -70,6 +70,8 @@ impl Drop for ExpressionStatistics {
 
 /// Distance of the statistics' OIDs from those of hypothetical indexes, which start at the same free range.
 const ABOVE_INDEXES: u32 = 10_000_000;
+/// `STATS_EXT_EXPRESSIONS` (catalog/pg_statistic_ext.h), which not every version's bindings have.
+const STATISTICS_OF_EXPRESSIONS: u8 = b'e';
 /// The OIDs are handed out anew after so many.
 const OIDS: u32 = 1_000_000;
 
@@ -355,15 +357,12 @@ unsafe fn planner_knows(
         }
         let entry = *(*root).simple_rte_array.add((*rel).relid as usize);
         node::list::<pg_sys::StatisticExtInfo>((*rel).statlist).any(|extended| {
-            (*extended).kind as u8 == EXPRESSIONS
+            (*extended).kind as u8 == STATISTICS_OF_EXPRESSIONS
                 && (*extended).inherit == (*entry).inh
                 && node::list::<pg_sys::Node>((*extended).exprs).any(same)
         })
     }
 }
-
-/// `STATS_EXT_EXPRESSIONS` (catalog/pg_statistic_ext.h), which not every version's bindings have.
-const EXPRESSIONS: u8 = b'e';
 
 /// The expression in an index column, counted from 1, as examine_variable compares it; None for a plain column.
 unsafe fn expression(info: *mut pg_sys::IndexOptInfo, column: i16) -> Option<*mut pg_sys::Node> {

@@ -20,6 +20,7 @@ mod hook;
 mod hypothetical;
 pub mod identity;
 mod index_cost;
+pub mod inject;
 pub mod isolated;
 mod node;
 pub mod opclass;

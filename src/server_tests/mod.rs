@@ -2,7 +2,9 @@
 
 mod advice;
 mod expression_statistics;
+mod injection;
 mod isolation;
+mod nested;
 mod odd_statements;
 mod statements;
 
