@@ -111,7 +111,7 @@ fn part(target: KeyTarget, family: Oid) -> KeyPart {
             family,
             input_type: 23,
             sql_name,
-            options: Vec::new(),
+            options: Default::default(),
         },
         collation: Collation { oid: 0, sql_name: None },
     }

@@ -20,7 +20,7 @@ mod vector;
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::catalog::Relation;
 pub use brin::{pages_per_range, range_map_pages};
-pub use sample::Sample;
+pub use sample::{Entries, GinKeys, KeyGroup, LeafSizes, Sample, TreeReplay};
 use serde::{Deserialize, Serialize};
 pub use vector::{hnsw_m, ivfflat_lists};
 

@@ -10,6 +10,8 @@
 
 use super::clause;
 use super::compat;
+use super::explain::{self, Format};
+use super::expression_statistics::ExpressionStatistics;
 use super::facts::{Collector, RelationSize};
 use super::hook::Configuration;
 use super::identity::Identity;
@@ -18,13 +20,15 @@ use super::node;
 use super::parameters::{self, LEVELS, Roles, Shape};
 use super::planner::{self, Planned};
 use super::{scalar, watch};
+use crate::candidate::definition::Expression;
 use crate::candidate::facts::StatementFacts;
-use crate::catalog::Oid;
+use crate::catalog::{Oid, Relation};
 use crate::cost::PlanCost;
 use crate::statement::{LeftOut, ParameterType, Reading, RelationName, Variant, Wrapper};
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
 use std::ffi::CString;
+use std::rc::Rc;
 
 /// A statement that the planner has planned at least once.
 pub struct Analysed {
@@ -35,6 +39,10 @@ pub struct Analysed {
     pub notes: Vec<String>,
     /// Rows and pages of each relation it reads, as the planner sees them now.
     pub relation_sizes: Vec<(Oid, RelationSize)>,
+    /// Expressions of its facts, by relation, of which the planner has no statistics; predicates that rest on such.
+    pub without_statistics: Vec<(Oid, Expression)>,
+    /// Sampled statistics that its plans rest on.
+    statistics: Vec<Rc<ExpressionStatistics>>,
     identity: Identity,
     variant: Variant,
     trees: Trees,
@@ -113,6 +121,21 @@ pub fn analyse(
     })
 }
 
+/// The share of a relation's rows that the planner expects a condition to keep, 0 to 1, and whether it has statistics of all that the
+/// condition compares; all rows where it cannot tell.
+pub fn share_of_rows(relation: &Relation, condition: &str, lock_timeout_ms: i32) -> (f64, bool) {
+    let text = format!("SELECT FROM {} WHERE {condition}", relation.sql_name);
+    let planned = crate::statement::read(&text, usize::MAX)
+        .and_then(|reading| analyse(&reading, &Identity::caller(lock_timeout_ms), None));
+    match planned {
+        Ok(analysed) => {
+            let share = (analysed.before.rows / relation.tuples.max(1.0)).clamp(0.0, 1.0);
+            (share, analysed.without_statistics.is_empty())
+        }
+        Err(_) => (1.0, false),
+    }
+}
+
 /// The first planning passes: facts and rights, then the choice of parameter values.
 fn plan_first(
     mut trees: Trees,
@@ -126,7 +149,8 @@ fn plan_first(
     let generic = isolated(Some(&identity), || {
         trees.lock();
         // A relation may have changed between the rollback of analysis and this lock.
-        (!trees.is_stale()).then(|| trees.plan(&[], &[], Some(&mut collector), true))
+        let as_is = Configuration::default();
+        (!trees.is_stale()).then(|| trees.plan(trees.bound, &as_is, Some(&mut collector), true))
     })
     .map_err(|error| refusal(error, &identity))?
     .ok_or(LeftOut::Locked)?;
@@ -154,7 +178,8 @@ fn plan_first(
             let planned = isolated(Some(&identity), || {
                 trees.lock();
                 trees.bind(&texts);
-                (!trees.is_stale()).then(|| trees.plan(&[], &[], None, false))
+                let as_is = Configuration::default();
+                (!trees.is_stale()).then(|| trees.plan(trees.bound, &as_is, None, false))
             });
             let Ok(Some(planned)) = planned else { continue };
             let distance = match rows_per_call {
@@ -196,8 +221,10 @@ fn plan_first(
     };
     isolated(Some(&identity), || trees.bind(&texts)).map_err(|error| refusal(error, &identity))?;
     Ok(Analysed {
+        without_statistics: collector.without_statistics(),
         facts: collector.facts,
         relation_sizes: collector.relation_sizes,
+        statistics: Vec::new(),
         before,
         notes,
         identity,
@@ -228,24 +255,80 @@ impl Analysed {
         indexes: &[&super::hypothetical::Hypothetical],
         hidden: &[Oid],
     ) -> Result<Planned, PgError> {
-        let planned = isolated(Some(&self.identity), || {
-            self.trees.lock();
-            (!self.trees.is_stale()).then(|| self.trees.plan(indexes, hidden, None, false))
+        let statistics = self.statistics.clone();
+        let configuration = Configuration::resting_on(indexes, hidden, &statistics);
+        self.on_locked_trees(|trees, made_anew| trees.plan(trees.bound, &configuration, None, made_anew))
+    }
+
+    /// Lets every plan from now on rest on `statistics`, with an index on the expressions and without; facts and plan are
+    /// made anew.
+    ///
+    /// # Errors
+    /// Why it can no longer be planned; then nothing is changed.
+    pub fn estimate_with(&mut self, statistics: Vec<Rc<ExpressionStatistics>>) -> Result<(), PgError> {
+        let configuration = Configuration::resting_on(&[], &[], &statistics);
+        let (mut collector, before) = self.on_locked_trees(|trees, made_anew| {
+            let mut collector = Collector::default();
+            // As the first time, facts come from the generic plan.
+            trees.plan(std::ptr::null_mut(), &configuration, Some(&mut collector), made_anew);
+            (collector, trees.plan(trees.bound, &configuration, None, false))
         })?;
-        if let Some(planned) = planned {
-            return Ok(planned);
+        isolated(Some(&Identity::reader()), || clause::qualify(&mut collector.facts))?;
+        self.facts = collector.facts;
+        self.before = before;
+        self.statistics = statistics;
+        Ok(())
+    }
+
+    /// What EXPLAIN would show of the plan that `plan` costs, and its numbers.
+    ///
+    /// # Errors
+    /// As `plan`.
+    pub fn explain(
+        &mut self,
+        indexes: &[&super::hypothetical::Hypothetical],
+        hidden: &[Oid],
+        format: Format,
+    ) -> Result<(String, Planned), PgError> {
+        let statistics = self.statistics.clone();
+        let configuration = Configuration::resting_on(indexes, hidden, &statistics);
+        self.on_locked_trees(|trees, _| {
+            let mut sum = Planned::default();
+            // SAFETY: the trees are valid and their relations locked; `isolated` throws the context away.
+            let text = explain::print(format, || unsafe {
+                let shown = trees.queries.iter().map(|query| {
+                    let plan =
+                        planner::finished_plan(*query, &trees.source, trees.bound, &configuration, None);
+                    compat::check_permissions(plan);
+                    sum.add(planner::read(plan));
+                    explain::Plan { plan, source: &trees.source, bound: trees.bound }
+                });
+                shown.collect()
+            });
+            (text, sum)
+        })
+    }
+
+    /// Does `work` on trees that are as new as their relations, which are locked; it is told whether the trees were made anew.
+    fn on_locked_trees<T>(&mut self, mut work: impl FnMut(&Trees, bool) -> T) -> Result<T, PgError> {
+        let done = isolated(Some(&self.identity), || {
+            self.trees.lock();
+            (!self.trees.is_stale()).then(|| work(&self.trees, false))
+        })?;
+        if let Some(done) = done {
+            return Ok(done);
         }
         // A relation changed since analysis (ANALYZE counts as a change): start again from the text, once.
         self.trees = Trees::new(&self.variant, &self.identity)?;
-        let planned = isolated(Some(&self.identity), || {
+        let done = isolated(Some(&self.identity), || {
             self.trees.lock();
             // Trees that are older than their tables may hold constants of a column's former type.
             (!self.trees.is_stale()).then(|| {
                 self.trees.bind(&self.texts);
-                self.trees.plan(indexes, hidden, None, true)
+                work(&self.trees, true)
             })
         })?;
-        planned.ok_or_else(|| {
+        done.ok_or_else(|| {
             PgError::new(PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, "its tables change too often")
         })
     }
@@ -389,15 +472,14 @@ impl Trees {
         watch::changes(self.relations.iter().map(|(oid, _)| *oid)) != self.changes
     }
 
-    /// One planner call. Within `isolated`, with the relations locked.
+    /// One planner call with the parameters `bound`. Within `isolated`, with the relations locked.
     fn plan(
         &self,
-        indexes: &[&super::hypothetical::Hypothetical],
-        hidden: &[Oid],
+        bound: pg_sys::ParamListInfo,
+        configuration: &Configuration<'_>,
         mut collector: Option<&mut Collector>,
         check_rights: bool,
     ) -> Planned {
-        let configuration = Configuration { indexes, hidden };
         let mut sum: Option<Planned> = None;
         for query in &self.queries {
             // SAFETY: the trees are valid and their relations locked; `isolated` throws the context away.
@@ -408,8 +490,8 @@ impl Trees {
                 planner::plan(
                     *query,
                     &self.source,
-                    self.bound,
-                    &configuration,
+                    bound,
+                    configuration,
                     collector.as_deref_mut(),
                     check_rights,
                 )

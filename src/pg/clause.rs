@@ -8,6 +8,7 @@
 //! set_rel_pathlist_hook promises of its arguments.
 
 use super::compat;
+use super::expression;
 use super::facts::collation;
 use super::node::{self, is_a, strip_relabel};
 use super::parameters::{self, Comparison, ParameterUse};
@@ -17,6 +18,7 @@ use crate::candidate::facts::{Clause, ClauseKind, PredicateClause, StatementFact
 use crate::catalog::{AttrNumber, Oid};
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::*;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 /// One base relation of a running planner call.
@@ -27,6 +29,8 @@ pub(super) struct Workbench {
     relation: pg_sys::Oid,
     /// For deparsing expressions over this relation as range table entry 1.
     context: *mut pg_sys::List,
+    /// Node texts of the expressions met of which the planner has no statistics.
+    pub without_statistics: RefCell<BTreeSet<String>>,
 }
 
 /// A comparison taken apart: an indexable key on one side, something independent of the relation on the other.
@@ -47,8 +51,8 @@ impl Workbench {
         relation: pg_sys::Oid,
     ) -> Workbench {
         unsafe {
-            let context = pg_sys::deparse_context_for(pg_sys::get_rel_name(relation), relation);
-            Workbench { root, rel, rti, relation, context }
+            let context = expression::deparse_context(relation);
+            Workbench { root, rel, rti, relation, context, without_statistics: RefCell::default() }
         }
     }
 
@@ -236,7 +240,11 @@ impl Workbench {
                 }
                 KeyTarget::Column((*var).varattno)
             } else {
-                KeyTarget::Expression(self.expression(expr)?)
+                let expression = self.expression(expr)?;
+                if !self.has_statistics(expr) {
+                    self.without_statistics.borrow_mut().insert(expression.node.clone());
+                }
+                KeyTarget::Expression(expression)
             };
             let collation = collation(wanted, pg_sys::exprCollation(expr));
             Some(KeyPart { target, operator_class: operator_class(class, None), collation })
@@ -261,17 +269,7 @@ impl Workbench {
             if pseudo_type || (pg_sys::type_is_collatable(type_oid) && collation == pg_sys::InvalidOid) {
                 return None;
             }
-            let (mut length, mut by_value, mut align) = (0, false, 0);
-            pg_sys::get_typlenbyvalalign(type_oid, &mut length, &mut by_value, &mut align);
-            Some(Expression {
-                sql: self.deparse_local(local),
-                node: without_locations(&owned(pg_sys::nodeToString(local.cast()))?),
-                columns: columns.into_iter().collect(),
-                type_oid: type_oid.to_u32(),
-                type_length: length,
-                alignment: alignment(align),
-                average_width: f64::from(pg_sys::get_typavgwidth(type_oid, pg_sys::exprTypmod(local))),
-            })
+            expression::read(local, columns, self.context)
         }
     }
 
@@ -295,7 +293,43 @@ impl Workbench {
             };
             let expression = fitting.then(|| self.expression(clause)).flatten()?;
             let selectivity = self.selectivity(clause);
+            if !self.operands_have_statistics(clause) {
+                self.without_statistics.borrow_mut().insert(expression.node.clone());
+            }
             Some(PredicateClause { expression, selectivity })
+        }
+    }
+
+    /// Whether the planner has statistics of an expression: from an index on it or extended ones.
+    unsafe fn has_statistics(&self, expr: *mut pg_sys::Node) -> bool {
+        unsafe {
+            let mut variable = pg_sys::VariableStatData::default();
+            pg_sys::examine_variable(self.root, expr, 0, &mut variable);
+            compat::release_statistics(&variable);
+            !variable.statsTuple.is_null()
+        }
+    }
+
+    /// Whether the planner has statistics of what a predicate's clause compares: a column has them, or ANALYZE makes them.
+    unsafe fn operands_have_statistics(&self, clause: *mut pg_sys::Node) -> bool {
+        unsafe {
+            let operands: Vec<*mut pg_sys::Node> = match node::tag(clause) {
+                Some(T_OpExpr) => node::list((*clause.cast::<pg_sys::OpExpr>()).args).collect(),
+                Some(T_ScalarArrayOpExpr) => {
+                    node::list((*clause.cast::<pg_sys::ScalarArrayOpExpr>()).args).collect()
+                }
+                Some(T_NullTest) => vec![(*clause.cast::<pg_sys::NullTest>()).arg.cast()],
+                Some(T_BooleanTest) => vec![(*clause.cast::<pg_sys::BooleanTest>()).arg.cast()],
+                Some(T_BoolExpr) => {
+                    let arguments = node::list::<pg_sys::Node>((*clause.cast::<pg_sys::BoolExpr>()).args);
+                    return arguments.into_iter().all(|argument| self.operands_have_statistics(argument));
+                }
+                _ => vec![clause],
+            };
+            operands.into_iter().all(|operand| {
+                let operand = strip_relabel(operand);
+                is_a(operand, T_Var) || !self.reads_relation(operand) || self.has_statistics(operand)
+            })
         }
     }
 
@@ -432,12 +466,8 @@ impl Workbench {
             if !extern_only || !is_scalar(clause) || self.own_columns(clause).is_none() {
                 return String::new();
             }
-            self.deparse_local(self.localised(clause))
+            expression::deparse(self.localised(clause), self.context)
         }
-    }
-
-    unsafe fn deparse_local(&self, expr: *mut pg_sys::Node) -> String {
-        unsafe { owned(pg_sys::deparse_expression(expr, self.context, false, false)).unwrap_or_default() }
     }
 }
 
@@ -458,28 +488,16 @@ pub(super) fn qualify(facts: &mut StatementFacts) {
         // SAFETY: the relation was read by the statement; if it is gone since, the look-ups raise.
         unsafe {
             for predicate in &mut usage.predicates {
-                rewrite(&mut predicate.expression, relation);
+                expression::qualify(&mut predicate.expression, relation);
             }
             for key in usage.key_parts_mut() {
                 if key.collation.sql_name.is_some() {
                     key.collation.sql_name = owned(pg_sys::generate_collation_name(key.collation.oid.into()));
                 }
                 if let KeyTarget::Expression(expression) = &mut key.target {
-                    rewrite(expression, relation);
+                    expression::qualify(expression, relation);
                 }
             }
-        }
-    }
-}
-
-unsafe fn rewrite(expression: &mut Expression, relation: pg_sys::Oid) {
-    let Ok(node) = std::ffi::CString::new(expression.node.as_str()) else { return };
-    // SAFETY: the node text came from nodeToString of the same server.
-    unsafe {
-        let context = pg_sys::deparse_context_for(pg_sys::get_rel_name(relation), relation);
-        let node = pg_sys::stringToNode(node.as_ptr()).cast();
-        if let Some(sql) = owned(pg_sys::deparse_expression(node, context, false, false)) {
-            expression.sql = sql;
         }
     }
 }
@@ -494,7 +512,7 @@ unsafe fn operator_class(oid: pg_sys::Oid, sql_name: Option<String>) -> Operator
             family: pg_sys::get_opclass_family(oid).to_u32(),
             input_type: pg_sys::get_opclass_input_type(oid).to_u32(),
             sql_name,
-            options: Vec::new(),
+            options: Default::default(),
         }
     }
 }
@@ -560,27 +578,4 @@ unsafe fn constant_text(expr: *mut pg_sys::Node) -> Option<String> {
         pg_sys::getTypeOutputInfo((*constant).consttype, &mut output, &mut is_varlena);
         owned(pg_sys::OidOutputFunctionCall(output, (*constant).constvalue))
     }
-}
-
-/// Alignment in bytes of a `typalign` letter (pg_type.h).
-pub(super) fn alignment(letter: std::ffi::c_char) -> u8 {
-    match letter as u8 {
-        b'c' => 1,
-        b's' => 2,
-        b'i' => 4,
-        _ => 8,
-    }
-}
-
-/// Parse locations differ between texts of the same expression.
-fn without_locations(node: &str) -> String {
-    let mut result = String::with_capacity(node.len());
-    let mut rest = node;
-    while let Some(position) = rest.find(":location ") {
-        let (before, after) = rest.split_at(position + ":location ".len());
-        result.push_str(before);
-        result.push_str("-1");
-        rest = after.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit());
-    }
-    result + rest
 }

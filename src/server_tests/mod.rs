@@ -2,7 +2,10 @@
 
 mod advice;
 mod catalog;
+mod expression_statistics;
+mod injection;
 mod isolation;
+mod nested;
 mod odd_statements;
 mod statements;
 

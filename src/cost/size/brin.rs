@@ -191,11 +191,7 @@ fn distinct_in_range(shape: &Shape, key: &Key, relation: &Relation, rows: f64) -
 
 /// An option of the operator class.
 fn option(class: &OperatorClass, name: &str) -> Option<f64> {
-    let text = class.options.iter().find_map(|option| {
-        let (found, value) = option.split_once('=')?;
-        (found.trim() == name).then(|| value.trim().trim_matches('\'').to_string())
-    })?;
-    text.parse().ok()
+    class.options.get(name)?.parse().ok()
 }
 
 /// Bytes of `SerializedRanges` (brin_minmax_multi.c) before its values.

@@ -138,7 +138,7 @@ fn index(relation: &Relation, keys: &[AttrNumber], include: &[AttrNumber]) -> In
                 family: 1976,
                 input_type: relation.columns[number].type_oid,
                 sql_name: None,
-                options: Vec::new(),
+                options: Default::default(),
             },
             collation: Collation { oid: 0, sql_name: None },
         })
@@ -186,6 +186,26 @@ fn a_leaf_page_holds_366_integers() {
         let relation = table(rows, vec![column(1, INT4, None)]);
         let estimate = btree(&index(&relation, &[1], &[]), &relation, 1.0);
         assert_eq!((estimate.pages, estimate.tree_height), (pages, Some(height)), "{rows} rows");
+    }
+}
+
+#[test]
+fn an_expression_with_statistics_weighs_what_a_column_with_them_does() {
+    for (width, nulls, distinct, common) in
+        [(8.0, 0.0, 487.0, vec![]), (30.0, 0.2, -0.95, vec![]), (12.0, 0.0, 900.0, vec![0.3, 0.1])]
+    {
+        let known = statistics(nulls, width, distinct, common);
+        let mut relation = table(1e5, vec![column(1, TEXT, Some(known.clone())), column(2, TEXT, None)]);
+        let plain = index(&relation, &[1], &[]);
+        let mut expressed = plain.clone();
+        let expression = predicate("lower(c2)", vec![2]).expect("an expression");
+        let text = Expression { type_oid: TEXT, type_length: -1, alignment: 4, ..expression };
+        expressed.keys[0].part.target = KeyTarget::Expression(text.clone());
+        let pages = |relation: &Relation, definition| btree(definition, relation, 1.0).pages;
+        let blind = pages(&relation, &expressed);
+        relation.expression_statistics.insert(text.sql, known);
+        assert_eq!(pages(&relation, &expressed), pages(&relation, &plain));
+        assert_ne!(pages(&relation, &expressed), blind);
     }
 }
 

@@ -55,7 +55,7 @@ fn definition(keys: &[AttrNumber]) -> IndexDefinition {
                 family: 1976,
                 input_type: 23,
                 sql_name: None,
-                options: Vec::new(),
+                options: Default::default(),
             },
             collation: Collation { oid: 0, sql_name: None },
         })

@@ -38,7 +38,7 @@ mod tests {
                     family: oid(&key["family"]),
                     input_type: oid(&key["input"]),
                     sql_name: key["name"].as_str().map(str::to_string),
-                    options: Vec::new(),
+                    options: BTreeMap::new(),
                 },
                 collation: Collation { oid: 0, sql_name: None },
             })
@@ -83,7 +83,6 @@ mod tests {
                 size,
                 relation.tuples,
                 FAKE_OID,
-                false,
                 Traits::of(definition.access_method).expect("installed"),
                 |number| relation.column(number).map_or(0, |column| column.type_oid),
             );

@@ -41,7 +41,6 @@ fn assert_near(method: AccessMethod, least_cases: usize, median: f64, most: f64)
             continue;
         }
         let lines: Vec<&str> = errors.iter().map(|(_, line)| line.as_str()).collect();
-        println!("{} of {}:\n{}", method.name(), cases.server, lines.join("\n"));
         assert!(errors.len() >= least_cases, "{} cases", errors.len());
         let quantile = |share: f64| errors[(errors.len() as f64 * (1.0 - share)) as usize].0.abs();
         assert!(quantile(0.5) <= median, "median {:.3}:\n{}", quantile(0.5), lines.join("\n"));
