@@ -36,7 +36,7 @@ mod tests {
             role: Role { oid: 0, name: None },
             calls: 10.0,
             total_ms: 100.0,
-            rows: 0.0,
+            rows: Some(0.0),
             blocks_hit: 0.0,
             blocks_read: 0.0,
         });
