@@ -61,6 +61,8 @@ pub(super) fn read_one(relation: Oid) -> Result<Option<Relation>, PgError> {
     // SAFETY: within a sub-transaction that releases the locks; relations are opened and closed here.
     let (pages, tuples) = reading(|| unsafe {
         let lock = pg_sys::AccessShareLock as i32;
+        // find_all_inheritors (pg_inherits.c) locks the children only.
+        pg_sys::LockRelationOid(relation.into(), lock);
         let leaves = compat::inheritors(relation.into(), lock);
         let mut sum = (0.0, 0.0);
         for i in 0..(*leaves).length as usize {
