@@ -50,6 +50,22 @@ pub struct Relation {
     pub columns: BTreeMap<AttrNumber, Column>,
     pub indexes: Vec<ExistingIndex>,
     pub activity: WriteActivity,
+    /// How many combinations of values some groups of columns have, where that is known; each group once.
+    #[serde(default)]
+    pub column_groups: Vec<ColumnGroup>,
+    /// What is known of the values of expressions, by `Expression::sql`.
+    #[serde(default)]
+    pub expression_statistics: BTreeMap<String, ColumnStatistics>,
+}
+
+/// The number of distinct combinations of two or more columns, NULL counted as a value: from extended statistics
+/// (`CREATE STATISTICS ... (ndistinct)`) or from a sample of rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnGroup {
+    /// Ascending.
+    pub columns: Vec<AttrNumber>,
+    /// Combinations among the rows of the whole relation.
+    pub distinct: f64,
 }
 
 /// A column, with what ANALYZE found out about it.
@@ -64,7 +80,14 @@ pub struct Column {
     pub type_length: i16,
     /// Alignment in bytes (1, 2, 4 or 8), from `pg_type.typalign`.
     pub alignment: u8,
+    /// `pg_attribute.atttypmod`, -1 for none; the dimensions of a pgvector column.
+    #[serde(default = "no_modifier")]
+    pub type_modifier: i32,
     pub statistics: Option<ColumnStatistics>,
+}
+
+fn no_modifier() -> i32 {
+    -1
 }
 
 /// The part of `pg_statistic` that the pure modules need.
@@ -109,6 +132,23 @@ pub struct ExistingIndex {
     pub scans: u64,
 }
 
+impl ColumnGroup {
+    /// Reads a `pg_ndistinct` value of a server up to version 18, `{"1, 2": 100, "1, 2, 3": 700}`: column numbers and counts.
+    /// Groups with an expression, which has a negative number, are left out; of any other text nothing is read.
+    pub fn parse(text: &str) -> Vec<ColumnGroup> {
+        let groups: BTreeMap<String, f64> = serde_json::from_str(text).unwrap_or_default();
+        groups
+            .into_iter()
+            .filter_map(|(numbers, distinct)| {
+                let numbers = numbers.split(',').map(|number| number.trim().parse::<AttrNumber>().ok());
+                let mut columns: Vec<AttrNumber> = numbers.collect::<Option<_>>()?;
+                columns.sort_unstable();
+                (columns.iter().all(|number| *number > 0)).then_some(ColumnGroup { columns, distinct })
+            })
+            .collect()
+    }
+}
+
 impl ColumnStatistics {
     /// Number of distinct non-NULL values in a relation of `tuples` rows; None when unknown.
     pub fn distinct_values(&self, tuples: f64) -> Option<f64> {
@@ -123,5 +163,32 @@ impl ColumnStatistics {
 impl Relation {
     pub fn column(&self, number: AttrNumber) -> Option<&Column> {
         self.columns.get(&number)
+    }
+
+    /// The number of distinct combinations of `columns` in any order, None where it is not known.
+    pub fn distinct_combinations(&self, columns: &[AttrNumber]) -> Option<f64> {
+        let mut sorted = columns.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let group = self.column_groups.iter().find(|group| group.columns == sorted)?;
+        Some(group.distinct.clamp(1.0, self.tuples.max(1.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_columns_are_read_as_the_server_writes_them() {
+        let group = |columns: &[AttrNumber], distinct| ColumnGroup { columns: columns.to_vec(), distinct };
+        let text = r#"{"1, 2": 100, "3, 1": 700, "2, -1": 5, "1, 2, 3": 800}"#;
+        assert_eq!(
+            ColumnGroup::parse(text),
+            [group(&[1, 2], 100.0), group(&[1, 2, 3], 800.0), group(&[1, 3], 700.0)]
+        );
+        for other in ["", "[]", "{\"a\": 1}", r#"[{"attributes": [1, 2], "ndistinct": 3}]"#] {
+            assert_eq!(ColumnGroup::parse(other), []);
+        }
     }
 }

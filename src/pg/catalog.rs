@@ -42,11 +42,12 @@ pub fn read_for(statements: &[Analysed]) -> Result<Catalog, PgError> {
 ///
 /// # Errors
 /// Those of the catalog queries.
-fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
+pub fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
     let oids: Vec<pg_sys::Oid> = relations.iter().map(|oid| pg_sys::Oid::from(*oid)).collect();
     reading(|| -> Result<Catalog, PgError> {
         let mut catalog = Catalog { relations: read_relations(&oids)?, storage: storage()? };
         read_columns(&oids, &mut catalog)?;
+        read_column_groups(&oids, &mut catalog)?;
         read_indexes(&oids, &mut catalog)?;
         Ok(catalog)
     })?
@@ -169,6 +170,8 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
                         hot_updated: row.number("hot_updated")?,
                         deleted: row.number("deleted")?,
                     },
+                    column_groups: Vec::new(),
+                    expression_statistics: BTreeMap::new(),
                 };
                 Ok((oid, relation))
             })
@@ -181,7 +184,7 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
     // pg_stats shows only what the caller may read; its arrays of values are left aside.
     const QUERY: &str = "
         SELECT a.attrelid, a.attnum, a.attname::text AS name, pg_catalog.quote_ident(a.attname) AS sql_name,
-               a.atttypid, a.attlen, a.attalign::text AS align,
+               a.atttypid, a.attlen, a.attalign::text AS align, a.atttypmod AS modifier,
                s.null_frac::float8 AS null_frac, s.avg_width::float8 AS avg_width,
                s.n_distinct::float8 AS n_distinct, s.correlation::float8 AS correlation,
                s.most_common_freqs::float8[] AS frequencies, s.tablename IS NOT NULL AS has_statistics
@@ -219,6 +222,7 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                     type_oid: row.oid("atttypid")?,
                     type_length: row["attlen"].value::<i16>()?.unwrap_or(-1),
                     alignment: alignment(row.text("align")?.bytes().next().unwrap_or(b'i') as _),
+                    type_modifier: row["modifier"].value::<i32>()?.unwrap_or(-1),
                     statistics,
                 };
                 let relation = row.oid("attrelid")?;
@@ -230,6 +234,35 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
     for (relation, column) in columns {
         if let Some(relation) = catalog.relations.get_mut(&relation) {
             relation.columns.insert(column.number, column);
+        }
+    }
+    Ok(())
+}
+
+/// Reads extended statistics on how many combinations groups of columns have.
+fn read_column_groups(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgError> {
+    // pg_stats_ext shows only what the caller may read.
+    const QUERY: &str = "
+        SELECT c.oid AS relation, s.n_distinct::text AS groups
+          FROM pg_catalog.pg_class AS c
+          JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+          JOIN pg_catalog.pg_stats_ext AS s
+            ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.inherited = (c.relkind = 'p')
+         WHERE c.oid = ANY ($1) AND s.n_distinct IS NOT NULL
+         ORDER BY c.oid, s.statistics_schemaname, s.statistics_name";
+    let rows = Spi::connect(|client| {
+        client
+            .select(QUERY, None, &[oids.to_vec().into()])?
+            .map(|row| Ok((row.oid("relation")?, row.text("groups")?)))
+            .collect::<Result<Vec<_>, pgrx::spi::Error>>()
+    })
+    .map_err(spi_error)?;
+    for (relation, text) in rows {
+        let Some(relation) = catalog.relations.get_mut(&relation) else { continue };
+        for group in ColumnGroup::parse(&text) {
+            if !relation.column_groups.iter().any(|known| known.columns == group.columns) {
+                relation.column_groups.push(group);
+            }
         }
     }
     Ok(())

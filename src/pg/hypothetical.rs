@@ -8,12 +8,16 @@
 
 use super::access_method::Traits;
 use super::compat;
+use super::expression_statistics::ExpressionStatistics;
+use super::index_cost::Costing;
 use super::node;
+use super::opclass_options;
 use crate::candidate::definition::{IndexDefinition, KeyTarget};
 use crate::catalog::Oid;
 use crate::cost::size::SizeEstimate;
 use pgrx::pg_sys;
 use std::ffi::{CString, c_int};
+use std::rc::Rc;
 
 /// Everything of an `IndexOptInfo` that does not depend on the planner call.
 ///
@@ -24,6 +28,8 @@ pub struct Hypothetical {
     pub relation: Oid,
     /// An OID that no catalog row has.
     pub fake_oid: Oid,
+    /// What our cost function must know of it, where the access method's own will not do.
+    pub costing: Costing,
     indexkeys: Vec<c_int>,
     collations: Vec<pg_sys::Oid>,
     families: Vec<pg_sys::Oid>,
@@ -31,39 +37,48 @@ pub struct Hypothetical {
     reverse_sort: Vec<bool>,
     nulls_first: Vec<bool>,
     can_return: Vec<bool>,
-    /// As many NULLs as columns: gincost_pattern (selfuncs.c) reads the array unguarded.
+    /// Parsed operator class parameters, one for each column, NULL for none: gincost_pattern (selfuncs.c) reads the array unguarded.
     options: Vec<*mut pg_sys::bytea>,
+    /// What they point into.
+    _option_bytes: Vec<Vec<u64>>,
     /// Types of the plain columns when the definition was made; a relation altered since then is not matched.
     column_types: Vec<pg_sys::Oid>,
     expressions: Vec<CString>,
+    /// The same as `Expression::sql`, by which their statistics are known.
+    expression_texts: Vec<String>,
     predicate: Option<CString>,
     size: SizeEstimate,
     /// Rows of `relation` when the size was estimated; leaves get their share by it.
     relation_tuples: f64,
     /// Whether it is to be taken as unique: only where the user says so by hand, never for a candidate.
     unique: bool,
+    nulls_not_distinct: bool,
     traits: Traits,
+    /// Of its expressions, where it brings them along.
+    statistics: Option<Rc<ExpressionStatistics>>,
 }
 
 impl Hypothetical {
-    /// `column_type` gives the type of a column of the relation.
+    /// `column_type` gives the type of a column of the relation. Raises where an operator class refuses its parameters, as it does
+    /// for those that a user made up.
     pub fn new(
         definition: &IndexDefinition,
         size: SizeEstimate,
         relation_tuples: f64,
         fake_oid: Oid,
-        unique: bool,
         traits: Traits,
         column_type: impl Fn(i16) -> Oid,
     ) -> Hypothetical {
         let mut indexkeys = Vec::new();
         let mut expressions = Vec::new();
+        let mut expression_texts = Vec::new();
         for key in &definition.keys {
             match &key.part.target {
                 KeyTarget::Column(number) => indexkeys.push(c_int::from(*number)),
                 KeyTarget::Expression(expression) => {
                     indexkeys.push(0);
                     expressions.push(c_string(&expression.node));
+                    expression_texts.push(expression.sql.clone());
                 }
             }
         }
@@ -71,16 +86,28 @@ impl Hypothetical {
         let columns = indexkeys.len();
         let oid = |oid: Oid| pg_sys::Oid::from(oid);
         let parts = || definition.keys.iter().map(|key| &key.part);
+        // SAFETY: within a transaction, which every use of the server is.
+        let parsed: Vec<Option<Vec<u64>>> =
+            parts().map(|part| unsafe { opclass_options::stored(part, &traits) }).collect();
+        let mut options: Vec<*mut pg_sys::bytea> = parsed
+            .iter()
+            .map(|bytes| {
+                bytes.as_ref().map_or(std::ptr::null_mut(), |bytes| bytes.as_ptr().cast_mut().cast())
+            })
+            .collect();
+        options.resize(columns, std::ptr::null_mut());
         Hypothetical {
             relation: definition.relation,
             fake_oid,
+            costing: Costing::of(definition),
             collations: parts().map(|part| oid(part.collation.oid)).collect(),
             families: parts().map(|part| oid(part.operator_class.family)).collect(),
             input_types: parts().map(|part| oid(part.operator_class.input_type)).collect(),
             reverse_sort: definition.keys.iter().map(|key| key.descending).collect(),
             nulls_first: definition.keys.iter().map(|key| key.nulls_first).collect(),
             can_return: traits.can_return(&definition.keys, definition.include.len()),
-            options: vec![std::ptr::null_mut(); columns],
+            options,
+            _option_bytes: parsed.into_iter().flatten().collect(),
             column_types: indexkeys
                 .iter()
                 .map(
@@ -89,12 +116,44 @@ impl Hypothetical {
                 .collect(),
             indexkeys,
             expressions,
+            expression_texts,
             predicate: definition.predicate.as_ref().map(|predicate| c_string(&predicate.node)),
             size,
             relation_tuples,
-            unique,
+            unique: false,
+            nulls_not_distinct: false,
             traits,
+            statistics: None,
         }
+    }
+
+    /// The same with statistics of its expressions, which it takes wherever it is seen.
+    pub fn with_statistics(self, statistics: Rc<ExpressionStatistics>) -> Hypothetical {
+        Hypothetical { statistics: Some(statistics), ..self }
+    }
+
+    /// The statistics that it brought along.
+    pub fn statistics(&self) -> Option<&Rc<ExpressionStatistics>> {
+        self.statistics.as_ref()
+    }
+
+    /// Whether it holds only some of the rows.
+    pub fn is_partial(&self) -> bool {
+        self.predicate.is_some()
+    }
+
+    /// The expression in a column, counted from 1; None for a plain column.
+    pub fn expression(&self, column: i16) -> Option<&str> {
+        let position = usize::try_from(column).ok()?.checked_sub(1)?;
+        let before = self.indexkeys.get(..position)?.iter().filter(|number| **number == 0).count();
+        (self.indexkeys.get(position) == Some(&0))
+            .then(|| self.expression_texts.get(before))?
+            .map(String::as_str)
+    }
+
+    /// The same taken as unique: where the user vouches for it, never for a candidate (invariant 4).
+    pub fn taken_as_unique(self, nulls_not_distinct: bool) -> Hypothetical {
+        Hypothetical { unique: true, nulls_not_distinct, ..self }
     }
 
     /// Builds the planner's view of this index on `relation`, as get_relation_info (plancat.c) does for a real one.
@@ -154,9 +213,13 @@ impl Hypothetical {
                 (*info).indpred = pg_sys::make_ands_implicit(clause);
             }
             (*info).unique = self.unique;
+            compat::set_nulls_not_distinct(info, self.nulls_not_distinct);
             (*info).immediate = true;
             (*info).hypothetical = true;
             self.traits.apply(info);
+            if let Some(function) = self.costing.function() {
+                compat::set_cost_function(info, Some(function));
+            }
             (*info).indextlist = self.target_list(indexkeys, (*info).indexprs, varno, relation);
             info
         }
@@ -236,7 +299,7 @@ unsafe fn attribute(descriptor: pg_sys::TupleDesc, number: c_int) -> Option<pg_s
 }
 
 /// Fresh copies of stored expressions with their columns renumbered for this range table entry.
-unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::List {
+pub(super) unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::List {
     unsafe {
         let mut list = std::ptr::null_mut();
         for text in texts {
@@ -250,6 +313,6 @@ unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::Lis
     }
 }
 
-fn c_string(text: &str) -> CString {
+pub(super) fn c_string(text: &str) -> CString {
     CString::new(text).unwrap_or_default()
 }

@@ -52,23 +52,40 @@ pub unsafe fn as_map(array: pg_sys::Datum) -> BTreeMap<String, String> {
 }
 
 /// What the operator class makes of its parameters, as `index_opclass_options` (indexam.c) does: a struct of its own behind a
-/// varlena header, or NULL where the class takes none. Raises for parameters that it refuses.
+/// varlena header, or NULL where the class takes none. `procedure` is the number of the support function that knows them. Raises for parameters that it refuses.
 ///
 /// # Safety
 /// Within a transaction; the result lives in the current context.
 pub unsafe fn parse(
     part: &KeyPart,
-    traits: &Traits,
+    procedure: u32,
     options: &BTreeMap<String, String>,
 ) -> *mut pg_sys::bytea {
     unsafe {
-        let Some(procedure) = support(part, u32::from(traits.options_procedure)) else {
+        let Some(procedure) = support(part, procedure) else {
             return std::ptr::null_mut();
         };
         let mut known = pg_sys::local_relopts::default();
         pg_sys::init_local_reloptions(&mut known, 0);
         pg_sys::OidFunctionCall1Coll(procedure, pg_sys::InvalidOid, pg_sys::Datum::from(&raw mut known));
         pg_sys::build_local_reloptions(&mut known, as_array(list(options)), true).cast()
+    }
+}
+
+/// What `parse` makes of a key's parameters, copied out of server memory; in words, because the server reads it aligned.
+///
+/// # Safety
+/// As `parse`.
+pub unsafe fn stored(part: &KeyPart, traits: &Traits) -> Option<Vec<u64>> {
+    unsafe {
+        let parsed = parse(part, u32::from(traits.options_procedure), &part.operator_class.options);
+        if parsed.is_null() {
+            return None;
+        }
+        let length = pgrx::varsize_any(parsed.cast());
+        let mut words = vec![0u64; length.div_ceil(size_of::<u64>())];
+        std::ptr::copy_nonoverlapping(parsed.cast::<u8>(), words.as_mut_ptr().cast(), length);
+        Some(words)
     }
 }
 

@@ -67,6 +67,8 @@ fn orders() -> Relation {
         columns: BTreeMap::new(),
         indexes: Vec::new(),
         activity: WriteActivity::default(),
+        column_groups: Vec::new(),
+        expression_statistics: BTreeMap::new(),
     }
 }
 

@@ -62,7 +62,7 @@ const BUCKETS_PER_OCTAVE: f64 = 4.0;
 /// Up to this mean, group sizes follow the Poisson distribution term by term; above, quantiles of the normal one.
 const POISSON_LIMIT: f64 = 40.0;
 /// Quantiles of the standard normal distribution at (i + 0.5) / 8.
-const NORMAL_OCTILES: [f64; 8] = [-1.534, -0.887, -0.489, -0.157, 0.157, 0.489, 0.887, 1.534];
+pub(super) const NORMAL_OCTILES: [f64; 8] = [-1.534, -0.887, -0.489, -0.157, 0.157, 0.489, 0.887, 1.534];
 
 impl Distribution {
     /// The distribution of no column: all rows are one group.
@@ -73,7 +73,7 @@ impl Distribution {
     /// Joins one more key column, taken to be independent of those before.
     ///
     /// Independence is what the planner assumes of clauses, too. It gives the most groups, so correlated columns make the
-    /// estimate too large rather than too small.
+    /// estimate too large rather than too small, unless `limited` corrects it.
     pub fn with(&self, values: &Values<'_>, restriction: Restriction) -> Distribution {
         let bit = 1 << self.columns.min(31);
         let column = column_classes(values, restriction);
@@ -86,6 +86,27 @@ impl Distribution {
             }));
         }
         Distribution { columns: self.columns + 1, classes: merged(classes) }
+    }
+
+    /// With no more than `groups` non-empty groups among `rows` rows, for columns that depend on each other: of the
+    /// combinations that independence allows, the same share of each class does not occur, and the others have its rows.
+    pub fn limited(mut self, groups: f64, rows: f64) -> Distribution {
+        let count = |share: f64, classes: &[Class]| -> f64 {
+            classes.iter().map(|class| class.cells * share * occupied(rows * class.share / share)).sum()
+        };
+        if count(1.0, &self.classes) <= groups {
+            return self;
+        }
+        let (mut low, mut high) = (0.0, 1.0);
+        for _ in 0..60 {
+            let middle = 0.5 * (low + high);
+            if count(middle, &self.classes) < groups { low = middle } else { high = middle }
+        }
+        for class in &mut self.classes {
+            class.cells *= high;
+            class.share /= high;
+        }
+        self
     }
 
     /// Expected number of non-empty groups among `rows` rows.

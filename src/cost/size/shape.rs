@@ -43,7 +43,7 @@ pub(super) enum Length {
 pub(super) struct Attribute {
     length: Length,
     alignment: u32,
-    null_fraction: f64,
+    pub null_fraction: f64,
 }
 
 /// Lengths of text are taken to lie within this share of their average.
@@ -53,7 +53,7 @@ const SHORT_VARLENA: u32 = 127;
 
 impl Attribute {
     /// Where the attribute ends if the one before ended at `offset`. `draw` in [0, 1) chooses among the lengths.
-    fn end(&self, offset: u32, draw: f64) -> u32 {
+    pub fn end(&self, offset: u32, draw: f64) -> u32 {
         let length = match self.length {
             Length::Fixed(length) => return align(offset, self.alignment) + length,
             Length::Either { shorter, longer_share } => shorter + if draw < longer_share { 2 } else { 0 },
@@ -86,14 +86,19 @@ impl Shape {
             .collect();
         let mut prefixes = Vec::new();
         let mut joint = Distribution::unit();
-        for (key, attribute) in definition.keys.iter().zip(&keys) {
+        for (index, (key, attribute)) in definition.keys.iter().zip(&keys).enumerate() {
             let restriction = restriction(definition, key, relation, kept, attribute.null_fraction);
             joint = key_values(key, relation, attribute, |values| joint.with(&values, restriction));
+            if let Some(most) = most_combinations(&definition.keys[..=index], relation) {
+                joint = joint.limited(most, relation.tuples.max(1.0));
+            }
             prefixes.push(joint.clone());
         }
         Shape {
             unique: rows_differ(definition, relation),
-            deduplicates: include.is_empty() && definition.keys.iter().all(|key| deduplicates(key, storage)),
+            deduplicates: include.is_empty()
+                && allows_deduplication(definition)
+                && definition.keys.iter().all(|key| deduplicates(key, storage)),
             keys,
             include,
             prefixes,
@@ -155,6 +160,8 @@ const INET: Oid = 869;
 const BPCHAR: Oid = 1042;
 const TEXT_TYPES: [Oid; 3] = [25, BPCHAR, 1043];
 const NUMERIC: Oid = 1700;
+/// int4range, tsrange, tstzrange, daterange, int8range: bounds of one length each.
+const FIXED_RANGES: [Oid; 5] = [3904, 3908, 3910, 3912, 3926];
 /// First OID of objects that are not built in (`FirstNormalObjectId`).
 const FIRST_USER_OID: Oid = 16384;
 
@@ -165,6 +172,12 @@ const EQUAL_IMAGE_TYPES: [Oid; 26] = [
     16, 17, 18, 19, 20, 21, 23, 25, 26, 27, 30, 774, 790, 829, 869, 1082, 1083, 1114, 1184, 1266, 1560, 1562,
     2950, 3220, 3500, 5069,
 ];
+
+/// The storage parameter `deduplicate_items` of a btree.
+fn allows_deduplication(definition: &IndexDefinition) -> bool {
+    let value = definition.parameters.get("deduplicate_items").map(String::as_str);
+    !matches!(value, Some("off" | "false" | "no" | "0"))
+}
 
 /// Whether equal values of a key may share an index tuple (`_bt_allequalimage`).
 fn deduplicates(key: &Key, storage: Storage) -> bool {
@@ -196,6 +209,19 @@ fn key_attribute(key: &Key, relation: &Relation) -> Attribute {
     match &key.part.target {
         KeyTarget::Column(number) => relation.column(*number).map_or(missing, column_attribute),
         KeyTarget::Expression(expression) => {
+            if let Some(known) = relation.expression_statistics.get(&expression.sql) {
+                let width = Some(known.average_width).filter(|width| *width > 0.0);
+                return Attribute {
+                    length: length(
+                        expression.type_oid,
+                        expression.type_length,
+                        width,
+                        known.distinct <= -0.9,
+                    ),
+                    alignment: u32::from(expression.alignment),
+                    null_fraction: known.null_fraction,
+                };
+            }
             // A strict expression is NULL where any of its columns is.
             let present: f64 = statistics_of(&expression.columns, relation)
                 .map(|column| column.statistics.as_ref().map_or(1.0, |s| 1.0 - s.null_fraction))
@@ -248,6 +274,7 @@ fn length(type_oid: Oid, type_length: i16, width: Option<f64>, all_differ: bool)
     };
     match type_oid {
         BPCHAR => Length::Spread { least: whole, most: whole },
+        _ if FIXED_RANGES.contains(&type_oid) => Length::Spread { least: whole, most: whole },
         NUMERIC => {
             // 3 bytes of headers and 2 for each four digits, so an even average is one of different lengths.
             let even = (whole as u32).is_multiple_of(2);
@@ -271,6 +298,13 @@ fn key_values<T>(
 ) -> T {
     let tuples = relation.tuples.max(1.0);
     let null_fraction = attribute.null_fraction;
+    if let KeyTarget::Expression(expression) = &key.part.target
+        && let Some(known) = relation.expression_statistics.get(&expression.sql)
+    {
+        let present = tuples * (1.0 - null_fraction);
+        let distinct = known.distinct_values(tuples).unwrap_or(present).min(present.max(1.0));
+        return use_values(Values { tuples, null_fraction, common: &known.common_frequencies, distinct });
+    }
     let columns = key.part.target.columns();
     let (type_oid, plain) = match &key.part.target {
         KeyTarget::Column(number) => (relation.column(*number).map_or(0, |column| column.type_oid), true),
@@ -300,6 +334,35 @@ fn key_values<T>(
         common: single.map_or(&[], |statistics| statistics.common_frequencies.as_slice()),
         distinct: if columns.is_empty() { 1.0 } else { product.min(present.max(1.0)) },
     })
+}
+
+/// The most combinations that these keys can have, as far as groups of columns are known: a known group, times the distinct
+/// values of the keys that are not in it. None for a single key, for expressions, and where no group helps.
+fn most_combinations(keys: &[Key], relation: &Relation) -> Option<f64> {
+    let columns: Option<Vec<AttrNumber>> = keys
+        .iter()
+        .map(|key| match key.part.target {
+            KeyTarget::Column(number) => Some(number),
+            KeyTarget::Expression(_) => None,
+        })
+        .collect();
+    let columns = columns.filter(|columns| columns.len() > 1)?;
+    if let Some(exact) = relation.distinct_combinations(&columns) {
+        return Some(exact);
+    }
+    let known = relation.column_groups.iter().filter(|group| {
+        group.columns.iter().all(|column| columns.contains(column))
+            // An earlier prefix has been limited by it already.
+            && columns.last().is_some_and(|last| group.columns.contains(last))
+    });
+    let bounds = known.filter_map(|group| {
+        let others = columns.iter().filter(|column| !group.columns.contains(column));
+        let others: Option<f64> = others
+            .map(|column| relation.column(*column)?.statistics.as_ref()?.distinct_values(relation.tuples))
+            .product();
+        Some(group.distinct * others?)
+    });
+    bounds.min_by(f64::total_cmp)
 }
 
 /// What the definition's predicate leaves of a key's values.
