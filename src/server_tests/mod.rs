@@ -1,6 +1,7 @@
 //! Tests that need a server, by subject. Each runs in a transaction that is rolled back.
 
 mod advice;
+mod catalog;
 mod expression_statistics;
 mod injection;
 mod isolation;
