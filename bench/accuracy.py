@@ -22,7 +22,7 @@ from bench.accuracy import measure, pairs, report  # noqa: E402
 from tools import extension, postgres  # noqa: E402
 from tools.progress import Failed, phase, say  # noqa: E402
 
-# 10 % of a second of work is not worth a second process, and the clock would stop autovacuum from changing statistics in the middle.
+# No autovacuum: it would change statistics between the two halves. The rest only makes loading and building faster.
 SETTINGS = {"autovacuum": "off", "shared_buffers": "512MB", "max_wal_size": "8GB", "wal_level": "minimal", "max_wal_senders": "0"}
 
 
