@@ -50,6 +50,22 @@ pub struct Relation {
     pub columns: BTreeMap<AttrNumber, Column>,
     pub indexes: Vec<ExistingIndex>,
     pub activity: WriteActivity,
+    /// How many combinations of values some groups of columns have, where that is known; each group once.
+    #[serde(default)]
+    pub column_groups: Vec<ColumnGroup>,
+    /// What is known of the values of expressions, by `Expression::sql`.
+    #[serde(default)]
+    pub expression_statistics: BTreeMap<String, ColumnStatistics>,
+}
+
+/// The number of distinct combinations of two or more columns, NULL counted as a value: from extended statistics
+/// (`CREATE STATISTICS ... (ndistinct)`) or from a sample of rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnGroup {
+    /// Ascending.
+    pub columns: Vec<AttrNumber>,
+    /// Combinations among the rows of the whole relation.
+    pub distinct: f64,
 }
 
 /// A column, with what ANALYZE found out about it.
@@ -64,7 +80,14 @@ pub struct Column {
     pub type_length: i16,
     /// Alignment in bytes (1, 2, 4 or 8), from `pg_type.typalign`.
     pub alignment: u8,
+    /// `pg_attribute.atttypmod`, -1 for none; the dimensions of a pgvector column.
+    #[serde(default = "no_modifier")]
+    pub type_modifier: i32,
     pub statistics: Option<ColumnStatistics>,
+}
+
+fn no_modifier() -> i32 {
+    -1
 }
 
 /// The part of `pg_statistic` that the pure modules need.
@@ -123,5 +146,14 @@ impl ColumnStatistics {
 impl Relation {
     pub fn column(&self, number: AttrNumber) -> Option<&Column> {
         self.columns.get(&number)
+    }
+
+    /// The number of distinct combinations of `columns` in any order, None where it is not known.
+    pub fn distinct_combinations(&self, columns: &[AttrNumber]) -> Option<f64> {
+        let mut sorted = columns.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let group = self.column_groups.iter().find(|group| group.columns == sorted)?;
+        Some(group.distinct.clamp(1.0, self.tuples.max(1.0)))
     }
 }

@@ -18,10 +18,21 @@ static MAX_STATEMENTS: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 static MAX_STATEMENT_LENGTH: GucSetting<i32> = GucSetting::<i32>::new(256 * 1024);
 static MAX_KEY_COLUMNS: GucSetting<i32> = GucSetting::<i32>::new(4);
 static SAMPLE_PAGES: GucSetting<i32> = GucSetting::<i32>::new(300);
+static HYPOTHETICAL_INDEXES: GucSetting<bool> = GucSetting::<bool>::new(true);
 
 /// A statement whose cost falls by less than this share counts as unchanged: add_path (pathnode.c) treats paths within
 /// 1 % (`STD_FUZZ_FACTOR`) as equal, so smaller differences may be chance.
 const NOISE: f64 = 0.015;
+
+/// Whether EXPLAIN sees the indexes made and hidden by hand; asked at each EXPLAIN.
+pub fn hypothetical_indexes() -> bool {
+    HYPOTHETICAL_INDEXES.get()
+}
+
+/// Longest wait for a lock, milliseconds.
+pub fn lock_timeout_ms() -> i32 {
+    LOCK_TIMEOUT.get()
+}
 
 /// What limits a run.
 #[derive(Clone, Debug)]
@@ -239,6 +250,14 @@ pub fn define() {
         &SAMPLE_PAGES,
         0,
         1_000_000,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
+        c"pg_index_advisor.hypothetical_indexes",
+        c"Whether EXPLAIN in this session sees the indexes made by create_hypothetical_index().",
+        c"Off, it also sees the indexes hidden by hide_index(). Definitions are kept.",
+        &HYPOTHETICAL_INDEXES,
         GucContext::Userset,
         GucFlags::default(),
     );

@@ -5,7 +5,8 @@
 
 mod arguments;
 mod bench;
-
+mod by_hand;
+mod explain;
 mod recommend;
 mod report;
 mod statements;

@@ -117,9 +117,10 @@ pub struct OperatorClass {
     pub input_type: Oid,
     /// Quoted name for DDL (schema-qualified outside `pg_catalog`); None for the type's default class.
     pub sql_name: Option<String>,
-    /// Parameters of the class as DDL writes them (`siglen = '32'`), sorted; empty for the defaults.
+    /// Parameters of the class (`siglen`, `n_distinct_per_range`, ...) as given, by name. DDL can only write them after a
+    /// name of the class.
     #[serde(default)]
-    pub options: Vec<String>,
+    pub options: BTreeMap<String, String>,
 }
 
 /// The collation of a key column.
@@ -272,9 +273,7 @@ impl IndexDefinition {
             sql.push_str(&format!(" INCLUDE ({})", columns.join(", ")));
         }
         if !self.parameters.is_empty() {
-            let parameters: Vec<String> =
-                self.parameters.iter().map(|(name, value)| format!("{name} = {}", quoted(value))).collect();
-            sql.push_str(&format!(" WITH ({})", parameters.join(", ")));
+            sql.push_str(&format!(" WITH ({})", assignments(&self.parameters)));
         }
         if let Some(predicate) = &self.predicate {
             sql.push_str(&format!(" WHERE {}", predicate.sql));
@@ -297,7 +296,7 @@ impl Key {
             sql.push_str(&format!(" {name}"));
         }
         if !class.options.is_empty() {
-            sql.push_str(&format!(" ({})", class.options.join(", ")));
+            sql.push_str(&format!(" ({})", assignments(&class.options)));
         }
         sql.push_str(match (self.descending, self.nulls_first) {
             (false, false) => "",
@@ -309,9 +308,10 @@ impl Key {
     }
 }
 
-/// A literal, quoted as the standard says.
-fn quoted(value: &str) -> String {
-    format!("'{}'", value.replace('\'', "''"))
+/// Parameters as DDL writes them; values as literals quoted as the standard says.
+fn assignments(parameters: &BTreeMap<String, String>) -> String {
+    let all = parameters.iter().map(|(name, value)| format!("{name} = '{}'", value.replace('\'', "''")));
+    all.collect::<Vec<String>>().join(", ")
 }
 
 /// The quoted name of a column; a dropped column has none.

@@ -34,6 +34,7 @@ fn relation(oid: Oid, name: &str, tuples: f64, pages: f64, columns: &[ColumnSket
             type_oid: 23,
             type_length: if *width <= 8.0 { *width as i16 } else { -1 },
             alignment: 4,
+            type_modifier: -1,
             statistics: Some(statistics),
         };
         (number, column)
@@ -51,6 +52,8 @@ fn relation(oid: Oid, name: &str, tuples: f64, pages: f64, columns: &[ColumnSket
         columns: columns.iter().enumerate().map(column).collect(),
         indexes: Vec::new(),
         activity: WriteActivity::default(),
+        column_groups: Vec::new(),
+        expression_statistics: Default::default(),
     }
 }
 
@@ -107,7 +110,7 @@ fn part(target: KeyTarget, family: Oid) -> KeyPart {
             family,
             input_type: 23,
             sql_name,
-            options: Vec::new(),
+            options: Default::default(),
         },
         collation: Collation { oid: 0, sql_name: None },
     }

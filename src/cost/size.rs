@@ -19,8 +19,10 @@ mod vector;
 
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::catalog::Relation;
+pub use brin::{pages_per_range, range_map_pages};
 pub use sample::{Entries, GinKeys, KeyGroup, LeafSizes, Sample, TreeReplay};
 use serde::{Deserialize, Serialize};
+pub use vector::{hnsw_m, ivfflat_lists};
 
 /// What an index takes on disk just after CREATE INDEX; the sum of its parts for a partitioned table.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,4 +84,9 @@ pub fn estimate(
         AccessMethod::Bloom => bloom::estimate(definition, relation, kept, storage),
         AccessMethod::Hnsw | AccessMethod::Ivfflat => vector::estimate(definition, relation, kept, storage),
     }
+}
+
+/// A storage parameter of the index, None where it is not given or not of that type.
+fn parameter<T: std::str::FromStr>(definition: &IndexDefinition, name: &str) -> Option<T> {
+    definition.parameters.get(name)?.trim().parse().ok()
 }

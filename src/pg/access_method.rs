@@ -6,7 +6,7 @@ use super::compat;
 use super::isolated::PgError;
 use super::scalar;
 use super::spgist;
-use crate::candidate::definition::{AccessMethod, Key};
+use crate::candidate::definition::{AccessMethod, Key, KeyPart};
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use std::ffi::CString;
@@ -18,7 +18,6 @@ pub struct Traits {
     pub method: pg_sys::Oid,
     pub can_order: bool,
     pub can_order_by_operator: bool,
-    pub can_backward: bool,
     pub can_unique: bool,
     pub can_multicolumn: bool,
     pub can_include: bool,
@@ -64,7 +63,6 @@ impl Traits {
             method,
             can_order: routine.amcanorder,
             can_order_by_operator: routine.amcanorderbyop,
-            can_backward: routine.amcanbackward,
             can_unique: routine.amcanunique,
             can_multicolumn: routine.amcanmulticol,
             can_include: routine.amcaninclude,
@@ -145,9 +143,9 @@ fn is_genuine(kind: AccessMethod, method: pg_sys::Oid) -> bool {
     .unwrap_or(false)
 }
 
-/// The OID of a support function of a key's operator family for its input type.
-pub fn support(key: &Key, number: u32) -> Option<pg_sys::Oid> {
-    let class = &key.part.operator_class;
+/// The OID of a support function of a key's operator family for its input type; None for number 0.
+pub fn support(part: &KeyPart, number: u32) -> Option<pg_sys::Oid> {
+    let class = &part.operator_class;
     let input = pg_sys::Oid::from(class.input_type);
     // SAFETY: a catalog look-up that gives InvalidOid if there is none.
     let found = unsafe { pg_sys::get_opfamily_proc(class.family.into(), input, input, number as i16) };
@@ -155,5 +153,5 @@ pub fn support(key: &Key, number: u32) -> Option<pg_sys::Oid> {
 }
 
 fn procedure(key: &Key, number: u32) -> bool {
-    support(key, number).is_some()
+    support(&key.part, number).is_some()
 }

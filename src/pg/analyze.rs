@@ -10,6 +10,7 @@
 
 use super::clause;
 use super::compat;
+use super::explain::{self, Format};
 use super::facts::{Collector, RelationSize};
 use super::hook::Configuration;
 use super::identity::Identity;
@@ -19,7 +20,7 @@ use super::parameters::{self, LEVELS, Roles, Shape};
 use super::planner::{self, Planned};
 use super::{scalar, watch};
 use crate::candidate::facts::StatementFacts;
-use crate::catalog::Oid;
+use crate::catalog::{Oid, Relation};
 use crate::cost::PlanCost;
 use crate::statement::{LeftOut, ParameterType, Reading, RelationName, Variant, Wrapper};
 use pgrx::pg_sys;
@@ -111,6 +112,17 @@ pub fn analyse(
         Some(error) => refusal(error, &identity),
         None => LeftOut::Empty,
     })
+}
+
+/// The share of a relation's rows that the planner expects a condition to keep, 0 to 1; all of them where it cannot tell.
+pub fn share_of_rows(relation: &Relation, condition: &str, lock_timeout_ms: i32) -> f64 {
+    let text = format!("SELECT FROM {} WHERE {condition}", relation.sql_name);
+    let planned = crate::statement::read(&text, usize::MAX)
+        .and_then(|reading| analyse(&reading, &Identity::caller(lock_timeout_ms), None));
+    match planned {
+        Ok(analysed) => (analysed.before.rows / relation.tuples.max(1.0)).clamp(0.0, 1.0),
+        Err(_) => 1.0,
+    }
 }
 
 /// The first planning passes: facts and rights, then the choice of parameter values.
@@ -228,24 +240,57 @@ impl Analysed {
         indexes: &[&super::hypothetical::Hypothetical],
         hidden: &[Oid],
     ) -> Result<Planned, PgError> {
-        let planned = isolated(Some(&self.identity), || {
+        self.on_locked_trees(|trees, analysed_anew| trees.plan(indexes, hidden, None, analysed_anew))
+    }
+
+    /// What EXPLAIN would show of the plan that `plan` costs, and its numbers.
+    ///
+    /// # Errors
+    /// As `plan`.
+    pub fn explain(
+        &mut self,
+        indexes: &[&super::hypothetical::Hypothetical],
+        hidden: &[Oid],
+        format: Format,
+    ) -> Result<(String, Planned), PgError> {
+        self.on_locked_trees(|trees, _| {
+            let configuration = Configuration { indexes, hidden };
+            let mut sum = Planned::default();
+            // SAFETY: the trees are valid and their relations locked; `isolated` throws the context away.
+            let text = explain::print(format, || unsafe {
+                let shown = trees.queries.iter().map(|query| {
+                    let plan =
+                        planner::finished_plan(*query, &trees.source, trees.bound, &configuration, None);
+                    compat::check_permissions(plan);
+                    sum.add(planner::read(plan));
+                    explain::Plan { plan, source: &trees.source, bound: trees.bound }
+                });
+                shown.collect()
+            });
+            (text, sum)
+        })
+    }
+
+    /// Does `work` on trees that are as new as their relations, which are locked; it is told whether the trees were made anew.
+    fn on_locked_trees<T>(&mut self, mut work: impl FnMut(&Trees, bool) -> T) -> Result<T, PgError> {
+        let done = isolated(Some(&self.identity), || {
             self.trees.lock();
-            (!self.trees.is_stale()).then(|| self.trees.plan(indexes, hidden, None, false))
+            (!self.trees.is_stale()).then(|| work(&self.trees, false))
         })?;
-        if let Some(planned) = planned {
-            return Ok(planned);
+        if let Some(done) = done {
+            return Ok(done);
         }
         // A relation changed since analysis (ANALYZE counts as a change): start again from the text, once.
         self.trees = Trees::new(&self.variant, &self.identity)?;
-        let planned = isolated(Some(&self.identity), || {
+        let done = isolated(Some(&self.identity), || {
             self.trees.lock();
             // Trees that are older than their tables may hold constants of a column's former type.
             (!self.trees.is_stale()).then(|| {
                 self.trees.bind(&self.texts);
-                self.trees.plan(indexes, hidden, None, true)
+                work(&self.trees, true)
             })
         })?;
-        planned.ok_or_else(|| {
+        done.ok_or_else(|| {
             PgError::new(PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, "its tables change too often")
         })
     }

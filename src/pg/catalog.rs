@@ -4,7 +4,8 @@
 //! lock on the relations.
 
 use super::analyze::Analysed;
-use super::clause::alignment;
+use super::compat;
+use super::expression::alignment;
 use super::facts::collation;
 use super::isolated::{PgError, reading};
 use super::scalar::{self, Fields, spi_error};
@@ -49,6 +50,59 @@ pub fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
         read_indexes(&oids, &mut catalog)?;
         Ok(catalog)
     })?
+}
+
+/// One relation with its size as the planner would estimate it now; None if it is gone or cannot have indexes.
+///
+/// # Errors
+/// Those of the catalog queries, and of opening the relation or a partition (a lock that is held for long).
+pub(super) fn read_one(relation: Oid) -> Result<Option<Relation>, PgError> {
+    let Some(mut read) = read(&[relation])?.relations.remove(&relation) else { return Ok(None) };
+    // SAFETY: within a sub-transaction that releases the locks; relations are opened and closed here.
+    let (pages, tuples) = reading(|| unsafe {
+        let lock = pg_sys::AccessShareLock as i32;
+        let leaves = compat::inheritors(relation.into(), lock);
+        let mut sum = (0.0, 0.0);
+        for i in 0..(*leaves).length as usize {
+            let leaf = (*(*leaves).elements.add(i)).oid_value;
+            let kind = pg_sys::get_rel_relkind(leaf) as u8;
+            let stored = matches!(kind, pg_sys::RELKIND_RELATION | pg_sys::RELKIND_MATVIEW);
+            // The children of a plain table have indexes of their own.
+            if !stored || (read.kind != RelationKind::PartitionedTable && leaf.to_u32() != relation) {
+                continue;
+            }
+            let (mut pages, mut tuples, mut visible) = (0, 0.0, 0.0);
+            let opened = pg_sys::table_open(leaf, pg_sys::NoLock as i32);
+            pg_sys::estimate_rel_size(opened, std::ptr::null_mut(), &mut pages, &mut tuples, &mut visible);
+            pg_sys::table_close(opened, pg_sys::NoLock as i32);
+            sum = (sum.0 + f64::from(pages), sum.1 + tuples);
+        }
+        sum
+    })?;
+    read.pages = pages;
+    read.tuples = tuples;
+    Ok(Some(read))
+}
+
+/// How this server stores indexes.
+///
+/// # Errors
+/// Those of a catalog query.
+pub(super) fn read_storage() -> Result<Storage, PgError> {
+    reading(storage)?
+}
+
+/// Whether a relation of any kind has this OID.
+pub(super) fn relation_exists(oid: Oid) -> Result<bool, PgError> {
+    // SAFETY: a catalog look-up that gives NUL if there is none.
+    reading(|| unsafe { pg_sys::get_rel_relkind(oid.into()) != 0 })
+}
+
+/// Whether a real index has this OID.
+pub(super) fn index_exists(oid: Oid) -> Result<bool, PgError> {
+    // SAFETY: as above.
+    let kind = reading(|| unsafe { pg_sys::get_rel_relkind(oid.into()) })?;
+    Ok(matches!(kind as u8, pg_sys::RELKIND_INDEX | pg_sys::RELKIND_PARTITIONED_INDEX))
 }
 
 /// How this server's btrees are stored.
@@ -113,6 +167,8 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
                         hot_updated: row.number("hot_updated")?,
                         deleted: row.number("deleted")?,
                     },
+                    column_groups: Vec::new(),
+                    expression_statistics: BTreeMap::new(),
                 };
                 Ok((oid, relation))
             })
@@ -125,7 +181,7 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
     // pg_stats shows only what the caller may read; its arrays of values are left aside.
     const QUERY: &str = "
         SELECT a.attrelid, a.attnum, a.attname::text AS name, pg_catalog.quote_ident(a.attname) AS sql_name,
-               a.atttypid, a.attlen, a.attalign::text AS align,
+               a.atttypid, a.attlen, a.attalign::text AS align, a.atttypmod AS modifier,
                s.null_frac::float8 AS null_frac, s.avg_width::float8 AS avg_width,
                s.n_distinct::float8 AS n_distinct, s.correlation::float8 AS correlation,
                s.most_common_freqs::float8[] AS frequencies, s.tablename IS NOT NULL AS has_statistics
@@ -163,6 +219,7 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                     type_oid: row.oid("atttypid")?,
                     type_length: row["attlen"].value::<i16>()?.unwrap_or(-1),
                     alignment: alignment(row.text("align")?.bytes().next().unwrap_or(b'i') as _),
+                    type_modifier: row["modifier"].value::<i32>()?.unwrap_or(-1),
                     statistics,
                 };
                 let relation = row.oid("attrelid")?;
@@ -293,7 +350,7 @@ fn definition(row: &IndexRow) -> Option<IndexDefinition> {
         keys.push(Key {
             part: KeyPart {
                 target,
-                operator_class: operator_class(class, type_oid)?,
+                operator_class: operator_class(class, type_oid, pg_sys::BTREE_AM_OID),
                 collation: match own_collation {
                     Some(own) => collation(wanted, own),
                     None => Collation { oid: wanted.to_u32(), sql_name: None },
@@ -334,31 +391,36 @@ fn opaque(sql: &str) -> Expression {
 }
 
 /// An operator class with its name where it is not the type's default; any type's default where the type is unknown.
-fn operator_class(class: pg_sys::Oid, type_oid: Option<pg_sys::Oid>) -> Option<OperatorClass> {
-    // SAFETY: catalog look-ups by OIDs found in pg_index.
+pub(super) fn operator_class(
+    class: pg_sys::Oid,
+    type_oid: Option<pg_sys::Oid>,
+    method: pg_sys::Oid,
+) -> OperatorClass {
+    // SAFETY: catalog look-ups by OIDs found in pg_index or by the server itself.
     unsafe {
         let input_type = pg_sys::get_opclass_input_type(class);
-        let default = pg_sys::GetDefaultOpClass(type_oid.unwrap_or(input_type), pg_sys::BTREE_AM_OID);
-        let sql_name = match default == class {
-            true => None,
-            false => scalar::first::<String>(
-                "SELECT CASE WHEN pg_catalog.pg_opclass_is_visible(o.oid) THEN ''
-                             ELSE pg_catalog.quote_ident(n.nspname) || '.' END || pg_catalog.quote_ident(o.opcname)
-                   FROM pg_catalog.pg_opclass AS o JOIN pg_catalog.pg_namespace AS n ON n.oid = o.opcnamespace
-                  WHERE o.oid = $1",
-                &[class.into()],
-            )
-            .ok()
-            .flatten(),
-        };
-        Some(OperatorClass {
+        let default = pg_sys::GetDefaultOpClass(type_oid.unwrap_or(input_type), method);
+        OperatorClass {
             oid: class.to_u32(),
             family: pg_sys::get_opclass_family(class).to_u32(),
             input_type: input_type.to_u32(),
-            sql_name,
-            options: Vec::new(),
-        })
+            sql_name: if default == class { None } else { operator_class_name(class) },
+            options: BTreeMap::new(),
+        }
     }
+}
+
+/// The name of an operator class for DDL.
+pub(super) fn operator_class_name(class: pg_sys::Oid) -> Option<String> {
+    scalar::first::<String>(
+        "SELECT CASE WHEN n.nspname = 'pg_catalog' THEN ''
+                     ELSE pg_catalog.quote_ident(n.nspname) || '.' END || pg_catalog.quote_ident(o.opcname)
+           FROM pg_catalog.pg_opclass AS o JOIN pg_catalog.pg_namespace AS n ON n.oid = o.opcnamespace
+          WHERE o.oid = $1",
+        &[class.into()],
+    )
+    .ok()
+    .flatten()
 }
 
 /// The first of `count` consecutive OIDs that no relation has, for hypothetical indexes.

@@ -8,6 +8,7 @@
 //! set_rel_pathlist_hook promises of its arguments.
 
 use super::compat;
+use super::expression;
 use super::facts::collation;
 use super::node::{self, is_a, strip_relabel};
 use super::parameters::{self, Comparison, ParameterUse};
@@ -47,7 +48,7 @@ impl Workbench {
         relation: pg_sys::Oid,
     ) -> Workbench {
         unsafe {
-            let context = pg_sys::deparse_context_for(pg_sys::get_rel_name(relation), relation);
+            let context = expression::deparse_context(relation);
             Workbench { root, rel, rti, relation, context }
         }
     }
@@ -261,17 +262,7 @@ impl Workbench {
             if pseudo_type || (pg_sys::type_is_collatable(type_oid) && collation == pg_sys::InvalidOid) {
                 return None;
             }
-            let (mut length, mut by_value, mut align) = (0, false, 0);
-            pg_sys::get_typlenbyvalalign(type_oid, &mut length, &mut by_value, &mut align);
-            Some(Expression {
-                sql: self.deparse_local(local),
-                node: without_locations(&owned(pg_sys::nodeToString(local.cast()))?),
-                columns: columns.into_iter().collect(),
-                type_oid: type_oid.to_u32(),
-                type_length: length,
-                alignment: alignment(align),
-                average_width: f64::from(pg_sys::get_typavgwidth(type_oid, pg_sys::exprTypmod(local))),
-            })
+            expression::read(local, columns, self.context)
         }
     }
 
@@ -432,12 +423,8 @@ impl Workbench {
             if !extern_only || !is_scalar(clause) || self.own_columns(clause).is_none() {
                 return String::new();
             }
-            self.deparse_local(self.localised(clause))
+            expression::deparse(self.localised(clause), self.context)
         }
-    }
-
-    unsafe fn deparse_local(&self, expr: *mut pg_sys::Node) -> String {
-        unsafe { owned(pg_sys::deparse_expression(expr, self.context, false, false)).unwrap_or_default() }
     }
 }
 
@@ -458,28 +445,16 @@ pub(super) fn qualify(facts: &mut StatementFacts) {
         // SAFETY: the relation was read by the statement; if it is gone since, the look-ups raise.
         unsafe {
             for predicate in &mut usage.predicates {
-                rewrite(&mut predicate.expression, relation);
+                expression::qualify(&mut predicate.expression, relation);
             }
             for key in usage.key_parts_mut() {
                 if key.collation.sql_name.is_some() {
                     key.collation.sql_name = owned(pg_sys::generate_collation_name(key.collation.oid.into()));
                 }
                 if let KeyTarget::Expression(expression) = &mut key.target {
-                    rewrite(expression, relation);
+                    expression::qualify(expression, relation);
                 }
             }
-        }
-    }
-}
-
-unsafe fn rewrite(expression: &mut Expression, relation: pg_sys::Oid) {
-    let Ok(node) = std::ffi::CString::new(expression.node.as_str()) else { return };
-    // SAFETY: the node text came from nodeToString of the same server.
-    unsafe {
-        let context = pg_sys::deparse_context_for(pg_sys::get_rel_name(relation), relation);
-        let node = pg_sys::stringToNode(node.as_ptr()).cast();
-        if let Some(sql) = owned(pg_sys::deparse_expression(node, context, false, false)) {
-            expression.sql = sql;
         }
     }
 }
@@ -494,7 +469,7 @@ unsafe fn operator_class(oid: pg_sys::Oid, sql_name: Option<String>) -> Operator
             family: pg_sys::get_opclass_family(oid).to_u32(),
             input_type: pg_sys::get_opclass_input_type(oid).to_u32(),
             sql_name,
-            options: Vec::new(),
+            options: Default::default(),
         }
     }
 }
@@ -560,27 +535,4 @@ unsafe fn constant_text(expr: *mut pg_sys::Node) -> Option<String> {
         pg_sys::getTypeOutputInfo((*constant).consttype, &mut output, &mut is_varlena);
         owned(pg_sys::OidOutputFunctionCall(output, (*constant).constvalue))
     }
-}
-
-/// Alignment in bytes of a `typalign` letter (pg_type.h).
-pub(super) fn alignment(letter: std::ffi::c_char) -> u8 {
-    match letter as u8 {
-        b'c' => 1,
-        b's' => 2,
-        b'i' => 4,
-        _ => 8,
-    }
-}
-
-/// Parse locations differ between texts of the same expression.
-fn without_locations(node: &str) -> String {
-    let mut result = String::with_capacity(node.len());
-    let mut rest = node;
-    while let Some(position) = rest.find(":location ") {
-        let (before, after) = rest.split_at(position + ":location ".len());
-        result.push_str(before);
-        result.push_str("-1");
-        rest = after.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit());
-    }
-    result + rest
 }

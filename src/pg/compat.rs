@@ -2,7 +2,7 @@
 //! on the version.
 
 use pgrx::pg_sys;
-use std::ffi::c_int;
+use std::ffi::{CStr, c_char, c_int};
 
 unsafe extern "C-unwind" {
     // parser/parse_param.h
@@ -13,6 +13,18 @@ unsafe extern "C-unwind" {
     );
     // rewrite/rewriteManip.h
     fn ChangeVarNodes(node: *mut pg_sys::Node, from: c_int, to: c_int, sublevels_up: c_int);
+    // parser/parse_utilcmd.h
+    fn transformIndexStmt(
+        relation: pg_sys::Oid,
+        statement: *mut pg_sys::IndexStmt,
+        source: *const c_char,
+    ) -> *mut pg_sys::IndexStmt;
+    // catalog/pg_inherits.h
+    fn find_all_inheritors(
+        parent: pg_sys::Oid,
+        lock: pg_sys::LOCKMODE,
+        parents: *mut *mut pg_sys::List,
+    ) -> *mut pg_sys::List;
     // catalog/partition.h
     fn get_partition_ancestors(relation: pg_sys::Oid) -> *mut pg_sys::List;
 }
@@ -43,6 +55,32 @@ pub unsafe fn accept_parameters(
     unsafe {
         pg_sys::ffi::pg_guard_ffi_boundary(|| setup_parse_variable_parameters(pstate, types, count));
     }
+}
+
+/// Analyses the expressions of a raw CREATE INDEX.
+///
+/// # Safety
+/// `relation` must be locked, `statement` a raw parse tree of `source`.
+#[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
+pub unsafe fn transform_index_statement(
+    relation: pg_sys::Oid,
+    statement: *mut pg_sys::IndexStmt,
+    source: &CStr,
+) -> *mut pg_sys::IndexStmt {
+    let source = source.as_ptr();
+    // SAFETY: the caller's promise; errors cross no Rust frame with a destructor.
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| transformIndexStmt(relation, statement, source)) }
+}
+
+/// A relation and all that inherit from it, locked; a list of OIDs.
+///
+/// # Safety
+/// Needs a transaction.
+#[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
+pub unsafe fn inheritors(relation: pg_sys::Oid, lock: pg_sys::LOCKMODE) -> *mut pg_sys::List {
+    let parents = std::ptr::null_mut();
+    // SAFETY: catalog look-ups and locks; errors cross no Rust frame with a destructor.
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| find_all_inheritors(relation, lock, parents)) }
 }
 
 /// The parents of a partition, nearest first; NIL for anything else.
@@ -111,6 +149,35 @@ pub unsafe fn set_cost_function(info: *mut pg_sys::IndexOptInfo, cost: pg_sys::a
     }
 }
 
+/// Says that a unique index takes NULLs for equal, which the planner asks from version 18 on.
+///
+/// # Safety
+/// `info` must be valid.
+pub unsafe fn set_nulls_not_distinct(info: *mut pg_sys::IndexOptInfo, nulls_not_distinct: bool) {
+    #[cfg(not(feature = "pg18"))]
+    let _ = (info, nulls_not_distinct);
+    #[cfg(feature = "pg18")]
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*info).nullsnotdistinct = nulls_not_distinct;
+    }
+}
+
+/// Marks a path as one that the planner takes only where there is no other (known from version 18 on, which no longer goes by
+/// infinite costs alone; twice, as pgvector does, to lose against paths that a setting disables).
+///
+/// # Safety
+/// `path` must be valid.
+pub unsafe fn disable(path: *mut pg_sys::IndexPath) {
+    #[cfg(not(feature = "pg18"))]
+    let _ = path;
+    #[cfg(feature = "pg18")]
+    // SAFETY: as above.
+    unsafe {
+        (*path).path.disabled_nodes = 2;
+    }
+}
+
 /// Whether an outer join may have replaced the column by NULL at this point (known from version 16 on).
 ///
 /// # Safety
@@ -166,3 +233,156 @@ pub unsafe fn attribute(descriptor: pg_sys::TupleDesc, index: usize) -> pg_sys::
 
 /// Whether a GIN index is built by several processes, which sort the keys before any is inserted.
 pub const GIN_BUILDS_IN_PARALLEL: bool = cfg!(feature = "pg18");
+/// Server functions as they are, for hooks that hand a call on without being in the way: an error goes through the caller's frame.
+pub mod unguarded {
+    use pgrx::pg_sys;
+    use std::ffi::{c_char, c_int};
+
+    unsafe extern "C-unwind" {
+        /// optimizer/planner.h
+        pub fn standard_planner(
+            query: *mut pg_sys::Query,
+            source: *const c_char,
+            options: c_int,
+            bound: pg_sys::ParamListInfo,
+        ) -> *mut pg_sys::PlannedStmt;
+        /// tcop/utility.h
+        pub fn standard_ProcessUtility(
+            statement: *mut pg_sys::PlannedStmt,
+            source: *const c_char,
+            read_only: bool,
+            context: pg_sys::ProcessUtilityContext::Type,
+            bound: pg_sys::ParamListInfo,
+            environment: *mut pg_sys::QueryEnvironment,
+            destination: *mut pg_sys::DestReceiver,
+            completion: *mut pg_sys::QueryCompletion,
+        );
+        /// commands/explain.h
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
+        pub fn standard_ExplainOneQuery(
+            query: *mut pg_sys::Query,
+            options: c_int,
+            into: *mut pg_sys::IntoClause,
+            state: *mut pg_sys::ExplainState,
+            source: *const c_char,
+            bound: pg_sys::ParamListInfo,
+            environment: *mut pg_sys::QueryEnvironment,
+        );
+        /// tcop/tcopprot.h
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        pub fn pg_plan_query(
+            query: *mut pg_sys::Query,
+            source: *const c_char,
+            options: c_int,
+            bound: pg_sys::ParamListInfo,
+        ) -> *mut pg_sys::PlannedStmt;
+        /// commands/explain.h
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        pub fn ExplainOnePlan(
+            plan: *mut pg_sys::PlannedStmt,
+            into: *mut pg_sys::IntoClause,
+            state: *mut pg_sys::ExplainState,
+            source: *const c_char,
+            bound: pg_sys::ParamListInfo,
+            environment: *mut pg_sys::QueryEnvironment,
+            duration: *const pg_sys::instr_time,
+            used: *const pg_sys::BufferUsage,
+        );
+    }
+}
+
+/// EXPLAIN of one query as the server does it where no hook is in the way (explain.c): a function of its own from version 17 on.
+/// A plain frame, which errors may pass.
+///
+/// # Safety
+/// The arguments must be those of ExplainOneQuery_hook.
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
+#[allow(clippy::too_many_arguments, reason = "the hook's signature")]
+pub unsafe fn explain_one_query(
+    query: *mut pg_sys::Query,
+    options: c_int,
+    into: *mut pg_sys::IntoClause,
+    state: *mut pg_sys::ExplainState,
+    source: *const c_char,
+    bound: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
+        unguarded::standard_ExplainOneQuery(query, options, into, state, source, bound, environment);
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        {
+            let used_before = pg_sys::pgBufferUsage;
+            let started = std::time::Instant::now();
+            let plan = unguarded::pg_plan_query(query, source, options, bound);
+            let duration = instr_time(started.elapsed());
+            let mut used = pg_sys::BufferUsage::default();
+            let buffers = (*state).buffers;
+            if buffers {
+                pg_sys::BufferUsageAccumDiff(&mut used, &raw const pg_sys::pgBufferUsage, &used_before);
+            }
+            let used = if buffers { &raw const used } else { std::ptr::null() };
+            unguarded::ExplainOnePlan(plan, into, state, source, bound, environment, &duration, used);
+        }
+    }
+}
+
+/// The server's kind of duration.
+#[cfg(any(feature = "pg15", feature = "pg16"))]
+fn instr_time(duration: std::time::Duration) -> pg_sys::instr_time {
+    #[cfg(feature = "pg15")]
+    {
+        pg_sys::instr_time { tv_sec: duration.as_secs() as _, tv_nsec: duration.subsec_nanos() as _ }
+    }
+    #[cfg(feature = "pg16")]
+    {
+        pg_sys::instr_time { ticks: duration.as_nanos() as i64 }
+    }
+}
+
+/// Prints a plan that is not to be executed, as EXPLAIN does.
+///
+/// # Safety
+/// `plan` must be a valid finished plan of `source`, `state` begun.
+pub unsafe fn explain_plan(
+    plan: *mut pg_sys::PlannedStmt,
+    state: *mut pg_sys::ExplainState,
+    source: &CStr,
+    bound: pg_sys::ParamListInfo,
+) {
+    let (no_into, no_environment) = (std::ptr::null_mut(), std::ptr::null_mut());
+    let (no_duration, no_usage) = (std::ptr::null(), std::ptr::null());
+    let source = source.as_ptr();
+    // SAFETY: the caller's promise; NULL where EXPLAIN would have nothing to report.
+    unsafe {
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        pg_sys::ExplainOnePlan(plan, no_into, state, source, bound, no_environment, no_duration, no_usage);
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
+        pg_sys::ExplainOnePlan(
+            plan,
+            no_into,
+            state,
+            source,
+            bound,
+            no_environment,
+            no_duration,
+            no_usage,
+            std::ptr::null(),
+        );
+    }
+}
+
+/// Lets EXPLAIN print a plan with parameters that have no value (GENERIC_PLAN, from version 16 on).
+///
+/// # Safety
+/// `state` must be valid.
+pub unsafe fn explain_generic(state: *mut pg_sys::ExplainState) {
+    #[cfg(feature = "pg15")]
+    let _ = state;
+    #[cfg(not(feature = "pg15"))]
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*state).generic = true;
+    }
+}

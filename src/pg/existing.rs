@@ -85,7 +85,7 @@ fn read(index: Oid) -> Result<IndexDefinition, PgError> {
                         family: row.oid("family")?,
                         input_type: row.oid("input")?,
                         sql_name: None,
-                        options: options.iter().map(split).map(|(n, v)| format!("{n} = '{v}'")).collect(),
+                        options: options.iter().map(split).collect(),
                     },
                     collation: Collation { oid: row.oid("collation")?, sql_name: None },
                 };

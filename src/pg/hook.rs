@@ -1,18 +1,25 @@
 //! The planner hooks: hypothetical indexes go in by one, what a statement needs comes out by the other.
 //!
-//! Both do nothing unless a planner call of ours is running: `planner` puts a `Configuration` or a `Collector` in
+//! They do nothing unless a planner call of ours is running: `planner` puts a `Configuration` or a `Collector` in
 //! force for the time of one call and takes it away whatever happens (invariant 1).
+//!
+//! Every planner call of every session passes here, so a hook that has nothing to do is a plain frame: no guard, no destructor, and
+//! an error of the server goes through it as if it were not there, with all its fields.
 //!
 //! # Safety
 //!
-//! Its private unsafe functions run within get_relation_info_hook, on its arguments.
+//! Its private unsafe functions are the server's hooks or run within them, on their arguments.
 
+use super::compat;
+use super::explain_hook;
 use super::facts::Collector;
 use super::hypothetical::Hypothetical;
+use super::index_cost::Costing;
 use crate::catalog::Oid;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::cell::{Cell, UnsafeCell};
+use std::ffi::{c_char, c_int};
 
 /// The hypothetical indexes that one planner call sees.
 pub struct Configuration<'a> {
@@ -27,9 +34,30 @@ thread_local! {
 }
 
 /// A hook that was there before ours; a backend is one thread.
-struct Previous<T>(UnsafeCell<Option<T>>);
+pub struct Previous<T>(UnsafeCell<Option<T>>);
 // SAFETY: written once in _PG_init, read by the backend's only thread.
 unsafe impl<T> Sync for Previous<T> {}
+
+impl<T: Copy> Previous<T> {
+    pub const fn none() -> Previous<T> {
+        Previous(UnsafeCell::new(None))
+    }
+
+    /// Keeps `hook`.
+    ///
+    /// # Safety
+    /// Only in _PG_init.
+    pub unsafe fn keep(&self, hook: Option<T>) {
+        // SAFETY: nothing else runs then.
+        unsafe { *self.0.get() = hook };
+    }
+
+    /// The hook that was there, if any.
+    pub fn get(&self) -> Option<T> {
+        // SAFETY: never written after _PG_init.
+        unsafe { *self.0.get() }
+    }
+}
 
 type RelationInfoHook =
     unsafe extern "C-unwind" fn(*mut pg_sys::PlannerInfo, pg_sys::Oid, bool, *mut pg_sys::RelOptInfo);
@@ -40,17 +68,27 @@ type PathlistHook = unsafe extern "C-unwind" fn(
     *mut pg_sys::RangeTblEntry,
 );
 
-static PREVIOUS_RELATION_INFO: Previous<RelationInfoHook> = Previous(UnsafeCell::new(None));
-static PREVIOUS_PATHLIST: Previous<PathlistHook> = Previous(UnsafeCell::new(None));
+type PlannerHook = unsafe extern "C-unwind" fn(
+    *mut pg_sys::Query,
+    *const c_char,
+    c_int,
+    pg_sys::ParamListInfo,
+) -> *mut pg_sys::PlannedStmt;
+
+static PREVIOUS_RELATION_INFO: Previous<RelationInfoHook> = Previous::none();
+static PREVIOUS_PATHLIST: Previous<PathlistHook> = Previous::none();
+static PREVIOUS_PLANNER: Previous<PlannerHook> = Previous::none();
 
 /// Installs the hooks; called once, by `_PG_init`.
 pub fn init() {
     // SAFETY: the documented way: keep the old pointer, put ours in its place, while the library is loaded.
     unsafe {
-        *PREVIOUS_RELATION_INFO.0.get() = pg_sys::get_relation_info_hook;
+        PREVIOUS_RELATION_INFO.keep(pg_sys::get_relation_info_hook);
         pg_sys::get_relation_info_hook = Some(relation_info);
-        *PREVIOUS_PATHLIST.0.get() = pg_sys::set_rel_pathlist_hook;
+        PREVIOUS_PATHLIST.keep(pg_sys::set_rel_pathlist_hook);
         pg_sys::set_rel_pathlist_hook = Some(pathlist);
+        PREVIOUS_PLANNER.keep(pg_sys::planner_hook);
+        pg_sys::planner_hook = Some(planner);
     }
 }
 
@@ -72,6 +110,14 @@ impl InForce {
             collector: COLLECTOR.replace(collector.map_or(std::ptr::null_mut(), |c| c as *mut Collector)),
         }
     }
+
+    /// Puts nothing in force until the result is dropped.
+    fn suspend() -> InForce {
+        InForce {
+            configuration: CONFIGURATION.replace(std::ptr::null()),
+            collector: COLLECTOR.replace(std::ptr::null_mut()),
+        }
+    }
 }
 
 impl Drop for InForce {
@@ -81,25 +127,37 @@ impl Drop for InForce {
     }
 }
 
-#[pg_guard]
+/// How the hypothetical index of this OID is to be costed; None unless it is in force.
+pub(super) fn costing(index: Oid) -> Option<Costing> {
+    // SAFETY: what is in force outlives the planner call (InForce::begin), within which cost functions run.
+    let configuration = unsafe { CONFIGURATION.get().as_ref() }?;
+    configuration.indexes.iter().find(|found| found.fake_oid == index).map(|found| found.costing)
+}
+
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
 unsafe extern "C-unwind" fn relation_info(
     root: *mut pg_sys::PlannerInfo,
     oid: pg_sys::Oid,
     inhparent: bool,
     rel: *mut pg_sys::RelOptInfo,
 ) {
-    // SAFETY: called by get_relation_info (plancat.c) with valid arguments; the previous hook is a bare pointer, so
-    // its errors need the guard.
+    // SAFETY: called by get_relation_info (plancat.c) with valid arguments.
     unsafe {
-        if let Some(previous) = *PREVIOUS_RELATION_INFO.0.get() {
-            #[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
-            pg_sys::ffi::pg_guard_ffi_boundary(|| previous(root, oid, inhparent, rel));
+        if let Some(previous) = PREVIOUS_RELATION_INFO.get() {
+            previous(root, oid, inhparent, rel);
         }
-        let Some(configuration) = CONFIGURATION.get().as_ref() else { return };
         // The parent of an inheritance tree is scanned through its children only.
-        if inhparent {
-            return;
+        if !CONFIGURATION.get().is_null() && !inhparent {
+            apply_configuration(oid, rel);
         }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn apply_configuration(oid: pg_sys::Oid, rel: *mut pg_sys::RelOptInfo) {
+    // SAFETY: a configuration outlives the time that it is in force.
+    unsafe {
+        let Some(configuration) = CONFIGURATION.get().as_ref() else { return };
         if !configuration.hidden.is_empty() {
             hide(rel, configuration.hidden);
         }
@@ -148,7 +206,7 @@ unsafe fn hide(rel: *mut pg_sys::RelOptInfo, hidden: &[Oid]) {
     }
 }
 
-#[pg_guard]
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
 unsafe extern "C-unwind" fn pathlist(
     root: *mut pg_sys::PlannerInfo,
     rel: *mut pg_sys::RelOptInfo,
@@ -157,12 +215,91 @@ unsafe extern "C-unwind" fn pathlist(
 ) {
     // SAFETY: called by set_rel_pathlist (allpaths.c) with valid arguments.
     unsafe {
-        if let Some(previous) = *PREVIOUS_PATHLIST.0.get() {
-            #[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
-            pg_sys::ffi::pg_guard_ffi_boundary(|| previous(root, rel, rti, rte));
+        if let Some(previous) = PREVIOUS_PATHLIST.get() {
+            previous(root, rel, rti, rte);
         }
+        if !COLLECTOR.get().is_null() {
+            collect(root, rel, rti, rte);
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn collect(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    rti: pg_sys::Index,
+    rte: *mut pg_sys::RangeTblEntry,
+) {
+    // SAFETY: a collector outlives the time that it is in force, and nothing else uses it then.
+    unsafe {
         if let Some(collector) = COLLECTOR.get().as_mut() {
             collector.look(root, rel, rti, rte);
+        }
+    }
+}
+
+/// Every call of the server's `planner()`: not one of ours, which go to `standard_planner`.
+///
+/// Within one of ours it plans a query that a function runs while it is folded, and that plan is executed: it must not see what
+/// does not exist. EXPLAIN's own call sees the session's hypothetical indexes.
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
+unsafe extern "C-unwind" fn planner(
+    query: *mut pg_sys::Query,
+    source: *const c_char,
+    options: c_int,
+    bound: pg_sys::ParamListInfo,
+) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: called by planner() (planner.c) with valid arguments.
+    unsafe {
+        if explain_hook::explains(query) || !CONFIGURATION.get().is_null() || !COLLECTOR.get().is_null() {
+            planner_under_configuration(query, source, options, bound)
+        } else {
+            next_planner(query, source, options, bound)
+        }
+    }
+}
+
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
+unsafe fn next_planner(
+    query: *mut pg_sys::Query,
+    source: *const c_char,
+    options: c_int,
+    bound: pg_sys::ParamListInfo,
+) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: the hook's own arguments.
+    unsafe {
+        match PREVIOUS_PLANNER.get() {
+            Some(previous) => previous(query, source, options, bound),
+            None => compat::unguarded::standard_planner(query, source, options, bound),
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn planner_under_configuration(
+    query: *mut pg_sys::Query,
+    source: *const c_char,
+    options: c_int,
+    bound: pg_sys::ParamListInfo,
+) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: the hook's own arguments; guarded, as the state put in force is taken away by destructors.
+    let plan = |options: c_int| unsafe {
+        pg_sys::ffi::pg_guard_ffi_boundary(|| next_planner(query, source, options, bound))
+    };
+    match explain_hook::asked_for(query) {
+        Some(indexes) => {
+            let seen: Vec<&Hypothetical> = indexes.seen.iter().map(|entry| &entry.hypothetical).collect();
+            let configuration = Configuration { indexes: &seen, hidden: &indexes.hidden };
+            // SAFETY: both outlive the call.
+            let _in_force = unsafe { InForce::begin(&configuration, None) };
+            // For a scrollable cursor the planner asks the catalog whether an index can be read backwards
+            // (IndexSupportsBackwardScan, execAmi.c); a plan that is only shown can do without.
+            plan(options & !(pg_sys::CURSOR_OPT_SCROLL as c_int))
+        }
+        None => {
+            let _suspended = InForce::suspend();
+            plan(options)
         }
     }
 }

@@ -8,7 +8,9 @@
 
 use super::access_method::Traits;
 use super::compat;
+use super::index_cost::Costing;
 use super::node;
+use super::opclass_options;
 use crate::candidate::definition::{IndexDefinition, KeyTarget};
 use crate::catalog::Oid;
 use crate::cost::size::SizeEstimate;
@@ -24,6 +26,8 @@ pub struct Hypothetical {
     pub relation: Oid,
     /// An OID that no catalog row has.
     pub fake_oid: Oid,
+    /// What our cost function must know of it, where the access method's own will not do.
+    pub costing: Costing,
     indexkeys: Vec<c_int>,
     collations: Vec<pg_sys::Oid>,
     families: Vec<pg_sys::Oid>,
@@ -31,8 +35,10 @@ pub struct Hypothetical {
     reverse_sort: Vec<bool>,
     nulls_first: Vec<bool>,
     can_return: Vec<bool>,
-    /// As many NULLs as columns: gincost_pattern (selfuncs.c) reads the array unguarded.
+    /// Parsed operator class parameters, one for each column, NULL for none: gincost_pattern (selfuncs.c) reads the array unguarded.
     options: Vec<*mut pg_sys::bytea>,
+    /// What they point into.
+    _option_bytes: Vec<Vec<u64>>,
     /// Types of the plain columns when the definition was made; a relation altered since then is not matched.
     column_types: Vec<pg_sys::Oid>,
     expressions: Vec<CString>,
@@ -42,17 +48,18 @@ pub struct Hypothetical {
     relation_tuples: f64,
     /// Whether it is to be taken as unique: only where the user says so by hand, never for a candidate.
     unique: bool,
+    nulls_not_distinct: bool,
     traits: Traits,
 }
 
 impl Hypothetical {
-    /// `column_type` gives the type of a column of the relation.
+    /// `column_type` gives the type of a column of the relation. Raises where an operator class refuses its parameters, as it does
+    /// for those that a user made up.
     pub fn new(
         definition: &IndexDefinition,
         size: SizeEstimate,
         relation_tuples: f64,
         fake_oid: Oid,
-        unique: bool,
         traits: Traits,
         column_type: impl Fn(i16) -> Oid,
     ) -> Hypothetical {
@@ -71,16 +78,28 @@ impl Hypothetical {
         let columns = indexkeys.len();
         let oid = |oid: Oid| pg_sys::Oid::from(oid);
         let parts = || definition.keys.iter().map(|key| &key.part);
+        // SAFETY: within a transaction, which every use of the server is.
+        let parsed: Vec<Option<Vec<u64>>> =
+            parts().map(|part| unsafe { opclass_options::stored(part, &traits) }).collect();
+        let mut options: Vec<*mut pg_sys::bytea> = parsed
+            .iter()
+            .map(|bytes| {
+                bytes.as_ref().map_or(std::ptr::null_mut(), |bytes| bytes.as_ptr().cast_mut().cast())
+            })
+            .collect();
+        options.resize(columns, std::ptr::null_mut());
         Hypothetical {
             relation: definition.relation,
             fake_oid,
+            costing: Costing::of(definition),
             collations: parts().map(|part| oid(part.collation.oid)).collect(),
             families: parts().map(|part| oid(part.operator_class.family)).collect(),
             input_types: parts().map(|part| oid(part.operator_class.input_type)).collect(),
             reverse_sort: definition.keys.iter().map(|key| key.descending).collect(),
             nulls_first: definition.keys.iter().map(|key| key.nulls_first).collect(),
             can_return: traits.can_return(&definition.keys, definition.include.len()),
-            options: vec![std::ptr::null_mut(); columns],
+            options,
+            _option_bytes: parsed.into_iter().flatten().collect(),
             column_types: indexkeys
                 .iter()
                 .map(
@@ -92,9 +111,15 @@ impl Hypothetical {
             predicate: definition.predicate.as_ref().map(|predicate| c_string(&predicate.node)),
             size,
             relation_tuples,
-            unique,
+            unique: false,
+            nulls_not_distinct: false,
             traits,
         }
+    }
+
+    /// The same taken as unique: where the user vouches for it, never for a candidate (invariant 4).
+    pub fn taken_as_unique(self, nulls_not_distinct: bool) -> Hypothetical {
+        Hypothetical { unique: true, nulls_not_distinct, ..self }
     }
 
     /// Builds the planner's view of this index on `relation`, as get_relation_info (plancat.c) does for a real one.
@@ -153,9 +178,13 @@ impl Hypothetical {
                 (*info).indpred = pg_sys::make_ands_implicit(clause);
             }
             (*info).unique = self.unique;
+            compat::set_nulls_not_distinct(info, self.nulls_not_distinct);
             (*info).immediate = true;
             (*info).hypothetical = true;
             self.traits.apply(info);
+            if let Some(function) = self.costing.function() {
+                compat::set_cost_function(info, Some(function));
+            }
             (*info).indextlist = self.target_list(indexkeys, (*info).indexprs, varno, relation);
             info
         }

@@ -9,24 +9,36 @@ pub mod analyze;
 pub mod catalog;
 mod clause;
 mod compat;
+pub mod create_index;
 pub mod existing;
+pub mod explain;
+mod explain_hook;
+mod expression;
 mod facts;
 mod hook;
 mod hypothetical;
 pub mod identity;
+mod index_cost;
 pub mod isolated;
 mod node;
 pub mod opclass;
+mod opclass_options;
 pub mod parameters;
 mod planner;
 pub mod sample;
 pub mod scalar;
 pub mod session;
+pub mod session_indexes;
 mod spgist;
 mod watch;
 pub mod what_if;
 
-pub use hook::init as install_hooks;
+/// Installs all hooks; called once, by `_PG_init`.
+pub fn install_hooks() {
+    hook::init();
+    explain_hook::init();
+}
+
 pub use watch::init as watch_relations;
 
 /// Reserves `pg_index_advisor.*` so that a misspelt setting is noticed.

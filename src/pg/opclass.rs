@@ -7,14 +7,14 @@ mod gin;
 mod gist;
 mod spgist;
 
-use super::access_method::support;
+use super::access_method::{Traits, support};
 use super::isolated::{PgError, isolated};
-use super::sample::{NotSampled, SampledRows, Sampler, Value};
+use super::opclass_options;
+use super::sample::{NotSampled, SampledRows, Sampler};
 use super::scalar;
 use crate::candidate::definition::{AccessMethod, IndexDefinition, Key, KeyTarget};
 use crate::catalog::Relation;
 use crate::cost::size::{self, Entries, Sample, SizeEstimate, Storage};
-use pgrx::IntoDatum;
 use pgrx::pg_sys;
 
 /// Why the size of an index is not known.
@@ -106,19 +106,20 @@ fn look_at(
     relation: &Relation,
     storage: Storage,
 ) -> Result<Sample, PgError> {
-    let entries = isolated(rows.identity(), || {
+    let entries = isolated(rows.identity(), || -> Result<Option<Entries>, PgError> {
         // SAFETY: the sub-transaction's abort pops the snapshot (AtSubAbort_Snapshot, snapmgr.c).
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        let traits = Traits::of(definition.access_method)?;
         // SAFETY: the rows' columns are the definition's, keys first, and their values live as long as `rows`.
         unsafe {
-            match definition.access_method {
-                AccessMethod::Gin => gin::look_at(definition, rows, relation).map(Entries::Gin),
-                AccessMethod::Gist => gist::look_at(definition, rows, storage).map(Entries::Gist),
+            Ok(match definition.access_method {
+                AccessMethod::Gin => gin::look_at(definition, &traits, rows, relation).map(Entries::Gin),
+                AccessMethod::Gist => gist::look_at(definition, &traits, rows, storage).map(Entries::Gist),
                 AccessMethod::Spgist => spgist::look_at(definition, rows).map(Entries::Spgist),
                 _ => None,
-            }
+            })
         }
-    })?;
+    })??;
     Ok(Sample {
         relation_rows: rows.estimated_rows(),
         rows: rows.places().iter().filter(|place| place.kept).count() as f64,
@@ -140,7 +141,7 @@ impl Function {
     /// # Safety
     /// The current memory context must outlive the value.
     unsafe fn of(key: &Key, number: u32, options: *mut pg_sys::bytea) -> Option<Box<Function>> {
-        let oid = support(key, number)?;
+        let oid = support(&key.part, number)?;
         let collation = pg_sys::Oid::from(key.part.collation.oid);
         // index_register and initGISTstate do the same for types without collation.
         let collation =
@@ -178,33 +179,17 @@ impl Function {
     }
 }
 
-/// The parameters of a key's operator class in its own form (`index_opclass_options`, indexam.c); NULL for the defaults.
+/// The parameters of a key's operator class in its own form; NULL for the defaults, which every class knows itself.
 ///
 /// # Safety
-/// Needs a memory context that outlives the functions that use them.
-unsafe fn options(key: &Key, number: u32) -> *mut pg_sys::bytea {
-    let given: Vec<String> = key
-        .part
-        .operator_class
-        .options
-        .iter()
-        .filter_map(|option| option.split_once('='))
-        .map(|(name, value)| {
-            format!("{}={}", name.trim(), value.trim().trim_matches('\'').replace("''", "'"))
-        })
-        .collect();
-    // SAFETY: the protocol of index_opclass_options.
-    unsafe {
-        match (given.is_empty(), Function::of(key, number, std::ptr::null_mut())) {
-            (false, Some(mut function)) => {
-                let mut known = pg_sys::local_relopts::default();
-                pg_sys::init_local_reloptions(&mut known, 0);
-                function.call1(pg_sys::Datum::from(&raw mut known));
-                let given = given.into_datum().unwrap_or_else(|| pg_sys::Datum::from(0));
-                pg_sys::build_local_reloptions(&mut known, given, true).cast()
-            }
-            _ => std::ptr::null_mut(),
-        }
+/// The current memory context must outlive the functions that use them.
+unsafe fn options(key: &Key, traits: &Traits) -> *mut pg_sys::bytea {
+    let given = &key.part.operator_class.options;
+    // SAFETY: the caller's promise.
+    if given.is_empty() {
+        std::ptr::null_mut()
+    } else {
+        unsafe { opclass_options::parse(&key.part, traits, given) }
     }
 }
 
@@ -378,13 +363,5 @@ impl Drop for Scratch {
                 pg_sys::MemoryContextDelete(self.context);
             }
         }
-    }
-}
-
-/// The datum of a value; None for NULL and for what was too wide to keep.
-fn datum(value: &Value) -> Option<pg_sys::Datum> {
-    match value {
-        Value::Datum(datum) => Some(*datum),
-        Value::Null | Value::Wide(_) => None,
     }
 }

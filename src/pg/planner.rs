@@ -49,15 +49,39 @@ pub unsafe fn plan(
     check_rights: bool,
 ) -> Planned {
     unsafe {
-        let copy = pg_sys::copyObjectImpl(query.cast()).cast::<pg_sys::Query>();
-        let options = pg_sys::CURSOR_OPT_PARALLEL_OK as i32;
-        let planned = {
-            let _in_force = InForce::begin(configuration, collector);
-            pg_sys::standard_planner(copy, source.as_ptr(), options, bound)
-        };
+        let planned = finished_plan(query, source, bound, configuration, collector);
         if check_rights {
             compat::check_permissions(planned);
         }
+        read(planned)
+    }
+}
+
+/// The plan itself, to be shown.
+///
+/// # Safety
+/// As `plan`; never to be executed.
+pub unsafe fn finished_plan(
+    query: *mut pg_sys::Query,
+    source: &CStr,
+    bound: pg_sys::ParamListInfo,
+    configuration: &Configuration<'_>,
+    collector: Option<&mut Collector>,
+) -> *mut pg_sys::PlannedStmt {
+    unsafe {
+        let copy = pg_sys::copyObjectImpl(query.cast()).cast::<pg_sys::Query>();
+        let options = pg_sys::CURSOR_OPT_PARALLEL_OK as i32;
+        let _in_force = InForce::begin(configuration, collector);
+        pg_sys::standard_planner(copy, source.as_ptr(), options, bound)
+    }
+}
+
+/// A plan as numbers.
+///
+/// # Safety
+/// `planned` must be a valid finished plan.
+pub unsafe fn read(planned: *mut pg_sys::PlannedStmt) -> Planned {
+    unsafe {
         let top = (*planned).planTree;
         let mut indexes = BTreeSet::new();
         collect_indexes(top, &mut indexes);

@@ -25,7 +25,7 @@ pub struct Config {
 
 /// Asks the key's operator class; None if it has no such function.
 pub fn config(key: &Key) -> Option<Config> {
-    let function = support(key, CONFIG_PROCEDURE)?;
+    let function = support(&key.part, CONFIG_PROCEDURE)?;
     let mut asked = ConfigIn { att_type: key.part.operator_class.input_type.into() };
     let mut answer = Config::default();
     // SAFETY: the signature that every SP-GiST operator class's config function has; both structs live through the call.

@@ -55,7 +55,6 @@ impl<'a> ServerWhatIf<'a> {
                     price.size,
                     relation.map_or(0.0, |relation| relation.tuples),
                     first_oid + i as Oid,
-                    false,
                     traits[&definition.access_method],
                     |number| relation.and_then(|r| r.column(number)).map_or(0, |column| column.type_oid),
                 )

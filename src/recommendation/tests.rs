@@ -22,7 +22,7 @@ fn key(target: KeyTarget) -> Key {
             family: 1976,
             input_type: 23,
             sql_name: None,
-            options: Vec::new(),
+            options: Default::default(),
         },
         collation: Collation { oid: 0, sql_name: None },
     })
@@ -67,6 +67,8 @@ fn orders() -> Relation {
         columns: BTreeMap::new(),
         indexes: Vec::new(),
         activity: WriteActivity::default(),
+        column_groups: Vec::new(),
+        expression_statistics: BTreeMap::new(),
     }
 }
 

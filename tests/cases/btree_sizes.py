@@ -243,7 +243,7 @@ def leaves(name: str) -> str:
 
 def columns(table: str) -> dict:
     found = rows(f"""
-        SELECT a.attnum, a.attname, quote_ident(a.attname) AS quoted, a.atttypid::oid::int AS type, a.attlen, a.attalign,
+        SELECT a.attnum, a.attname, quote_ident(a.attname) AS quoted, a.atttypid::oid::int AS type, a.attlen, a.attalign, a.atttypmod,
                s.stanullfrac, s.stawidth, s.stadistinct,
                CASE 1 WHEN stakind1 THEN stanumbers1 WHEN stakind2 THEN stanumbers2 WHEN stakind3 THEN stanumbers3
                     WHEN stakind4 THEN stanumbers4 WHEN stakind5 THEN stanumbers5 END AS common,
@@ -267,7 +267,7 @@ def columns(table: str) -> dict:
         result[row["attnum"]] = {
             "number": row["attnum"], "name": row["attname"], "sql_name": row["quoted"], "type_oid": row["type"],
             "type_length": row["attlen"], "alignment": {"c": 1, "s": 2, "i": 4, "d": 8}[row["attalign"]],
-            "statistics": statistics,
+            "type_modifier": row["atttypmod"], "statistics": statistics,
         }
     return result
 
@@ -288,8 +288,11 @@ def definition(index: str, table_columns: dict) -> dict:
         SELECT n, i.indnkeyatts AS key_count, i.indkey[n - 1] AS attnum, i.indrelid::int AS relation,
                i.indoption[n - 1] AS option, i.indcollation[n - 1]::int AS collation, o.oid::int AS class,
                o.opcfamily::int AS family, o.opcintype::int AS input, pg_get_indexdef(i.indexrelid, n, false) AS text,
-               a.atttypid::int AS type, a.attlen, a.attalign, pg_get_expr(i.indpred, i.indrelid) AS predicate
+               a.atttypid::int AS type, a.attlen, a.attalign, pg_get_expr(i.indpred, i.indrelid) AS predicate,
+               m.amname AS method, c.reloptions AS parameters, a.attoptions AS options,
+               CASE WHEN NOT o.opcdefault THEN o.opcname END AS class_name
         FROM pg_index i CROSS JOIN generate_series(1, i.indnatts) n
+        JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
         JOIN pg_attribute a ON a.attrelid = i.indexrelid AND a.attnum = n
         LEFT JOIN pg_opclass o ON o.oid = i.indclass[n - 1] WHERE i.indexrelid = '{index}'::regclass ORDER BY n"""):
         if row["predicate"]:
@@ -303,12 +306,18 @@ def definition(index: str, table_columns: dict) -> dict:
         keys.append({
             "part": {
                 "target": target,
-                "operator_class": {"oid": row["class"], "family": row["family"], "input_type": row["input"], "sql_name": None},
+                "operator_class": {
+                    "oid": row["class"], "family": row["family"], "input_type": row["input"], "sql_name": row["class_name"],
+                    "options": sorted("{} = '{}'".format(*option.split("=")) for option in row["options"] or []),
+                },
                 "collation": {"oid": row["collation"], "sql_name": None},
             },
             "descending": bool(row["option"] & 1), "nulls_first": bool(row["option"] & 2),
         })
-    return {"relation": row["relation"], "access_method": "btree", "keys": keys, "include": sorted(include), "predicate": predicate}
+    return {
+        "relation": row["relation"], "access_method": row["method"], "keys": keys, "include": sorted(include), "predicate": predicate,
+        "parameters": dict(option.split("=") for option in row["parameters"] or []),
+    }
 
 
 def relation(table: str) -> dict:

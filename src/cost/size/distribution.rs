@@ -62,7 +62,7 @@ const BUCKETS_PER_OCTAVE: f64 = 4.0;
 /// Up to this mean, group sizes follow the Poisson distribution term by term; above, quantiles of the normal one.
 const POISSON_LIMIT: f64 = 40.0;
 /// Quantiles of the standard normal distribution at (i + 0.5) / 8.
-const NORMAL_OCTILES: [f64; 8] = [-1.534, -0.887, -0.489, -0.157, 0.157, 0.489, 0.887, 1.534];
+pub(super) const NORMAL_OCTILES: [f64; 8] = [-1.534, -0.887, -0.489, -0.157, 0.157, 0.489, 0.887, 1.534];
 
 impl Distribution {
     /// The distribution of no column: all rows are one group.

@@ -43,7 +43,7 @@ pub(super) enum Length {
 pub(super) struct Attribute {
     length: Length,
     alignment: u32,
-    null_fraction: f64,
+    pub null_fraction: f64,
 }
 
 /// Lengths of text are taken to lie within this share of their average.
@@ -53,7 +53,7 @@ const SHORT_VARLENA: u32 = 127;
 
 impl Attribute {
     /// Where the attribute ends if the one before ended at `offset`. `draw` in [0, 1) chooses among the lengths.
-    fn end(&self, offset: u32, draw: f64) -> u32 {
+    pub fn end(&self, offset: u32, draw: f64) -> u32 {
         let length = match self.length {
             Length::Fixed(length) => return align(offset, self.alignment) + length,
             Length::Either { shorter, longer_share } => shorter + if draw < longer_share { 2 } else { 0 },
@@ -155,6 +155,8 @@ const INET: Oid = 869;
 const BPCHAR: Oid = 1042;
 const TEXT_TYPES: [Oid; 3] = [25, BPCHAR, 1043];
 const NUMERIC: Oid = 1700;
+/// int4range, tsrange, tstzrange, daterange, int8range: bounds of one length each.
+const FIXED_RANGES: [Oid; 5] = [3904, 3908, 3910, 3912, 3926];
 /// First OID of objects that are not built in (`FirstNormalObjectId`).
 const FIRST_USER_OID: Oid = 16384;
 
@@ -248,6 +250,7 @@ fn length(type_oid: Oid, type_length: i16, width: Option<f64>, all_differ: bool)
     };
     match type_oid {
         BPCHAR => Length::Spread { least: whole, most: whole },
+        _ if FIXED_RANGES.contains(&type_oid) => Length::Spread { least: whole, most: whole },
         NUMERIC => {
             // 3 bytes of headers and 2 for each four digits, so an even average is one of different lengths.
             let even = (whole as u32).is_multiple_of(2);

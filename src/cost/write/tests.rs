@@ -40,6 +40,8 @@ fn relation(rows: f64, indexed: &[AttrNumber], hot_ratio: f64) -> Relation {
             hot_updated: 1000.0 * hot_ratio,
             deleted: 0.0,
         },
+        column_groups: Vec::new(),
+        expression_statistics: BTreeMap::new(),
     }
 }
 
@@ -52,7 +54,7 @@ fn definition(keys: &[AttrNumber]) -> IndexDefinition {
                 family: 1976,
                 input_type: 23,
                 sql_name: None,
-                options: Vec::new(),
+                options: Default::default(),
             },
             collation: Collation { oid: 0, sql_name: None },
         })

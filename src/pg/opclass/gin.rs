@@ -4,6 +4,7 @@
 //!
 //! Its private unsafe functions run within `look_at`, under the same promises.
 
+use super::super::access_method::Traits;
 use super::super::compat;
 use super::{Function, Scratch, Stored, aligned, key_type_of_class, options};
 use crate::candidate::definition::{IndexDefinition, Key};
@@ -42,6 +43,7 @@ struct Column {
 /// The rows' first columns must be the definition's keys, of the types that the operator classes take.
 pub(super) unsafe fn look_at(
     definition: &IndexDefinition,
+    traits: &Traits,
     rows: &SampledRows,
     relation: &Relation,
 ) -> Option<GinKeys> {
@@ -51,8 +53,7 @@ pub(super) unsafe fn look_at(
             .iter()
             .enumerate()
             .map(|(i, key)| {
-                let extract =
-                    Function::of(key, pg_sys::GIN_EXTRACTVALUE_PROC, options(key, pg_sys::GIN_OPTIONS_PROC))?;
+                let extract = Function::of(key, pg_sys::GIN_EXTRACTVALUE_PROC, options(key, traits))?;
                 Some(Column { extract, stored: Stored::of(key_type(key, rows.columns()[i].type_oid)) })
             })
             .collect::<Option<Vec<_>>>()?;

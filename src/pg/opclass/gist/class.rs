@@ -4,6 +4,7 @@
 //!
 //! Its private unsafe functions run within `look_at`, under the same promises.
 
+use super::super::super::access_method::Traits;
 use super::super::{Function, Stored, aligned, key_type_of_class, options};
 use super::Entry;
 use crate::candidate::definition::{IndexDefinition, Key};
@@ -51,10 +52,17 @@ pub(super) type Halves = (Vec<usize>, Vec<usize>);
 
 impl Classes {
     /// None where a class lacks a function that it must have.
-    pub unsafe fn new(definition: &IndexDefinition, columns: &[ColumnType]) -> Option<Classes> {
+    pub unsafe fn new(
+        definition: &IndexDefinition,
+        traits: &Traits,
+        columns: &[ColumnType],
+    ) -> Option<Classes> {
         unsafe {
-            let keys =
-                definition.keys.iter().zip(columns).map(|(key, column)| Class::of(key, column.type_oid));
+            let keys = definition
+                .keys
+                .iter()
+                .zip(columns)
+                .map(|(key, column)| Class::of(key, traits, column.type_oid));
             let keys: Vec<Class> = keys.collect::<Option<_>>()?;
             let included = columns[keys.len()..].iter().map(|column| Stored::of(column.type_oid)).collect();
             let stage = Stage::new(columns.len());
@@ -247,9 +255,9 @@ impl Classes {
 }
 
 impl Class {
-    unsafe fn of(key: &Key, column: pg_sys::Oid) -> Option<Class> {
+    unsafe fn of(key: &Key, traits: &Traits, column: pg_sys::Oid) -> Option<Class> {
         unsafe {
-            let given = options(key, pg_sys::GIST_OPTIONS_PROC);
+            let given = options(key, traits);
             let function = |number| Function::of(key, number, given);
             let stored = match key_type_of_class(key.part.operator_class.oid.into()) {
                 pg_sys::InvalidOid => column,
