@@ -132,6 +132,23 @@ pub struct ExistingIndex {
     pub scans: u64,
 }
 
+impl ColumnGroup {
+    /// Reads a `pg_ndistinct` value of a server up to version 18, `{"1, 2": 100, "1, 2, 3": 700}`: column numbers and counts.
+    /// Groups with an expression, which has a negative number, are left out; of any other text nothing is read.
+    pub fn parse(text: &str) -> Vec<ColumnGroup> {
+        let groups: BTreeMap<String, f64> = serde_json::from_str(text).unwrap_or_default();
+        groups
+            .into_iter()
+            .filter_map(|(numbers, distinct)| {
+                let numbers = numbers.split(',').map(|number| number.trim().parse::<AttrNumber>().ok());
+                let mut columns: Vec<AttrNumber> = numbers.collect::<Option<_>>()?;
+                columns.sort_unstable();
+                (columns.iter().all(|number| *number > 0)).then_some(ColumnGroup { columns, distinct })
+            })
+            .collect()
+    }
+}
+
 impl ColumnStatistics {
     /// Number of distinct non-NULL values in a relation of `tuples` rows; None when unknown.
     pub fn distinct_values(&self, tuples: f64) -> Option<f64> {
@@ -155,5 +172,23 @@ impl Relation {
         sorted.dedup();
         let group = self.column_groups.iter().find(|group| group.columns == sorted)?;
         Some(group.distinct.clamp(1.0, self.tuples.max(1.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_columns_are_read_as_the_server_writes_them() {
+        let group = |columns: &[AttrNumber], distinct| ColumnGroup { columns: columns.to_vec(), distinct };
+        let text = r#"{"1, 2": 100, "3, 1": 700, "2, -1": 5, "1, 2, 3": 800}"#;
+        assert_eq!(
+            ColumnGroup::parse(text),
+            [group(&[1, 2], 100.0), group(&[1, 2, 3], 800.0), group(&[1, 3], 700.0)]
+        );
+        for other in ["", "[]", "{\"a\": 1}", r#"[{"attributes": [1, 2], "ndistinct": 3}]"#] {
+            assert_eq!(ColumnGroup::parse(other), []);
+        }
     }
 }

@@ -9,6 +9,7 @@ mod candidate;
 mod catalog;
 mod cost;
 mod examine;
+mod expressions;
 mod pg;
 mod recommendation;
 mod report;

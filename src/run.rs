@@ -3,6 +3,7 @@
 use crate::candidate;
 use crate::cost::model::CostModel;
 use crate::examine::examine;
+use crate::expressions;
 use crate::pg::catalog;
 use crate::pg::isolated::PgError;
 use crate::pg::session::{self, Quiet};
@@ -27,7 +28,8 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
 
     // What each statement needs, as the planner sees it.
     let mut examination = examine(workload, settings, deadline)?;
-    let catalog = catalog::read_for(&examination.examined)?;
+    let mut catalog = catalog::read_for(&examination.examined)?;
+    expressions::sample(&mut examination, workload, &mut catalog, settings, deadline);
     // Which indexes could serve it, and what each would take.
     let model =
         CostModel::new(&examination.measured(workload), workload.window_seconds, session::cost_units());

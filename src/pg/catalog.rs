@@ -47,6 +47,7 @@ pub fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
     reading(|| -> Result<Catalog, PgError> {
         let mut catalog = Catalog { relations: read_relations(&oids)?, storage: storage()? };
         read_columns(&oids, &mut catalog)?;
+        read_column_groups(&oids, &mut catalog)?;
         read_indexes(&oids, &mut catalog)?;
         Ok(catalog)
     })?
@@ -231,6 +232,35 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
     for (relation, column) in columns {
         if let Some(relation) = catalog.relations.get_mut(&relation) {
             relation.columns.insert(column.number, column);
+        }
+    }
+    Ok(())
+}
+
+/// Reads extended statistics on how many combinations groups of columns have.
+fn read_column_groups(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgError> {
+    // pg_stats_ext shows only what the caller may read.
+    const QUERY: &str = "
+        SELECT c.oid AS relation, s.n_distinct::text AS groups
+          FROM pg_catalog.pg_class AS c
+          JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+          JOIN pg_catalog.pg_stats_ext AS s
+            ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.inherited = (c.relkind = 'p')
+         WHERE c.oid = ANY ($1) AND s.n_distinct IS NOT NULL
+         ORDER BY c.oid, s.statistics_schemaname, s.statistics_name";
+    let rows = Spi::connect(|client| {
+        client
+            .select(QUERY, None, &[oids.to_vec().into()])?
+            .map(|row| Ok((row.oid("relation")?, row.text("groups")?)))
+            .collect::<Result<Vec<_>, pgrx::spi::Error>>()
+    })
+    .map_err(spi_error)?;
+    for (relation, text) in rows {
+        let Some(relation) = catalog.relations.get_mut(&relation) else { continue };
+        for group in ColumnGroup::parse(&text) {
+            if !relation.column_groups.iter().any(|known| known.columns == group.columns) {
+                relation.column_groups.push(group);
+            }
         }
     }
     Ok(())

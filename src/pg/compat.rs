@@ -386,3 +386,45 @@ pub unsafe fn explain_generic(state: *mut pg_sys::ExplainState) {
         (*state).generic = true;
     }
 }
+
+/// Says how detailed the statistics of a column that is being analysed shall be, -1 for the server's default.
+///
+/// # Safety
+/// `stats` must be valid; the current memory context must outlive it.
+pub unsafe fn set_statistics_target(stats: *mut pg_sys::VacAttrStats, target: i16) {
+    unsafe {
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        {
+            // A made-up column, of which the analyze functions read the target alone (as examine_expression in
+            // statistics/extended_stats.c does).
+            let attribute = pg_sys::palloc0(size_of::<pg_sys::FormData_pg_attribute>())
+                .cast::<pg_sys::FormData_pg_attribute>();
+            (*attribute).attstattarget = c_int::from(target) as _;
+            (*stats).attr = attribute;
+        }
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
+        {
+            (*stats).attstattarget = c_int::from(target);
+        }
+    }
+}
+
+/// As whom the rows of a range table entry are read where that is not the current user: the owner of the view that it
+/// stands in; InvalidOid otherwise.
+///
+/// # Safety
+/// `rel` and `entry` must be the valid ones of one range table entry.
+pub unsafe fn read_as(rel: *const pg_sys::RelOptInfo, entry: *const pg_sys::RangeTblEntry) -> pg_sys::Oid {
+    unsafe {
+        #[cfg(feature = "pg15")]
+        {
+            let _ = rel;
+            (*entry).checkAsUser
+        }
+        #[cfg(any(feature = "pg16", feature = "pg17", feature = "pg18"))]
+        {
+            let _ = entry;
+            (*rel).userid
+        }
+    }
+}

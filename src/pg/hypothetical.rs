@@ -8,6 +8,7 @@
 
 use super::access_method::Traits;
 use super::compat;
+use super::expression_statistics::ExpressionStatistics;
 use super::index_cost::Costing;
 use super::node;
 use super::opclass_options;
@@ -16,6 +17,7 @@ use crate::catalog::Oid;
 use crate::cost::size::SizeEstimate;
 use pgrx::pg_sys;
 use std::ffi::{CString, c_int};
+use std::rc::Rc;
 
 /// Everything of an `IndexOptInfo` that does not depend on the planner call.
 ///
@@ -42,6 +44,8 @@ pub struct Hypothetical {
     /// Types of the plain columns when the definition was made; a relation altered since then is not matched.
     column_types: Vec<pg_sys::Oid>,
     expressions: Vec<CString>,
+    /// The same as `Expression::sql`, by which their statistics are known.
+    expression_texts: Vec<String>,
     predicate: Option<CString>,
     size: SizeEstimate,
     /// Rows of `relation` when the size was estimated; leaves get their share by it.
@@ -50,6 +54,8 @@ pub struct Hypothetical {
     unique: bool,
     nulls_not_distinct: bool,
     traits: Traits,
+    /// Of its expressions, where it brings them along.
+    statistics: Option<Rc<ExpressionStatistics>>,
 }
 
 impl Hypothetical {
@@ -65,12 +71,14 @@ impl Hypothetical {
     ) -> Hypothetical {
         let mut indexkeys = Vec::new();
         let mut expressions = Vec::new();
+        let mut expression_texts = Vec::new();
         for key in &definition.keys {
             match &key.part.target {
                 KeyTarget::Column(number) => indexkeys.push(c_int::from(*number)),
                 KeyTarget::Expression(expression) => {
                     indexkeys.push(0);
                     expressions.push(c_string(&expression.node));
+                    expression_texts.push(expression.sql.clone());
                 }
             }
         }
@@ -108,13 +116,39 @@ impl Hypothetical {
                 .collect(),
             indexkeys,
             expressions,
+            expression_texts,
             predicate: definition.predicate.as_ref().map(|predicate| c_string(&predicate.node)),
             size,
             relation_tuples,
             unique: false,
             nulls_not_distinct: false,
             traits,
+            statistics: None,
         }
+    }
+
+    /// The same with statistics of its expressions, which it takes wherever it is seen.
+    pub fn with_statistics(self, statistics: Rc<ExpressionStatistics>) -> Hypothetical {
+        Hypothetical { statistics: Some(statistics), ..self }
+    }
+
+    /// The statistics that it brought along.
+    pub fn statistics(&self) -> Option<&Rc<ExpressionStatistics>> {
+        self.statistics.as_ref()
+    }
+
+    /// Whether it holds only some of the rows.
+    pub fn is_partial(&self) -> bool {
+        self.predicate.is_some()
+    }
+
+    /// The expression in a column, counted from 1; None for a plain column.
+    pub fn expression(&self, column: i16) -> Option<&str> {
+        let position = usize::try_from(column).ok()?.checked_sub(1)?;
+        let before = self.indexkeys.get(..position)?.iter().filter(|number| **number == 0).count();
+        (self.indexkeys.get(position) == Some(&0))
+            .then(|| self.expression_texts.get(before))?
+            .map(String::as_str)
     }
 
     /// The same taken as unique: where the user vouches for it, never for a candidate (invariant 4).
@@ -264,7 +298,7 @@ unsafe fn attribute(descriptor: pg_sys::TupleDesc, number: c_int) -> Option<pg_s
 }
 
 /// Fresh copies of stored expressions with their columns renumbered for this range table entry.
-unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::List {
+pub(super) unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::List {
     unsafe {
         let mut list = std::ptr::null_mut();
         for text in texts {
@@ -278,6 +312,6 @@ unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::Lis
     }
 }
 
-fn c_string(text: &str) -> CString {
+pub(super) fn c_string(text: &str) -> CString {
     CString::new(text).unwrap_or_default()
 }

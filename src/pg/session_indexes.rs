@@ -6,9 +6,11 @@ use super::access_method::Traits;
 use super::analyze;
 use super::catalog;
 use super::create_index::{self, Written};
+use super::expression_statistics::ExpressionStatistics;
 use super::hypothetical::Hypothetical;
 use super::isolated::PgError;
-use crate::candidate::definition::{IndexDefinition, KeyTarget};
+use super::sample::Sampler;
+use crate::candidate::definition::{Expression, IndexDefinition, KeyTarget};
 use crate::catalog::{Oid, Relation};
 use crate::cost::size::{self, SizeEstimate};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
@@ -84,13 +86,17 @@ pub fn prepare_all(text: &str, lock_timeout_ms: i32) -> Result<(Vec<Entry>, Vec<
 /// A definition made ready for the planner.
 fn prepare(written: Written, oid: Oid, lock_timeout_ms: i32) -> Result<Entry, PgError> {
     let Written { definition, unique, nulls_not_distinct } = written;
-    let relation = catalog::read_one(definition.relation)?
+    let mut relation = catalog::read_one(definition.relation)?
         .ok_or_else(|| PgError::new(ERRCODE_UNDEFINED_TABLE, "the table was dropped meanwhile"))?;
     let storage = catalog::read_storage()?;
-    let kept = match &definition.predicate {
-        Some(predicate) => analyze::share_of_rows(&relation, &predicate.sql, lock_timeout_ms),
-        None => 1.0,
-    };
+    let estimate = definition
+        .predicate
+        .as_ref()
+        .map(|predicate| analyze::share_of_rows(&relation, &predicate.sql, lock_timeout_ms));
+    let counted = definition.predicate.as_ref().filter(|_| estimate.is_some_and(|(_, founded)| !founded));
+    let statistics = sample_expressions(&definition, counted, &mut relation);
+    let share = counted.and_then(|predicate| statistics.as_ref()?.share(predicate));
+    let kept = share.or(estimate.map(|(share, _)| share)).unwrap_or(1.0);
     let size = size::estimate(&definition, &relation, kept, storage, None).ok_or_else(|| {
         let message = format!("the size of a {} index cannot be told", definition.access_method.name());
         PgError::new(ERRCODE_FEATURE_NOT_SUPPORTED, message)
@@ -102,9 +108,35 @@ fn prepare(written: Written, oid: Oid, lock_timeout_ms: i32) -> Result<Entry, Pg
     if unique {
         hypothetical = hypothetical.taken_as_unique(nulls_not_distinct);
     }
+    if let Some(statistics) = statistics {
+        hypothetical = hypothetical.with_statistics(Rc::new(statistics));
+    }
     let ddl = definition.create_statement(&relation, false);
     let ddl = if unique { ddl.replacen("CREATE INDEX", "CREATE UNIQUE INDEX", 1) } else { ddl };
     Ok(Entry { oid, name: name_of(&definition, &relation, oid), definition, unique, size, ddl, hypothetical })
+}
+
+/// Statistics of the expressions that it is on, and of a condition to be counted, from a sample of rows; None where there are none
+/// to be had, which leaves the planner's own assumptions.
+fn sample_expressions(
+    definition: &IndexDefinition,
+    counted: Option<&Expression>,
+    relation: &mut Relation,
+) -> Option<ExpressionStatistics> {
+    let keys = definition.keys.iter().filter_map(|key| match &key.part.target {
+        KeyTarget::Expression(expression) => Some(expression),
+        KeyTarget::Column(_) => None,
+    });
+    let expressions: Vec<Expression> = keys.chain(counted).cloned().collect();
+    if expressions.is_empty() {
+        return None;
+    }
+    let sampler = Sampler { max_pages: crate::settings::sample_pages() };
+    let statistics = ExpressionStatistics::sample(&sampler, relation, &expressions).ok()?;
+    for (expression, found) in statistics.known() {
+        relation.expression_statistics.insert(expression.sql.clone(), found.clone());
+    }
+    Some(statistics)
 }
 
 /// `<oid>am_table_columns`, no longer than a name may be (`NAMEDATALEN`).

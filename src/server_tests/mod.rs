@@ -1,6 +1,7 @@
 //! Tests that need a server, by subject. Each runs in a transaction that is rolled back.
 
 mod advice;
+mod expression_statistics;
 mod isolation;
 mod odd_statements;
 mod statements;

@@ -320,6 +320,15 @@ def definition(index: str, table_columns: dict) -> dict:
     }
 
 
+def column_groups(table: str) -> list:
+    """Numbers of combinations, from extended statistics."""
+    found = rows(f"SELECT n_distinct::text AS groups FROM pg_stats_ext WHERE tablename = '{table}' AND n_distinct IS NOT NULL")
+    return [
+        {"columns": sorted(int(number) for number in numbers.split(",")), "distinct": distinct}
+        for row in found for numbers, distinct in json.loads(row["groups"]).items()
+    ]
+
+
 def relation(table: str) -> dict:
     found = rows(f"""
         SELECT root.oid::int AS oid, root.relkind, sum(leaf.reltuples) AS tuples, sum(leaf.relpages) AS pages, count(*) AS leaves
@@ -338,7 +347,7 @@ def relation(table: str) -> dict:
             "unique": index["indisunique"], "primary": index["indisprimary"], "constraint": True, "valid": True,
             "size_bytes": index["size"], "scans": 0,
         } for index in existing],
-        "activity": {"inserted": 0, "updated": 0, "hot_updated": 0, "deleted": 0},
+        "activity": {"inserted": 0, "updated": 0, "hot_updated": 0, "deleted": 0}, "column_groups": column_groups(table),
     }
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Builds hash, BRIN, bloom and pgvector indexes over tables of many kinds and records how large they really are.
+"""Builds hash, BRIN, bloom and pgvector indexes, and btrees with parameters or extended statistics, over tables of many kinds
+and records how large they really are.
 
     createdb sizes
     PGDATABASE=sizes python3 tests/cases/method_sizes.py > tests/cases/method_sizes_15.json
@@ -37,6 +38,12 @@ TABLES = {
             i / 2, left(repeat(md5((i * 29)::text), 20), 300 + (random() * 200)::int), NULL,
             CASE WHEN random() < .9 THEN 7 ELSE i END, i % 100, random() * 999, random() * 9999
         FROM generate_series(1, 150000) i;""",
+    "places": """
+        CREATE TABLE places (id int PRIMARY KEY, city text, district text, country text, zone int, status int, score int);
+        INSERT INTO places SELECT i, 'City ' || (n % 20000), 'District ' || (n % 20000) / 10, 'Country ' || (n % 20000) / 200,
+            (n % 20000) / 1000, i % 4, random() * 50 FROM (SELECT i, (random() ^ 2 * 19999)::int AS n FROM generate_series(1, 300000) i) w;
+        CREATE STATISTICS places_city (ndistinct) ON city, district, country FROM places;
+        CREATE STATISTICS places_zone (ndistinct) ON country, zone, city FROM places;""",
     "small": "CREATE TABLE small (a int, t text); INSERT INTO small SELECT i, md5(i::text) FROM generate_series(1, 1000) i;",
     "tiny": "CREATE TABLE tiny (a int, t text); INSERT INTO tiny VALUES (1, 'x');",
     "none": "CREATE TABLE none (a int, t text);",
@@ -67,6 +74,25 @@ VECTOR_TABLES = {
 }
 
 # Table, then what follows it in CREATE INDEX.
+BTREE = """
+places (city, country)
+places (country, city)
+places (city, district, country)
+places (country, district, city)
+places (zone, country)
+places (country, zone, city)
+places (city, country, status)
+places (status, city, country)
+places (district, country, score)
+places (city, country) WITH (fillfactor = 70)
+places (score) WITH (fillfactor = 100)
+places (id, score) WITH (fillfactor = 50)
+places (zone) WITH (deduplicate_items = off)
+places (country, city) WITH (deduplicate_items = off)
+readings (sensor) WITH (fillfactor = 60)
+people (email) WITH (fillfactor = 75)
+people (hundred) WITH (deduplicate_items = off, fillfactor = 100)
+"""
 HASH = """
 readings (id)
 readings (at)
@@ -230,7 +256,7 @@ def case(method: str, text: str, tables: dict) -> dict:
 
 def main() -> None:
     sql("CREATE EXTENSION IF NOT EXISTS bloom")
-    methods = {"hash": HASH, "brin": BRIN, "bloom": BLOOM}
+    methods = {"btree": BTREE, "hash": HASH, "brin": BRIN, "bloom": BLOOM}
     scripts = dict(TABLES)
     if rows("SELECT FROM pg_available_extensions WHERE name = 'vector'"):
         sql("CREATE EXTENSION IF NOT EXISTS vector")

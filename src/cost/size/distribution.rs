@@ -73,7 +73,7 @@ impl Distribution {
     /// Joins one more key column, taken to be independent of those before.
     ///
     /// Independence is what the planner assumes of clauses, too. It gives the most groups, so correlated columns make the
-    /// estimate too large rather than too small.
+    /// estimate too large rather than too small, unless `limited` corrects it.
     pub fn with(&self, values: &Values<'_>, restriction: Restriction) -> Distribution {
         let bit = 1 << self.columns.min(31);
         let column = column_classes(values, restriction);
@@ -86,6 +86,27 @@ impl Distribution {
             }));
         }
         Distribution { columns: self.columns + 1, classes: merged(classes) }
+    }
+
+    /// With no more than `groups` non-empty groups among `rows` rows, for columns that depend on each other: of the
+    /// combinations that independence allows, the same share of each class does not occur, and the others have its rows.
+    pub fn limited(mut self, groups: f64, rows: f64) -> Distribution {
+        let count = |share: f64, classes: &[Class]| -> f64 {
+            classes.iter().map(|class| class.cells * share * occupied(rows * class.share / share)).sum()
+        };
+        if count(1.0, &self.classes) <= groups {
+            return self;
+        }
+        let (mut low, mut high) = (0.0, 1.0);
+        for _ in 0..60 {
+            let middle = 0.5 * (low + high);
+            if count(middle, &self.classes) < groups { low = middle } else { high = middle }
+        }
+        for class in &mut self.classes {
+            class.cells *= high;
+            class.share /= high;
+        }
+        self
     }
 
     /// Expected number of non-empty groups among `rows` rows.

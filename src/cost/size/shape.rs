@@ -86,14 +86,19 @@ impl Shape {
             .collect();
         let mut prefixes = Vec::new();
         let mut joint = Distribution::unit();
-        for (key, attribute) in definition.keys.iter().zip(&keys) {
+        for (index, (key, attribute)) in definition.keys.iter().zip(&keys).enumerate() {
             let restriction = restriction(definition, key, relation, kept, attribute.null_fraction);
             joint = key_values(key, relation, attribute, |values| joint.with(&values, restriction));
+            if let Some(most) = most_combinations(&definition.keys[..=index], relation) {
+                joint = joint.limited(most, relation.tuples.max(1.0));
+            }
             prefixes.push(joint.clone());
         }
         Shape {
             unique: rows_differ(definition, relation),
-            deduplicates: include.is_empty() && definition.keys.iter().all(|key| deduplicates(key, storage)),
+            deduplicates: include.is_empty()
+                && allows_deduplication(definition)
+                && definition.keys.iter().all(|key| deduplicates(key, storage)),
             keys,
             include,
             prefixes,
@@ -168,6 +173,12 @@ const EQUAL_IMAGE_TYPES: [Oid; 26] = [
     2950, 3220, 3500, 5069,
 ];
 
+/// The storage parameter `deduplicate_items` of a btree.
+fn allows_deduplication(definition: &IndexDefinition) -> bool {
+    let value = definition.parameters.get("deduplicate_items").map(String::as_str);
+    !matches!(value, Some("off" | "false" | "no" | "0"))
+}
+
 /// Whether equal values of a key may share an index tuple (`_bt_allequalimage`).
 fn deduplicates(key: &Key, storage: Storage) -> bool {
     let class = &key.part.operator_class;
@@ -198,6 +209,19 @@ fn key_attribute(key: &Key, relation: &Relation) -> Attribute {
     match &key.part.target {
         KeyTarget::Column(number) => relation.column(*number).map_or(missing, column_attribute),
         KeyTarget::Expression(expression) => {
+            if let Some(known) = relation.expression_statistics.get(&expression.sql) {
+                let width = Some(known.average_width).filter(|width| *width > 0.0);
+                return Attribute {
+                    length: length(
+                        expression.type_oid,
+                        expression.type_length,
+                        width,
+                        known.distinct <= -0.9,
+                    ),
+                    alignment: u32::from(expression.alignment),
+                    null_fraction: known.null_fraction,
+                };
+            }
             // A strict expression is NULL where any of its columns is.
             let present: f64 = statistics_of(&expression.columns, relation)
                 .map(|column| column.statistics.as_ref().map_or(1.0, |s| 1.0 - s.null_fraction))
@@ -274,6 +298,13 @@ fn key_values<T>(
 ) -> T {
     let tuples = relation.tuples.max(1.0);
     let null_fraction = attribute.null_fraction;
+    if let KeyTarget::Expression(expression) = &key.part.target
+        && let Some(known) = relation.expression_statistics.get(&expression.sql)
+    {
+        let present = tuples * (1.0 - null_fraction);
+        let distinct = known.distinct_values(tuples).unwrap_or(present).min(present.max(1.0));
+        return use_values(Values { tuples, null_fraction, common: &known.common_frequencies, distinct });
+    }
     let columns = key.part.target.columns();
     let (type_oid, plain) = match &key.part.target {
         KeyTarget::Column(number) => (relation.column(*number).map_or(0, |column| column.type_oid), true),
@@ -303,6 +334,35 @@ fn key_values<T>(
         common: single.map_or(&[], |statistics| statistics.common_frequencies.as_slice()),
         distinct: if columns.is_empty() { 1.0 } else { product.min(present.max(1.0)) },
     })
+}
+
+/// The most combinations that these keys can have, as far as groups of columns are known: a known group, times the distinct
+/// values of the keys that are not in it. None for a single key, for expressions, and where no group helps.
+fn most_combinations(keys: &[Key], relation: &Relation) -> Option<f64> {
+    let columns: Option<Vec<AttrNumber>> = keys
+        .iter()
+        .map(|key| match key.part.target {
+            KeyTarget::Column(number) => Some(number),
+            KeyTarget::Expression(_) => None,
+        })
+        .collect();
+    let columns = columns.filter(|columns| columns.len() > 1)?;
+    if let Some(exact) = relation.distinct_combinations(&columns) {
+        return Some(exact);
+    }
+    let known = relation.column_groups.iter().filter(|group| {
+        group.columns.iter().all(|column| columns.contains(column))
+            // An earlier prefix has been limited by it already.
+            && columns.last().is_some_and(|last| group.columns.contains(last))
+    });
+    let bounds = known.filter_map(|group| {
+        let others = columns.iter().filter(|column| !group.columns.contains(column));
+        let others: Option<f64> = others
+            .map(|column| relation.column(*column)?.statistics.as_ref()?.distinct_values(relation.tuples))
+            .product();
+        Some(group.distinct * others?)
+    });
+    bounds.min_by(f64::total_cmp)
 }
 
 /// What the definition's predicate leaves of a key's values.

@@ -189,6 +189,26 @@ fn a_leaf_page_holds_366_integers() {
 }
 
 #[test]
+fn an_expression_with_statistics_weighs_what_a_column_with_them_does() {
+    for (width, nulls, distinct, common) in
+        [(8.0, 0.0, 487.0, vec![]), (30.0, 0.2, -0.95, vec![]), (12.0, 0.0, 900.0, vec![0.3, 0.1])]
+    {
+        let known = statistics(nulls, width, distinct, common);
+        let mut relation = table(1e5, vec![column(1, TEXT, Some(known.clone())), column(2, TEXT, None)]);
+        let plain = index(&relation, &[1], &[]);
+        let mut expressed = plain.clone();
+        let expression = predicate("lower(c2)", vec![2]).expect("an expression");
+        let text = Expression { type_oid: TEXT, type_length: -1, alignment: 4, ..expression };
+        expressed.keys[0].part.target = KeyTarget::Expression(text.clone());
+        let pages = |relation: &Relation, definition| btree(definition, relation, 1.0).pages;
+        let blind = pages(&relation, &expressed);
+        relation.expression_statistics.insert(text.sql, known);
+        assert_eq!(pages(&relation, &expressed), pages(&relation, &plain));
+        assert_ne!(pages(&relation, &expressed), blind);
+    }
+}
+
+#[test]
 fn only_equal_image_classes_without_included_columns_share_tuples() {
     let few = || Some(statistics(0.0, 4.0, 10.0, vec![]));
     let relation = table(1e6, vec![column(1, INT4, few()), column(2, INT4, few())]);

@@ -1,4 +1,4 @@
-//! The size models of hash, BRIN, bloom, hnsw and ivfflat against indexes that a server really built:
+//! The size models of hash, BRIN, bloom, hnsw and ivfflat, and of btrees with parameters and extended statistics, against indexes that a server really built:
 //! `tests/cases/method_sizes.py` made the files.
 
 use super::*;
@@ -42,6 +42,11 @@ fn assert_near(method: AccessMethod, least_cases: usize, median: f64, most: f64)
         assert!(quantile(0.5) <= median, "median {:.3}:\n{}", quantile(0.5), lines.join("\n"));
         assert!(quantile(0.95) <= most, "95th percentile {:.3}:\n{}", quantile(0.95), lines.join("\n"));
     }
+}
+
+#[test]
+fn btree_estimates_follow_parameters_and_extended_statistics() {
+    assert_near(AccessMethod::Btree, 15, 0.03, 0.1);
 }
 
 #[test]
