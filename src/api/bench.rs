@@ -33,14 +33,14 @@ fn bench_what_if(
     TableIterator::new(rows)
 }
 
-/// Pages of an existing index, as they are and as they would be estimated if it did not exist.
+/// Pages of an existing index, as they are and as they would be estimated if it did not exist, and what was seen of the rows.
 #[pg_extern(
     volatile,
     parallel_unsafe,
     name = "_sampled_size",
     sql = r#"
 CREATE FUNCTION _sampled_size(index regclass)
-RETURNS TABLE (pages double precision, estimated_pages double precision, milliseconds double precision, refusal text)
+RETURNS TABLE (pages double precision, estimated_pages double precision, milliseconds double precision, refusal text, sample text)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 COMMENT ON FUNCTION _sampled_size(regclass)
@@ -56,6 +56,7 @@ fn sampled_size(
         name!(estimated_pages, Option<f64>),
         name!(milliseconds, f64),
         name!(refusal, Option<String>),
+        name!(sample, Option<String>),
     ),
 > {
     let _quiet = Quiet::begin(1000);
@@ -73,5 +74,8 @@ fn sampled_size(
         Some(Err(reason)) => (None, Some(reason.to_string())),
         None => (None, Some("it is not on a table".to_string())),
     };
-    TableIterator::once((real, estimated, milliseconds, refusal))
+    let sample = catalog.relations.get(&definition.relation).and_then(|relation| {
+        opclass::recorded(&definition, relation, catalog.storage, sampler).ok().flatten()
+    });
+    TableIterator::once((real, estimated, milliseconds, refusal, sample))
 }

@@ -16,6 +16,7 @@ use crate::candidate::definition::{AccessMethod, IndexDefinition, Key, KeyTarget
 use crate::catalog::Relation;
 use crate::cost::size::{self, Entries, Sample, SizeEstimate, Storage};
 use pgrx::pg_sys;
+use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED;
 
 /// Why the size of an index is not known.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -27,22 +28,28 @@ pub enum NotSized {
     Unknown(AccessMethod),
 }
 
+impl From<NotSized> for PgError {
+    fn from(reason: NotSized) -> PgError {
+        match reason {
+            NotSized::NotSampled(NotSampled::Failed(error)) => error,
+            reason => PgError::new(
+                ERRCODE_FEATURE_NOT_SUPPORTED,
+                format!("the size of the index cannot be told: {reason}"),
+            ),
+        }
+    }
+}
+
 impl From<PgError> for NotSized {
     fn from(error: PgError) -> NotSized {
         NotSized::NotSampled(NotSampled::Failed(error))
     }
 }
 
-/// Whether the size of such an index, or the share of the rows that it holds, is better known from rows.
-pub fn wants_rows(definition: &IndexDefinition) -> bool {
-    use AccessMethod::*;
-    matches!(definition.access_method, Gin | Gist | Spgist) || definition.predicate.is_some()
-}
-
-/// Estimates the index that `definition` would create on `relation`. Rows are read only where `wants_rows`; for access methods that can do
-/// without, failing to read any is no error.
+/// Estimates the index that `definition` would create on `relation`. Rows are read only where the operator class alone knows what it stores
+/// (GIN, GiST, SP-GiST), or to count those that a predicate keeps.
 ///
-/// `selectivity` is the share of the rows that the planner expects the predicate to keep, where that is known.
+/// `kept` is the share of the rows that the predicate is expected to keep, where that is known: otherwise it is counted.
 ///
 /// # Errors
 /// Why the size cannot be known.
@@ -50,43 +57,50 @@ pub fn size_of(
     definition: &IndexDefinition,
     relation: &Relation,
     storage: Storage,
-    selectivity: Option<f64>,
+    kept: Option<f64>,
     sampler: Sampler,
 ) -> Result<SizeEstimate, NotSized> {
     use AccessMethod::*;
     let needed = matches!(definition.access_method, Gin | Gist | Spgist);
-    let rows = match wants_rows(definition) {
-        true => sampler.read(
-            relation,
-            &expressions(definition, relation),
-            definition.predicate.as_ref().map(|predicate| predicate.sql.as_str()),
-        ),
-        false => Err(NotSampled::Disabled),
-    };
-    let rows = match rows {
-        Ok(rows) => Some(rows),
-        Err(reason) if needed => return Err(reason.into()),
-        Err(_) => None,
-    };
-    let kept = match &rows {
-        Some(rows) => kept(rows, selectivity),
-        None => selectivity.unwrap_or(1.0),
-    };
-    let sample = match &rows {
-        Some(rows) if needed => Some(look_at(definition, rows, relation, storage)?),
-        _ => None,
-    };
-    size::estimate(definition, relation, kept, storage, sample.as_ref())
-        .ok_or(NotSized::Unknown(definition.access_method))
+    let uncounted = definition.predicate.is_some() && kept.is_none();
+    let predicate = definition.predicate.as_ref().map(|predicate| predicate.sql.as_str());
+    let read = || sampler.read(relation, &expressions(definition, relation), predicate);
+    let unknown = || NotSized::Unknown(definition.access_method);
+    if !needed {
+        let counted = if uncounted { read().ok().map(|rows| rows.kept_fraction()) } else { None };
+        let kept = counted.or(kept).unwrap_or(1.0);
+        return size::estimate(definition, relation, kept, storage, None).ok_or_else(unknown);
+    }
+    let mut rows = read()?;
+    let none_kept = !rows.places().is_empty() && !rows.places().iter().any(|place| place.kept);
+    // No sampled row tells what the few look like that the predicate keeps: they are taken to be like the others.
+    let share = if none_kept { rows.kept_fraction().min(kept.unwrap_or(1.0)) } else { 1.0 };
+    if none_kept {
+        rows.keep_all();
+    }
+    let sample = look_at(definition, &rows, relation, storage)?;
+    let mut size = size::estimate(definition, relation, 1.0, storage, Some(&sample)).ok_or_else(unknown)?;
+    if none_kept {
+        size.pages = (size.pages * share).ceil().max(f64::from(relation.leaves.max(1)));
+        size.tuples = (size.tuples * share).round();
+    }
+    Ok(size)
 }
 
-/// The share of the rows that the predicate keeps. Where no sampled row shows it, the smaller of two upper bounds.
-fn kept(rows: &SampledRows, selectivity: Option<f64>) -> f64 {
-    let from_sample = rows.kept_fraction();
-    match selectivity {
-        Some(selectivity) if !rows.places().iter().any(|place| place.kept) => from_sample.min(selectivity),
-        _ => from_sample,
-    }
+/// What `size_of` would see of the rows, as JSON; None where it would look at none. For recording test cases.
+///
+/// # Errors
+/// As `size_of`.
+pub fn recorded(
+    definition: &IndexDefinition,
+    relation: &Relation,
+    storage: Storage,
+    sampler: Sampler,
+) -> Result<Option<String>, NotSized> {
+    let predicate = definition.predicate.as_ref().map(|predicate| predicate.sql.as_str());
+    let rows = sampler.read(relation, &expressions(definition, relation), predicate)?;
+    let sample = look_at(definition, &rows, relation, storage)?;
+    Ok(serde_json::to_string(&sample).ok())
 }
 
 /// The SQL of the index's columns, keys first.

@@ -9,10 +9,11 @@ use super::create_index::{self, Written};
 use super::expression_statistics::ExpressionStatistics;
 use super::hypothetical::Hypothetical;
 use super::isolated::PgError;
+use super::opclass;
 use super::sample::Sampler;
 use crate::candidate::definition::{Expression, IndexDefinition, KeyTarget};
 use crate::catalog::{Oid, Relation};
-use crate::cost::size::{self, SizeEstimate};
+use crate::cost::size::SizeEstimate;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,10 +98,8 @@ fn prepare(written: Written, oid: Oid, lock_timeout_ms: i32) -> Result<Entry, Pg
     let statistics = sample_expressions(&definition, counted, &mut relation);
     let share = counted.and_then(|predicate| statistics.as_ref()?.share(predicate));
     let kept = share.or(estimate.map(|(share, _)| share)).unwrap_or(1.0);
-    let size = size::estimate(&definition, &relation, kept, storage, None).ok_or_else(|| {
-        let message = format!("the size of a {} index cannot be told", definition.access_method.name());
-        PgError::new(ERRCODE_FEATURE_NOT_SUPPORTED, message)
-    })?;
+    let sampler = Sampler { max_pages: crate::settings::sample_pages() };
+    let size = opclass::size_of(&definition, &relation, storage, Some(kept), sampler)?;
     let traits = Traits::of(definition.access_method)?;
     let mut hypothetical = Hypothetical::new(&definition, size, relation.tuples, oid, traits, |number| {
         relation.column(number).map_or(0, |column| column.type_oid)

@@ -4,6 +4,7 @@ mod advice;
 mod expression_statistics;
 mod isolation;
 mod odd_statements;
+mod sampled_sizes;
 mod statements;
 
 use pgrx::prelude::*;
