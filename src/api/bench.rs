@@ -1,10 +1,13 @@
-//! `_bench_what_if()` and `_bench_select()`: how long what-if calls take and how selection does, for the benchmarks only.
+//! `_bench_what_if()`, `_bench_select()` and `_sampled_size()`: how long what-if calls take, how selection does and how good
+//! sizes are, for benchmarks and recorded test cases only.
 
+use crate::pg::sample::Sampler;
 use crate::pg::session::Quiet;
-use crate::pg::what_if;
+use crate::pg::{beside_real, what_if};
 use crate::run::run;
-use crate::settings::{Overrides, Settings};
+use crate::settings::{self, Overrides, Settings};
 use crate::workload::{Role, Statement, Workload};
+use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 /// For each query: candidates in view and the median time of a what-if call.
@@ -74,4 +77,40 @@ fn bench_select(queries: Vec<String>, storage_bytes: i64) -> pgrx::Json {
     });
     let report = report.unwrap_or_else(|error| error.raise());
     pgrx::Json(serde_json::to_value(&report).unwrap_or_default())
+}
+
+/// Pages of an existing index, as they are and as they would be estimated if it did not exist, and what was seen of the rows.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    name = "_sampled_size",
+    sql = r#"
+CREATE FUNCTION _sampled_size(index regclass)
+RETURNS TABLE (pages double precision, estimated_pages double precision, milliseconds double precision, refusal text, sample text)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+COMMENT ON FUNCTION _sampled_size(regclass)
+IS 'for benchmarks: pages of an existing index, and what would be estimated if it did not exist';
+"#
+)]
+fn sampled_size(
+    index: pg_sys::Oid,
+) -> TableIterator<
+    'static,
+    (
+        name!(pages, f64),
+        name!(estimated_pages, Option<f64>),
+        name!(milliseconds, f64),
+        name!(refusal, Option<String>),
+        name!(sample, Option<String>),
+    ),
+> {
+    let _quiet = Quiet::begin(1000);
+    let sampler = Sampler { max_pages: settings::sample_pages() };
+    let seen = beside_real::estimate(index.to_u32(), sampler).unwrap_or_else(|error| error.raise());
+    let (estimated, refusal) = match seen.estimate {
+        Ok(size) => (Some(size.pages), None),
+        Err(reason) => (None, Some(reason.to_string())),
+    };
+    TableIterator::once((seen.pages, estimated, seen.milliseconds, refusal, seen.sample))
 }

@@ -62,6 +62,8 @@ pub(super) fn read_one(relation: Oid) -> Result<Option<Relation>, PgError> {
     // SAFETY: within a sub-transaction that releases the locks; relations are opened and closed here.
     let (pages, tuples) = reading(|| unsafe {
         let lock = pg_sys::AccessShareLock as i32;
+        // find_all_inheritors (pg_inherits.c) locks the children only.
+        pg_sys::LockRelationOid(relation.into(), lock);
         let leaves = compat::inheritors(relation.into(), lock);
         let mut sum = (0.0, 0.0);
         for i in 0..(*leaves).length as usize {
@@ -206,9 +208,8 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                         null_fraction: row.number("null_frac")?,
                         average_width: row.number("avg_width")?,
                         distinct: row.number("n_distinct")?,
-                        common_frequencies: row["frequencies"]
-                            .value::<Vec<Option<f64>>>()?
-                            .unwrap_or_default()
+                        common_frequencies: row
+                            .list::<Option<f64>>("frequencies")?
                             .into_iter()
                             .flatten()
                             .collect(),
@@ -311,7 +312,7 @@ fn read_indexes(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                     Ok(row[name].value::<bool>()?.unwrap_or(false))
                 };
                 let oids = |name: &str| -> Result<Vec<Oid>, pgrx::spi::Error> {
-                    let oids = row[name].value::<Vec<pg_sys::Oid>>()?.unwrap_or_default();
+                    let oids = row.list::<pg_sys::Oid>(name)?;
                     Ok(oids.into_iter().map(|oid| oid.to_u32()).collect())
                 };
                 Ok(IndexRow {
@@ -329,13 +330,12 @@ fn read_indexes(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                     },
                     method: row.text("method")?,
                     key_count: row["indnkeyatts"].value::<i16>()?.unwrap_or(0).max(0) as usize,
-                    keys: row["keys"].value::<Vec<i16>>()?.unwrap_or_default(),
+                    keys: row.list::<i16>("keys")?,
                     classes: oids("classes")?,
                     collations: oids("collations")?,
-                    options: row["options"].value::<Vec<i16>>()?.unwrap_or_default(),
-                    expressions: row["expressions"]
-                        .value::<Vec<Option<String>>>()?
-                        .unwrap_or_default()
+                    options: row.list::<i16>("options")?,
+                    expressions: row
+                        .list::<Option<String>>("expressions")?
                         .into_iter()
                         // NULL for an index that was dropped at this moment: then no definition results.
                         .flatten()

@@ -6,6 +6,7 @@
 
 pub mod access_method;
 pub mod analyze;
+pub mod beside_real;
 pub mod catalog;
 mod clause;
 mod column_analysis;

@@ -7,14 +7,16 @@ mod gin;
 mod gist;
 mod spgist;
 
-use super::access_method::support;
+use super::access_method::{Traits, support};
 use super::isolated::{PgError, isolated};
-use super::sample::{NotSampled, SampledRows, Sampler, Value};
+use super::opclass_options;
+use super::sample::{NotSampled, SampledRows, Sampler};
 use super::scalar;
 use crate::candidate::definition::{AccessMethod, IndexDefinition, Key, KeyTarget};
 use crate::catalog::Relation;
 use crate::cost::size::{self, Entries, Sample, SizeEstimate, Storage};
 use pgrx::pg_sys;
+use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED;
 
 /// Why the size of an index is not known.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -26,22 +28,28 @@ pub enum NotSized {
     Unknown(AccessMethod),
 }
 
+impl From<NotSized> for PgError {
+    fn from(reason: NotSized) -> PgError {
+        match reason {
+            NotSized::NotSampled(NotSampled::Failed(error)) => error,
+            reason => PgError::new(
+                ERRCODE_FEATURE_NOT_SUPPORTED,
+                format!("the size of the index cannot be told: {reason}"),
+            ),
+        }
+    }
+}
+
 impl From<PgError> for NotSized {
     fn from(error: PgError) -> NotSized {
         NotSized::NotSampled(NotSampled::Failed(error))
     }
 }
 
-/// Whether the size of such an index, or the share of the rows that it holds, is better known from rows.
-pub fn wants_rows(definition: &IndexDefinition) -> bool {
-    use AccessMethod::*;
-    matches!(definition.access_method, Gin | Gist | Spgist) || definition.predicate.is_some()
-}
-
-/// Estimates the index that `definition` would create on `relation`. Rows are read only where `wants_rows`; for access methods that can do
-/// without, failing to read any is no error.
+/// Estimates the index that `definition` would create on `relation`. Rows are read only where the operator class alone knows what it stores
+/// (GIN, GiST, SP-GiST), or to count those that a predicate keeps.
 ///
-/// `selectivity` is the share of the rows that the planner expects the predicate to keep, where that is known.
+/// `kept` is the share of the rows that the predicate is expected to keep, where that is known: otherwise it is counted.
 ///
 /// # Errors
 /// Why the size cannot be known.
@@ -49,49 +57,50 @@ pub fn size_of(
     definition: &IndexDefinition,
     relation: &Relation,
     storage: Storage,
-    selectivity: Option<f64>,
+    kept: Option<f64>,
     sampler: Sampler,
 ) -> Result<SizeEstimate, NotSized> {
     use AccessMethod::*;
     let needed = matches!(definition.access_method, Gin | Gist | Spgist);
-    let rows = match wants_rows(definition) {
-        true => sampler.read(
-            relation,
-            &expressions(definition, relation),
-            definition.predicate.as_ref().map(|predicate| predicate.sql.as_str()),
-        ),
-        false => Err(NotSampled::Disabled),
-    };
-    let rows = match rows {
-        Ok(rows) => Some(rows),
-        Err(reason) if needed => return Err(reason.into()),
-        Err(_) => None,
-    };
-    let kept = match &rows {
-        Some(rows) => kept(rows, selectivity),
-        None => selectivity.unwrap_or(1.0),
-    };
-    let sample = match &rows {
-        Some(rows) if needed => Some(look_at(definition, rows, relation, storage)?),
-        _ => None,
-    };
-    size::estimate(definition, relation, kept, storage, sample.as_ref())
-        .ok_or(NotSized::Unknown(definition.access_method))
+    let uncounted = definition.predicate.is_some() && kept.is_none();
+    let predicate = definition.predicate.as_ref().map(|predicate| predicate.sql.as_str());
+    let read = || sampler.read(relation, &expressions(definition, relation), predicate);
+    let unknown = || NotSized::Unknown(definition.access_method);
+    if !needed {
+        let counted = if uncounted { read().ok().map(|rows| rows.kept_fraction()) } else { None };
+        let kept = counted.or(kept).unwrap_or(1.0);
+        return size::estimate(definition, relation, kept, storage, None).ok_or_else(unknown);
+    }
+    let mut rows = read()?;
+    let none_kept = !rows.places().is_empty() && !rows.places().iter().any(|place| place.kept);
+    // No sampled row tells what the few look like that the predicate keeps: they are taken to be like the others.
+    let share = if none_kept { rows.kept_fraction().min(kept.unwrap_or(1.0)) } else { 1.0 };
+    if none_kept {
+        rows.keep_all();
+    }
+    let sample = look_at(definition, &rows, relation, storage)?;
+    let mut size = size::estimate(definition, relation, 1.0, storage, Some(&sample)).ok_or_else(unknown)?;
+    if none_kept {
+        size.pages = (size.pages * share).ceil().max(f64::from(relation.leaves.max(1)));
+        size.tuples = (size.tuples * share).round();
+    }
+    Ok(size)
 }
 
-/// Rows of a sample that must satisfy a predicate for the sample to be trusted more than the column statistics: a share counted from
-/// fewer is off by 14 % and more as often as not within a standard deviation.
-const ENOUGH: usize = 50;
-
-/// The share of the rows that the predicate keeps. Where hardly a sampled row shows it, the statistics know better; where none does,
-/// they are no more than what the sample leaves possible.
-fn kept(rows: &SampledRows, selectivity: Option<f64>) -> f64 {
-    let from_sample = rows.kept_fraction();
-    match (selectivity, rows.places().iter().filter(|place| place.kept).count()) {
-        (Some(selectivity), 0) => from_sample.min(selectivity),
-        (Some(selectivity), 1..ENOUGH) => selectivity,
-        _ => from_sample,
-    }
+/// What `size_of` would see of the rows, as JSON; None where it would look at none. For recording test cases.
+///
+/// # Errors
+/// As `size_of`.
+pub fn recorded(
+    definition: &IndexDefinition,
+    relation: &Relation,
+    storage: Storage,
+    sampler: Sampler,
+) -> Result<Option<String>, NotSized> {
+    let predicate = definition.predicate.as_ref().map(|predicate| predicate.sql.as_str());
+    let rows = sampler.read(relation, &expressions(definition, relation), predicate)?;
+    let sample = look_at(definition, &rows, relation, storage)?;
+    Ok(serde_json::to_string(&sample).ok())
 }
 
 /// The SQL of the index's columns, keys first.
@@ -111,19 +120,20 @@ fn look_at(
     relation: &Relation,
     storage: Storage,
 ) -> Result<Sample, PgError> {
-    let entries = isolated(rows.identity(), || {
+    let entries = isolated(rows.identity(), || -> Result<Option<Entries>, PgError> {
         // SAFETY: the sub-transaction's abort pops the snapshot (AtSubAbort_Snapshot, snapmgr.c).
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        let traits = Traits::of(definition.access_method)?;
         // SAFETY: the rows' columns are the definition's, keys first, and their values live as long as `rows`.
         unsafe {
-            match definition.access_method {
-                AccessMethod::Gin => gin::look_at(definition, rows, relation).map(Entries::Gin),
-                AccessMethod::Gist => gist::look_at(definition, rows, storage).map(Entries::Gist),
+            Ok(match definition.access_method {
+                AccessMethod::Gin => gin::look_at(definition, &traits, rows, relation).map(Entries::Gin),
+                AccessMethod::Gist => gist::look_at(definition, &traits, rows, storage).map(Entries::Gist),
                 AccessMethod::Spgist => spgist::look_at(definition, rows).map(Entries::Spgist),
                 _ => None,
-            }
+            })
         }
-    })?;
+    })??;
     Ok(Sample {
         relation_rows: rows.estimated_rows(),
         rows: rows.places().iter().filter(|place| place.kept).count() as f64,
@@ -180,6 +190,20 @@ impl Function {
     unsafe fn call3(&mut self, a: pg_sys::Datum, b: pg_sys::Datum, c: pg_sys::Datum) -> pg_sys::Datum {
         // SAFETY: the caller's promise.
         unsafe { pg_sys::FunctionCall3Coll(&mut self.info, self.collation, a, b, c) }
+    }
+}
+
+/// The parameters of a key's operator class in its own form; NULL for the defaults, which every class knows itself.
+///
+/// # Safety
+/// The current memory context must outlive the functions that use them.
+unsafe fn options(key: &Key, traits: &Traits) -> *mut pg_sys::bytea {
+    let given = &key.part.operator_class.options;
+    // SAFETY: the caller's promise.
+    if given.is_empty() {
+        std::ptr::null_mut()
+    } else {
+        unsafe { opclass_options::parse(&key.part, traits, given) }
     }
 }
 
@@ -353,13 +377,5 @@ impl Drop for Scratch {
                 pg_sys::MemoryContextDelete(self.context);
             }
         }
-    }
-}
-
-/// The datum of a value; None for NULL and for what was too wide to keep.
-fn datum(value: &Value) -> Option<pg_sys::Datum> {
-    match value {
-        Value::Datum(datum) => Some(*datum),
-        Value::Null | Value::Wide(_) => None,
     }
 }

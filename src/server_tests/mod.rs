@@ -7,6 +7,7 @@ mod injection;
 mod isolation;
 mod nested;
 mod odd_statements;
+mod sampled_sizes;
 mod statements;
 
 use pgrx::prelude::*;

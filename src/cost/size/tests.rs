@@ -10,6 +10,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 mod methods;
+mod sampled;
 
 #[derive(Deserialize)]
 struct Cases {

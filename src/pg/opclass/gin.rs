@@ -4,12 +4,12 @@
 //!
 //! Its private unsafe functions run within `look_at`, under the same promises.
 
+use super::super::access_method::Traits;
 use super::super::compat;
-use super::{Function, Scratch, Stored, aligned, key_type_of_class};
+use super::{Function, Scratch, Stored, aligned, key_type_of_class, options};
 use crate::candidate::definition::{IndexDefinition, Key};
 use crate::catalog::Relation;
 use crate::cost::size::{GinKeys, KeyGroup};
-use crate::pg::opclass_options;
 use crate::pg::sample::{SampledRows, Value};
 use pgrx::pg_sys;
 use std::collections::BTreeMap;
@@ -43,6 +43,7 @@ struct Column {
 /// The rows' first columns must be the definition's keys, of the types that the operator classes take.
 pub(super) unsafe fn look_at(
     definition: &IndexDefinition,
+    traits: &Traits,
     rows: &SampledRows,
     relation: &Relation,
 ) -> Option<GinKeys> {
@@ -52,15 +53,7 @@ pub(super) unsafe fn look_at(
             .iter()
             .enumerate()
             .map(|(i, key)| {
-                let extract = Function::of(
-                    key,
-                    pg_sys::GIN_EXTRACTVALUE_PROC,
-                    opclass_options::parse(
-                        &key.part,
-                        pg_sys::GIN_OPTIONS_PROC,
-                        &key.part.operator_class.options,
-                    ),
-                )?;
+                let extract = Function::of(key, pg_sys::GIN_EXTRACTVALUE_PROC, options(key, traits))?;
                 Some(Column { extract, stored: Stored::of(key_type(key, rows.columns()[i].type_oid)) })
             })
             .collect::<Option<Vec<_>>>()?;
