@@ -245,7 +245,7 @@ pub fn define() {
     );
     GucRegistry::define_int_guc(
         c"pg_index_advisor.sample_pages",
-        c"Most pages of a table to read for the size of an index that only rows can tell.",
+        c"Most pages of a table to read for sizes and statistics of expressions that only rows can tell.",
         c"0 means that no row is read.",
         &SAMPLE_PAGES,
         0,

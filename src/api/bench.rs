@@ -1,9 +1,11 @@
-//! `_bench_what_if()` and `_sampled_size()`: how long a what-if call takes, how good a size estimate is; for benchmarks and tests only.
+//! `_bench_what_if()` and `_bench_select()`: how long what-if calls take and how selection does, for the benchmarks only.
 
-use crate::pg::sample::Sampler;
+use crate::pg::opclass;
 use crate::pg::session::Quiet;
-use crate::pg::{existing, opclass, what_if};
-use crate::settings;
+use crate::pg::what_if;
+use crate::run::run;
+use crate::settings::{Overrides, Settings};
+use crate::workload::{Role, Statement, Workload};
 use pgrx::prelude::*;
 
 /// For each query: candidates in view and the median time of a what-if call.
@@ -33,49 +35,63 @@ fn bench_what_if(
     TableIterator::new(rows)
 }
 
-/// Pages of an existing index, as they are and as they would be estimated if it did not exist, and what was seen of the rows.
+/// A run over queries that count with their planner cost, as the report's JSON.
 #[pg_extern(
     volatile,
     parallel_unsafe,
-    name = "_sampled_size",
+    name = "_bench_select",
     sql = r#"
-CREATE FUNCTION _sampled_size(index regclass)
-RETURNS TABLE (pages double precision, estimated_pages double precision, milliseconds double precision, refusal text, sample text)
+CREATE FUNCTION _bench_select(queries text[], storage_bytes bigint)
+RETURNS json
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-COMMENT ON FUNCTION _sampled_size(regclass)
-IS 'for benchmarks: pages of an existing index, and what would be estimated if it did not exist';
+COMMENT ON FUNCTION _bench_select(text[], bigint)
+IS 'for benchmarks: a run over queries, each weighted by its planner cost; 0 bytes for no limit';
 "#
 )]
-fn sampled_size(
-    index: pg_sys::Oid,
-) -> TableIterator<
-    'static,
-    (
-        name!(pages, f64),
-        name!(estimated_pages, Option<f64>),
-        name!(milliseconds, f64),
-        name!(refusal, Option<String>),
-        name!(sample, Option<String>),
-    ),
-> {
-    let _quiet = Quiet::begin(1000);
-    let started = std::time::Instant::now();
-    let (catalog, definition) = existing::definition_of(index.to_u32()).unwrap_or_else(|error| error.raise());
-    let sampler = Sampler { max_pages: settings::sample_pages() };
-    let size = catalog
-        .relations
-        .get(&definition.relation)
-        .map(|relation| opclass::size_of(&definition, relation, catalog.storage, None, sampler));
-    let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
-    let real = existing::pages_of(index.to_u32()).unwrap_or_else(|error| error.raise());
-    let (estimated, refusal) = match size {
-        Some(Ok(size)) => (Some(size.pages), None),
-        Some(Err(reason)) => (None, Some(reason.to_string())),
-        None => (None, Some("it is not on a table".to_string())),
-    };
-    let sample = catalog.relations.get(&definition.relation).and_then(|relation| {
-        opclass::recorded(&definition, relation, catalog.storage, sampler).ok().flatten()
+fn bench_select(queries: Vec<String>, storage_bytes: i64) -> pgrx::Json {
+    let overrides = Overrides { storage_budget: Some(storage_bytes), ..Overrides::default() };
+    let report = Settings::read(&overrides).and_then(|settings| {
+        let costs = {
+            let _quiet = Quiet::begin(settings.lock_timeout_ms);
+            what_if::costs_before(&queries)?
+        };
+        // A time that is the cost makes every planner unit of every statement count the same.
+        let statements = queries.into_iter().zip(costs).map(|(text, cost)| Statement {
+            query_id: None,
+            text,
+            role: Role { oid: 0, name: None },
+            calls: 1.0,
+            total_ms: cost,
+            rows: None,
+            blocks_hit: 0.0,
+            blocks_read: 0.0,
+        });
+        let mut statements: Vec<Statement> = statements.collect();
+        statements.sort_by(|a, b| b.total_ms.total_cmp(&a.total_ms));
+        let workload =
+            Workload { source: "queries".to_string(), window_seconds: None, evicted: 0, statements };
+        run(&workload, &settings)
     });
-    TableIterator::once((real, estimated, milliseconds, refusal, sample))
+    let report = report.unwrap_or_else(|error| error.raise());
+    pgrx::Json(serde_json::to_value(&report).unwrap_or_default())
+}
+
+/// What a sample of rows shows of the index that a CREATE INDEX would make, as JSON.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    name = "_bench_sample",
+    sql = r#"
+CREATE FUNCTION _bench_sample(ddl text)
+RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+COMMENT ON FUNCTION _bench_sample(text)
+IS 'for recording test cases: what a sample of rows shows of an index';
+"#
+)]
+fn bench_sample(ddl: &str) -> Option<String> {
+    let _quiet = Quiet::begin(1000);
+    opclass::recorded(ddl, crate::settings::sample_pages()).unwrap_or_else(|error| error.raise())
 }

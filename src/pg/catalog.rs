@@ -62,6 +62,8 @@ pub(super) fn read_one(relation: Oid) -> Result<Option<Relation>, PgError> {
     // SAFETY: within a sub-transaction that releases the locks; relations are opened and closed here.
     let (pages, tuples) = reading(|| unsafe {
         let lock = pg_sys::AccessShareLock as i32;
+        // find_all_inheritors (pg_inherits.c) locks the children only.
+        pg_sys::LockRelationOid(relation.into(), lock);
         let leaves = compat::inheritors(relation.into(), lock);
         let mut sum = (0.0, 0.0);
         for i in 0..(*leaves).length as usize {
@@ -122,6 +124,7 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
         SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name,
                pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS sql_name,
                c.relkind::text AS kind, l.tuples, l.pages, l.visible, l.leaves,
+               CASE WHEN l.leaves > 1 THEN l.leaf_tuples END AS leaf_tuples,
                l.inserted, l.updated, l.hot_updated, l.deleted
           FROM pg_catalog.pg_class AS c
           JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -130,6 +133,7 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
                       pg_catalog.sum(leaf.relpages)::float8 AS pages,
                       pg_catalog.sum(leaf.relallvisible)::float8 AS visible,
                       pg_catalog.count(*)::int AS leaves,
+                      pg_catalog.array_agg(greatest(leaf.reltuples, 0)::float8) AS leaf_tuples,
                       coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_inserted(leaf.oid)), 0)::float8 AS inserted,
                       coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_updated(leaf.oid)), 0)::float8 AS updated,
                       coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_hot_updated(leaf.oid)), 0)::float8 AS hot_updated,
@@ -160,6 +164,7 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
                     pages,
                     all_visible_fraction: (row.number("visible")? / pages.max(1.0)).clamp(0.0, 1.0),
                     leaves: row["leaves"].value::<i32>()?.unwrap_or(1).max(1) as u32,
+                    leaf_tuples: row["leaf_tuples"].value::<Vec<f64>>()?.unwrap_or_default(),
                     columns: BTreeMap::new(),
                     indexes: Vec::new(),
                     activity: WriteActivity {
@@ -203,9 +208,8 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                         null_fraction: row.number("null_frac")?,
                         average_width: row.number("avg_width")?,
                         distinct: row.number("n_distinct")?,
-                        common_frequencies: row["frequencies"]
-                            .value::<Vec<Option<f64>>>()?
-                            .unwrap_or_default()
+                        common_frequencies: row
+                            .list::<Option<f64>>("frequencies")?
                             .into_iter()
                             .flatten()
                             .collect(),
@@ -308,7 +312,7 @@ fn read_indexes(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                     Ok(row[name].value::<bool>()?.unwrap_or(false))
                 };
                 let oids = |name: &str| -> Result<Vec<Oid>, pgrx::spi::Error> {
-                    let oids = row[name].value::<Vec<pg_sys::Oid>>()?.unwrap_or_default();
+                    let oids = row.list::<pg_sys::Oid>(name)?;
                     Ok(oids.into_iter().map(|oid| oid.to_u32()).collect())
                 };
                 Ok(IndexRow {
@@ -326,13 +330,12 @@ fn read_indexes(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                     },
                     method: row.text("method")?,
                     key_count: row["indnkeyatts"].value::<i16>()?.unwrap_or(0).max(0) as usize,
-                    keys: row["keys"].value::<Vec<i16>>()?.unwrap_or_default(),
+                    keys: row.list::<i16>("keys")?,
                     classes: oids("classes")?,
                     collations: oids("collations")?,
-                    options: row["options"].value::<Vec<i16>>()?.unwrap_or_default(),
-                    expressions: row["expressions"]
-                        .value::<Vec<Option<String>>>()?
-                        .unwrap_or_default()
+                    options: row.list::<i16>("options")?,
+                    expressions: row
+                        .list::<Option<String>>("expressions")?
                         .into_iter()
                         // NULL for an index that was dropped at this moment: then no definition results.
                         .flatten()

@@ -233,6 +233,7 @@ pub unsafe fn attribute(descriptor: pg_sys::TupleDesc, index: usize) -> pg_sys::
 
 /// Whether a GIN index is built by several processes, which sort the keys before any is inserted.
 pub const GIN_BUILDS_IN_PARALLEL: bool = cfg!(feature = "pg18");
+
 /// Server functions as they are, for hooks that hand a call on without being in the way: an error goes through the caller's frame.
 pub mod unguarded {
     use pgrx::pg_sys;

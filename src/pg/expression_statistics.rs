@@ -31,10 +31,18 @@ pub struct ExpressionStatistics {
     fake_oid: Oid,
     context: pg_sys::MemoryContext,
     entries: Vec<Entry>,
-    /// Expressions without statistics, with the reason.
-    pub missing: Vec<(String, String)>,
+    /// Expressions without statistics.
+    pub missing: Vec<Missing>,
     /// Pages that were read.
     pub pages: u32,
+}
+
+/// An expression without statistics.
+pub struct Missing {
+    pub expression: Expression,
+    pub reason: String,
+    /// Whether it raised an error for a row, as it would while an index on it is built.
+    pub raises: bool,
 }
 
 /// One expression.
@@ -62,6 +70,8 @@ impl Drop for ExpressionStatistics {
 
 /// Distance of the statistics' OIDs from those of hypothetical indexes, which start at the same free range.
 const ABOVE_INDEXES: u32 = 10_000_000;
+/// `STATS_EXT_EXPRESSIONS` (catalog/pg_statistic_ext.h), which not every version's bindings have.
+const STATISTICS_OF_EXPRESSIONS: u8 = b'e';
 /// The OIDs are handed out anew after so many.
 const OIDS: u32 = 1_000_000;
 
@@ -118,15 +128,15 @@ impl ExpressionStatistics {
                 for (column, expression) in expressions.iter().enumerate() {
                     match self.compute(&rows, column, expression) {
                         Ok(true) => {}
-                        Ok(false) => self.miss(expression, "it has no statistics".to_string()),
-                        Err(error) => self.miss(expression, error.message),
+                        Ok(false) => self.miss(expression, "it has no statistics".to_string(), false),
+                        Err(error) => self.miss(expression, error.message, false),
                     }
                 }
                 Ok(())
             }
             Err(NotSampled::Failed(error)) if error.code != ERRCODE_LOCK_NOT_AVAILABLE => {
                 match expressions {
-                    [only] => self.miss(only, error.message),
+                    [only] => self.miss(only, error.message, true),
                     _ => {
                         for expression in expressions {
                             self.read(sampler, relation, std::slice::from_ref(expression))?;
@@ -139,8 +149,8 @@ impl ExpressionStatistics {
         }
     }
 
-    fn miss(&mut self, expression: &Expression, reason: String) {
-        self.missing.push((expression.sql.clone(), reason));
+    fn miss(&mut self, expression: &Expression, reason: String, raises: bool) {
+        self.missing.push(Missing { expression: expression.clone(), reason, raises });
     }
 
     /// Whether there are statistics of the expression whose values stand in `column` of the sample.
@@ -347,15 +357,12 @@ unsafe fn planner_knows(
         }
         let entry = *(*root).simple_rte_array.add((*rel).relid as usize);
         node::list::<pg_sys::StatisticExtInfo>((*rel).statlist).any(|extended| {
-            (*extended).kind as u8 == EXPRESSIONS
+            (*extended).kind as u8 == STATISTICS_OF_EXPRESSIONS
                 && (*extended).inherit == (*entry).inh
                 && node::list::<pg_sys::Node>((*extended).exprs).any(same)
         })
     }
 }
-
-/// `STATS_EXT_EXPRESSIONS` (catalog/pg_statistic_ext.h), which not every version's bindings have.
-const EXPRESSIONS: u8 = b'e';
 
 /// The expression in an index column, counted from 1, as examine_variable compares it; None for a plain column.
 unsafe fn expression(info: *mut pg_sys::IndexOptInfo, column: i16) -> Option<*mut pg_sys::Node> {

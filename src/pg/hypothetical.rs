@@ -174,6 +174,7 @@ impl Hypothetical {
                 None => return std::ptr::null_mut(),
             };
             let info = pg_sys::palloc0(size_of::<pg_sys::IndexOptInfo>()).cast::<pg_sys::IndexOptInfo>();
+            super::inject::point();
             let varno = (*rel).relid;
             // The share of the index that lies on this leaf; the whole for a plain table.
             let share =

@@ -108,6 +108,7 @@ impl Identity {
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
             pg_sys::SetUserIdAndSecContext(self.role, context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32);
         }
+        super::inject::point();
         if let Some(path) = &self.search_path {
             set_setting("search_path", path);
         }

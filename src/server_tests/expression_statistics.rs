@@ -23,9 +23,9 @@ mod tests {
                     g % 300 AS a, (g / 300) % 50 AS b, (g % 3)::text || ',' || (g % 100)::text AS tags,
                     'word' || g % 200 || ' and word' || g % 3 AS body
                FROM generate_series(1, 100000) AS g");
+        // Our sample and that of ANALYZE (300 rows for each unit) are both the whole table.
+        run("SET LOCAL pg_index_advisor.sample_pages = 10000; SET LOCAL default_statistics_target = 340");
         run("ANALYZE users");
-        // All of the table: what differs from ANALYZE is then its own sampling.
-        run("SET LOCAL pg_index_advisor.sample_pages = 10000");
     }
 
     /// A run over statements of equal weight, each with its calls.
@@ -36,7 +36,7 @@ mod tests {
             role: Role { oid: 0, name: None },
             calls: 10.0,
             total_ms: 100.0,
-            rows: 0.0,
+            rows: Some(0.0),
             blocks_hit: 0.0,
             blocks_read: 0.0,
         });
@@ -74,8 +74,8 @@ mod tests {
     /// The sampled statistics of the only expression of a query, by its text.
     fn sampled(query: &str) -> Result<(String, ColumnStatistics), String> {
         let statistics = all_of(&analysed(query));
-        if let Some((_, reason)) = statistics.missing.first() {
-            return Err(reason.clone());
+        if let Some(missing) = statistics.missing.first() {
+            return Err(missing.reason.clone());
         }
         let (expression, found) = statistics.known().next().expect("statistics");
         Ok((expression.sql.clone(), found.clone()))
@@ -113,8 +113,9 @@ mod tests {
             let (before, _) = plan(query);
             run("RESET enable_indexscan; RESET enable_bitmapscan; RESET enable_indexonlyscan");
             run("DROP INDEX promised");
-            // ANALYZE looks at 30000 of the rows.
-            if (after - cost_after).abs() > 0.08 * after || (before - cost_before).abs() > 0.02 * before {
+            // The size of the index is an estimate: a page more or less of those read at random.
+            let close = (after - cost_after).abs() < 0.03 * after + 2.0 * 4.0;
+            if !close || (before - cost_before).abs() > 0.001 * before {
                 faults.push(format!(
                     "{query}: promised {cost_before} to {cost_after}, is {before} to {after} ({})",
                     advice.ddl
@@ -146,17 +147,17 @@ mod tests {
                 ))
                 .expect("a row")
             };
-            let close = |a: f64, b: f64| (a - b).abs() <= 0.1 * a.abs().max(b.abs()) + 0.02;
+            let close = |a: f64, b: f64| (a - b).abs() <= 0.01 * a.abs().max(b.abs());
             let distinct = |d: f64| if d < 0.0 { -d * 100_000.0 } else { d };
             assert!(close(found.average_width, number("avg_width").unwrap_or(0.0)), "{sql}: {found:?}");
             assert!(close(found.null_fraction, number("null_frac").unwrap_or(0.0)), "{sql}: {found:?}");
             let real = distinct(number("n_distinct").unwrap_or(0.0));
             assert!(close(distinct(found.distinct), real), "{sql}: {found:?} against {real} distinct values");
             let correlation = number("correlation").unwrap_or(0.0);
-            assert!((found.correlation - correlation).abs() < 0.05, "{sql}: {found:?}, {correlation}");
+            assert!((found.correlation - correlation).abs() < 0.01, "{sql}: {found:?}, {correlation}");
             let first = number("most_common_freqs[1]").unwrap_or(0.0);
             let found_first = found.common_frequencies.first().copied().unwrap_or(0.0);
-            assert!((found_first - first).abs() < 0.02, "{sql}: {found:?}, {first}");
+            assert!((found_first - first).abs() < 0.001, "{sql}: {found:?}, {first}");
             // The planner has its own now.
             assert!(analysed(query).without_statistics.is_empty(), "{sql}");
             run("DROP INDEX real");
@@ -219,15 +220,17 @@ mod tests {
     }
 
     #[pg_test]
-    fn an_expression_that_raises_errors_has_no_statistics_and_harms_nothing() {
+    fn an_expression_that_raises_errors_is_not_indexed_and_harms_nothing() {
         table();
         let state = session_state();
         let report =
             report(&["SELECT id FROM users WHERE a / b = 5 AND lower(email) = 'user77@example.com'"]);
         let notes = report.statements[0].notes.join("; ");
-        assert!(notes.contains("no statistics of (a / b): division by zero"), "{notes}");
+        assert!(notes.contains("no index can be built on (a / b): division by zero"), "{notes}");
         assert!(notes.contains("expression statistics from a sample of"), "{notes}");
-        assert!(!report.recommendations.is_empty());
+        // Where CREATE INDEX would fail none is proposed.
+        let ddl: Vec<&str> = report.recommendations.iter().map(|advice| advice.ddl.as_str()).collect();
+        assert_eq!(ddl, ["CREATE INDEX CONCURRENTLY ON public.users ((lower(email)))"]);
         assert_eq!(session_state(), state);
     }
 
@@ -270,6 +273,33 @@ mod tests {
         run("CREATE INDEX real ON users (lower(email)); ANALYZE users");
         run("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off");
         let (real, _) = plan(query);
-        assert!((real - again.total).abs() < 0.02 * real, "{} against {real}", again.total);
+        assert!((real - again.total).abs() < 0.001 * real, "{} against {real}", again.total);
+    }
+
+    #[pg_test]
+    fn an_index_made_by_hand_brings_statistics_along() {
+        table();
+        for query in [STATEMENTS[0], STATEMENTS[5]] {
+            let expression = if query == STATEMENTS[0] { "lower(email)" } else { "a + b" };
+            let ddl = format!("CREATE INDEX real ON users (({expression}))");
+            run(&format!("SELECT index_advisor.create_hypothetical_index({})", quoted(&ddl)));
+            let (promised, promised_rows) = plan(query);
+            run("SELECT index_advisor.reset_hypothetical_indexes()");
+            run(&ddl);
+            run("ANALYZE users");
+            let (real, rows) = plan(query);
+            run("DROP INDEX real");
+            assert!((promised - real).abs() < 0.03 * real + 8.0, "{query}: {promised} promised, {real}");
+            assert!((promised_rows - rows).abs() < 0.01 * rows, "{query}: {promised_rows} rows, {rows}");
+        }
+        // The rows of a partial index are counted where the planner would guess, one in two hundred.
+        let size = |condition: &str| {
+            let ddl = format!("CREATE INDEX ON users (id) WHERE {condition}");
+            run("SELECT index_advisor.reset_hypothetical_indexes()");
+            run(&format!("SELECT index_advisor.create_hypothetical_index({})", quoted(&ddl)));
+            value::<i64>("SELECT size_bytes FROM index_advisor.hypothetical_indexes")
+        };
+        assert!(size("lower(right(email, 3)) = 'com'") > 2_000_000);
+        assert!(size("lower(right(email, 3)) = 'org'") < 20_000);
     }
 }

@@ -124,6 +124,7 @@ fn table(tuples: f64, columns: Vec<Column>) -> Relation {
         indexes: Vec::new(),
         activity: WriteActivity::default(),
         column_groups: Vec::new(),
+        leaf_tuples: Vec::new(),
         expression_statistics: BTreeMap::new(),
     }
 }
