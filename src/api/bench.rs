@@ -1,13 +1,11 @@
-//! `_bench_what_if()`, `_bench_select()` and `_sampled_size()`: how long what-if calls take, how selection does and how good
-//! sizes are, for benchmarks and recorded test cases only.
+//! `_bench_what_if()` and `_bench_select()`: how long what-if calls take and how selection does, for the benchmarks only.
 
-use crate::pg::sample::Sampler;
+use crate::pg::opclass;
 use crate::pg::session::Quiet;
-use crate::pg::{beside_real, what_if};
+use crate::pg::what_if;
 use crate::run::run;
-use crate::settings::{self, Overrides, Settings};
+use crate::settings::{Overrides, Settings};
 use crate::workload::{Role, Statement, Workload};
-use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 /// For each query: candidates in view and the median time of a what-if call.
@@ -79,38 +77,21 @@ fn bench_select(queries: Vec<String>, storage_bytes: i64) -> pgrx::Json {
     pgrx::Json(serde_json::to_value(&report).unwrap_or_default())
 }
 
-/// Pages of an existing index, as they are and as they would be estimated if it did not exist, and what was seen of the rows.
+/// What a sample of rows shows of the index that a CREATE INDEX would make, as JSON.
 #[pg_extern(
     volatile,
     parallel_unsafe,
-    name = "_sampled_size",
+    name = "_bench_sample",
     sql = r#"
-CREATE FUNCTION _sampled_size(index regclass)
-RETURNS TABLE (pages double precision, estimated_pages double precision, milliseconds double precision, refusal text, sample text)
+CREATE FUNCTION _bench_sample(ddl text)
+RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-COMMENT ON FUNCTION _sampled_size(regclass)
-IS 'for benchmarks: pages of an existing index, and what would be estimated if it did not exist';
+COMMENT ON FUNCTION _bench_sample(text)
+IS 'for recording test cases: what a sample of rows shows of an index';
 "#
 )]
-fn sampled_size(
-    index: pg_sys::Oid,
-) -> TableIterator<
-    'static,
-    (
-        name!(pages, f64),
-        name!(estimated_pages, Option<f64>),
-        name!(milliseconds, f64),
-        name!(refusal, Option<String>),
-        name!(sample, Option<String>),
-    ),
-> {
+fn bench_sample(ddl: &str) -> Option<String> {
     let _quiet = Quiet::begin(1000);
-    let sampler = Sampler { max_pages: settings::sample_pages() };
-    let seen = beside_real::estimate(index.to_u32(), sampler).unwrap_or_else(|error| error.raise());
-    let (estimated, refusal) = match seen.estimate {
-        Ok(size) => (Some(size.pages), None),
-        Err(reason) => (None, Some(reason.to_string())),
-    };
-    TableIterator::once((seen.pages, estimated, seen.milliseconds, refusal, seen.sample))
+    opclass::recorded(ddl, crate::settings::sample_pages()).unwrap_or_else(|error| error.raise())
 }

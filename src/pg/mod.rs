@@ -6,7 +6,6 @@
 
 pub mod access_method;
 pub mod analyze;
-pub mod beside_real;
 pub mod catalog;
 mod clause;
 mod column_analysis;

@@ -7,9 +7,10 @@ mod gin;
 mod gist;
 mod spgist;
 
-use super::access_method::{Traits, support};
+use super::access_method::support;
+use super::catalog;
+use super::create_index;
 use super::isolated::{PgError, isolated};
-use super::opclass_options;
 use super::sample::{NotSampled, SampledRows, Sampler};
 use super::scalar;
 use crate::candidate::definition::{AccessMethod, IndexDefinition, Key, KeyTarget};
@@ -28,18 +29,6 @@ pub enum NotSized {
     Unknown(AccessMethod),
 }
 
-impl From<NotSized> for PgError {
-    fn from(reason: NotSized) -> PgError {
-        match reason {
-            NotSized::NotSampled(NotSampled::Failed(error)) => error,
-            reason => PgError::new(
-                ERRCODE_FEATURE_NOT_SUPPORTED,
-                format!("the size of the index cannot be told: {reason}"),
-            ),
-        }
-    }
-}
-
 impl From<PgError> for NotSized {
     fn from(error: PgError) -> NotSized {
         NotSized::NotSampled(NotSampled::Failed(error))
@@ -49,7 +38,7 @@ impl From<PgError> for NotSized {
 /// Estimates the index that `definition` would create on `relation`. Rows are read only where the operator class alone knows what it stores
 /// (GIN, GiST, SP-GiST), or to count those that a predicate keeps.
 ///
-/// `kept` is the share of the rows that the predicate is expected to keep, where that is known: otherwise it is counted.
+/// `selectivity` is the share of the rows that the planner expects the predicate to keep, where that is known.
 ///
 /// # Errors
 /// Why the size cannot be known.
@@ -57,24 +46,23 @@ pub fn size_of(
     definition: &IndexDefinition,
     relation: &Relation,
     storage: Storage,
-    kept: Option<f64>,
+    selectivity: Option<f64>,
     sampler: Sampler,
 ) -> Result<SizeEstimate, NotSized> {
     use AccessMethod::*;
     let needed = matches!(definition.access_method, Gin | Gist | Spgist);
-    let uncounted = definition.predicate.is_some() && kept.is_none();
     let predicate = definition.predicate.as_ref().map(|predicate| predicate.sql.as_str());
     let read = || sampler.read(relation, &expressions(definition, relation), predicate);
     let unknown = || NotSized::Unknown(definition.access_method);
     if !needed {
-        let counted = if uncounted { read().ok().map(|rows| rows.kept_fraction()) } else { None };
-        let kept = counted.or(kept).unwrap_or(1.0);
+        let counted = predicate.and_then(|_| read().ok());
+        let kept = counted.map_or(selectivity.unwrap_or(1.0), |rows| kept(&rows, selectivity));
         return size::estimate(definition, relation, kept, storage, None).ok_or_else(unknown);
     }
     let mut rows = read()?;
     let none_kept = !rows.places().is_empty() && !rows.places().iter().any(|place| place.kept);
     // No sampled row tells what the few look like that the predicate keeps: they are taken to be like the others.
-    let share = if none_kept { rows.kept_fraction().min(kept.unwrap_or(1.0)) } else { 1.0 };
+    let share = if none_kept { kept(&rows, selectivity) } else { 1.0 };
     if none_kept {
         rows.keep_all();
     }
@@ -87,20 +75,38 @@ pub fn size_of(
     Ok(size)
 }
 
-/// What `size_of` would see of the rows, as JSON; None where it would look at none. For recording test cases.
+/// What `size_of` would see of the rows of the index that a CREATE INDEX would make, as JSON. For recording test cases.
 ///
 /// # Errors
-/// As `size_of`.
-pub fn recorded(
-    definition: &IndexDefinition,
-    relation: &Relation,
-    storage: Storage,
-    sampler: Sampler,
-) -> Result<Option<String>, NotSized> {
+/// What is wrong with the statement; why there is no sample.
+pub fn recorded(ddl: &str, max_pages: u32) -> Result<Option<String>, PgError> {
+    let Some(written) = create_index::read(ddl, i32::MAX)?.indexes.into_iter().next() else {
+        return Ok(None);
+    };
+    let definition = written.definition;
+    let Some(relation) = catalog::read_one(definition.relation)? else { return Ok(None) };
     let predicate = definition.predicate.as_ref().map(|predicate| predicate.sql.as_str());
-    let rows = sampler.read(relation, &expressions(definition, relation), predicate)?;
-    let sample = look_at(definition, &rows, relation, storage)?;
+    let expressions = expressions(&definition, &relation);
+    let rows = Sampler { max_pages }
+        .read(&relation, &expressions, predicate)
+        .map_err(|reason| PgError::new(ERRCODE_FEATURE_NOT_SUPPORTED, reason.to_string()))?;
+    let sample = look_at(&definition, &rows, &relation, catalog::read_storage()?)?;
     Ok(serde_json::to_string(&sample).ok())
+}
+
+/// Rows of a sample that must satisfy a predicate for the sample to be trusted more than the column statistics: a share counted from
+/// fewer is off by 14 % and more as often as not within a standard deviation.
+const ENOUGH: usize = 50;
+
+/// The share of the rows that the predicate keeps. Where hardly a sampled row shows it, the statistics know better; where none does,
+/// they are no more than what the sample leaves possible.
+fn kept(rows: &SampledRows, selectivity: Option<f64>) -> f64 {
+    let from_sample = rows.kept_fraction();
+    match (selectivity, rows.places().iter().filter(|place| place.kept).count()) {
+        (Some(selectivity), 0) => from_sample.min(selectivity),
+        (Some(selectivity), 1..ENOUGH) => selectivity,
+        _ => from_sample,
+    }
 }
 
 /// The SQL of the index's columns, keys first.
@@ -123,12 +129,11 @@ fn look_at(
     let entries = isolated(rows.identity(), || -> Result<Option<Entries>, PgError> {
         // SAFETY: the sub-transaction's abort pops the snapshot (AtSubAbort_Snapshot, snapmgr.c).
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-        let traits = Traits::of(definition.access_method)?;
         // SAFETY: the rows' columns are the definition's, keys first, and their values live as long as `rows`.
         unsafe {
             Ok(match definition.access_method {
-                AccessMethod::Gin => gin::look_at(definition, &traits, rows, relation).map(Entries::Gin),
-                AccessMethod::Gist => gist::look_at(definition, &traits, rows, storage).map(Entries::Gist),
+                AccessMethod::Gin => gin::look_at(definition, rows, relation).map(Entries::Gin),
+                AccessMethod::Gist => gist::look_at(definition, rows, storage).map(Entries::Gist),
                 AccessMethod::Spgist => spgist::look_at(definition, rows).map(Entries::Spgist),
                 _ => None,
             })
@@ -190,20 +195,6 @@ impl Function {
     unsafe fn call3(&mut self, a: pg_sys::Datum, b: pg_sys::Datum, c: pg_sys::Datum) -> pg_sys::Datum {
         // SAFETY: the caller's promise.
         unsafe { pg_sys::FunctionCall3Coll(&mut self.info, self.collation, a, b, c) }
-    }
-}
-
-/// The parameters of a key's operator class in its own form; NULL for the defaults, which every class knows itself.
-///
-/// # Safety
-/// The current memory context must outlive the functions that use them.
-unsafe fn options(key: &Key, traits: &Traits) -> *mut pg_sys::bytea {
-    let given = &key.part.operator_class.options;
-    // SAFETY: the caller's promise.
-    if given.is_empty() {
-        std::ptr::null_mut()
-    } else {
-        unsafe { opclass_options::parse(&key.part, traits, given) }
     }
 }
 

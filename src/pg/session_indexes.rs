@@ -99,7 +99,14 @@ fn prepare(written: Written, oid: Oid, lock_timeout_ms: i32) -> Result<Entry, Pg
     let share = counted.and_then(|predicate| statistics.as_ref()?.share(predicate));
     let kept = share.or(estimate.map(|(share, _)| share)).unwrap_or(1.0);
     let sampler = Sampler { max_pages: crate::settings::sample_pages() };
-    let size = opclass::size_of(&definition, &relation, storage, Some(kept), sampler)?;
+    let size = opclass::size_of(&definition, &relation, storage, Some(kept), sampler).map_err(|reason| {
+        let mut error = PgError::new(
+            ERRCODE_FEATURE_NOT_SUPPORTED,
+            format!("the size of the {} index cannot be estimated", definition.access_method.name()),
+        );
+        error.detail = Some(reason.to_string());
+        error
+    })?;
     let traits = Traits::of(definition.access_method)?;
     let mut hypothetical = Hypothetical::new(&definition, size, relation.tuples, oid, traits, |number| {
         relation.column(number).map_or(0, |column| column.type_oid)

@@ -71,9 +71,8 @@ def main() -> None:
     for table in "sml":
         for definition in INDEXES.replace("\n", "|").strip("|").split("|"):
             sql(f"SET maintenance_work_mem = '64MB'; CREATE INDEX made ON {table} USING {definition}")
-            line = sql("SELECT pages || ' ' || sample FROM index_advisor._sampled_size('made')").strip()
-            sql("DROP INDEX made")
-            pages, sample = line.split(" ", 1)
+            pages = sql("SELECT pg_relation_size('made') / current_setting('block_size')::int; DROP INDEX made").strip()
+            sample = sql(f"SELECT index_advisor._bench_sample('CREATE INDEX ON {table} USING {definition}')")
             method = definition.split(" ", 1)[0]
             cases.append({"index": f"{table} {definition}", "method": method, "pages": float(pages), "sample": significant(json.loads(sample))})
     print("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]")

@@ -4,12 +4,12 @@
 //!
 //! Its private unsafe functions run within `look_at`, under the same promises.
 
-use super::super::access_method::Traits;
 use super::super::compat;
-use super::{Function, Scratch, Stored, aligned, key_type_of_class, options};
+use super::{Function, Scratch, Stored, aligned, key_type_of_class};
 use crate::candidate::definition::{IndexDefinition, Key};
 use crate::catalog::Relation;
 use crate::cost::size::{GinKeys, KeyGroup};
+use crate::pg::opclass_options;
 use crate::pg::sample::{SampledRows, Value};
 use pgrx::pg_sys;
 use std::collections::BTreeMap;
@@ -43,7 +43,6 @@ struct Column {
 /// The rows' first columns must be the definition's keys, of the types that the operator classes take.
 pub(super) unsafe fn look_at(
     definition: &IndexDefinition,
-    traits: &Traits,
     rows: &SampledRows,
     relation: &Relation,
 ) -> Option<GinKeys> {
@@ -53,7 +52,15 @@ pub(super) unsafe fn look_at(
             .iter()
             .enumerate()
             .map(|(i, key)| {
-                let extract = Function::of(key, pg_sys::GIN_EXTRACTVALUE_PROC, options(key, traits))?;
+                let extract = Function::of(
+                    key,
+                    pg_sys::GIN_EXTRACTVALUE_PROC,
+                    opclass_options::parse(
+                        &key.part,
+                        pg_sys::GIN_OPTIONS_PROC,
+                        &key.part.operator_class.options,
+                    ),
+                )?;
                 Some(Column { extract, stored: Stored::of(key_type(key, rows.columns()[i].type_oid)) })
             })
             .collect::<Option<Vec<_>>>()?;

@@ -9,7 +9,6 @@
 
 mod class;
 
-use super::super::access_method::Traits;
 use super::Scratch;
 use crate::candidate::definition::IndexDefinition;
 use crate::cost::size::{Storage, TreeReplay};
@@ -64,12 +63,11 @@ struct Tree {
 /// The rows' first columns must be the definition's keys, of the types that the operator classes take.
 pub(super) unsafe fn look_at(
     definition: &IndexDefinition,
-    traits: &Traits,
     rows: &SampledRows,
     storage: Storage,
 ) -> Option<TreeReplay> {
     unsafe {
-        let mut classes = Classes::new(definition, traits, rows.columns())?;
+        let mut classes = Classes::new(definition, rows.columns())?;
         let kept: Vec<usize> = (0..rows.places().len()).filter(|row| rows.places()[*row].kept).collect();
         let fillfactor = definition.parameters.get("fillfactor").and_then(|value| value.parse().ok());
         let forced = definition.parameters.get("buffering").is_some_and(|value| value == "on");

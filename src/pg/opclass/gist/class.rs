@@ -4,10 +4,10 @@
 //!
 //! Its private unsafe functions run within `look_at`, under the same promises.
 
-use super::super::super::access_method::Traits;
-use super::super::{Function, Stored, aligned, key_type_of_class, options};
+use super::super::{Function, Stored, aligned, key_type_of_class};
 use super::Entry;
 use crate::candidate::definition::{IndexDefinition, Key};
+use crate::pg::opclass_options;
 use crate::pg::sample::{ColumnType, Value};
 use pgrx::pg_sys;
 use std::cmp::Ordering;
@@ -52,17 +52,10 @@ pub(super) type Halves = (Vec<usize>, Vec<usize>);
 
 impl Classes {
     /// None where a class lacks a function that it must have.
-    pub unsafe fn new(
-        definition: &IndexDefinition,
-        traits: &Traits,
-        columns: &[ColumnType],
-    ) -> Option<Classes> {
+    pub unsafe fn new(definition: &IndexDefinition, columns: &[ColumnType]) -> Option<Classes> {
         unsafe {
-            let keys = definition
-                .keys
-                .iter()
-                .zip(columns)
-                .map(|(key, column)| Class::of(key, traits, column.type_oid));
+            let keys =
+                definition.keys.iter().zip(columns).map(|(key, column)| Class::of(key, column.type_oid));
             let keys: Vec<Class> = keys.collect::<Option<_>>()?;
             let included = columns[keys.len()..].iter().map(|column| Stored::of(column.type_oid)).collect();
             let stage = Stage::new(columns.len());
@@ -255,9 +248,13 @@ impl Classes {
 }
 
 impl Class {
-    unsafe fn of(key: &Key, traits: &Traits, column: pg_sys::Oid) -> Option<Class> {
+    unsafe fn of(key: &Key, column: pg_sys::Oid) -> Option<Class> {
         unsafe {
-            let given = options(key, traits);
+            let given = opclass_options::parse(
+                &key.part,
+                pg_sys::GIST_OPTIONS_PROC,
+                &key.part.operator_class.options,
+            );
             let function = |number| Function::of(key, number, given);
             let stored = match key_type_of_class(key.part.operator_class.oid.into()) {
                 pg_sys::InvalidOid => column,
