@@ -56,7 +56,7 @@ mod tests {
         let ddl = value::<String>(&format!("SELECT pg_get_indexdef('{index}'::regclass)"));
         run(&format!("SELECT index_advisor.create_hypothetical_index({})", quoted(&ddl)));
         let both = value::<Vec<f64>>(&format!(
-            "SELECT ARRAY[pg_relation_size('{index}'), size_bytes] FROM index_advisor.hypothetical_indexes"
+            "SELECT ARRAY[pg_relation_size('{index}'), size_bytes]::float8[] FROM index_advisor.hypothetical_indexes"
         ));
         run("SELECT index_advisor.reset_hypothetical_indexes()");
         let page = f64::from(pgrx::pg_sys::BLCKSZ);
@@ -65,10 +65,10 @@ mod tests {
 
     fn refusal(index: &str) -> String {
         let ddl = value::<String>(&format!("SELECT pg_get_indexdef('{index}'::regclass)"));
-        run("CREATE OR REPLACE FUNCTION pg_temp.refusal(ddl text) RETURNS text LANGUAGE plpgsql AS $$
+        run("DO $do$ BEGIN IF to_regproc('pg_temp.refusal') IS NULL THEN CREATE FUNCTION pg_temp.refusal(ddl text) RETURNS text LANGUAGE plpgsql AS $$
              DECLARE reason text;
              BEGIN PERFORM index_advisor.create_hypothetical_index(ddl); PERFORM index_advisor.reset_hypothetical_indexes(); RETURN 'none';
-             EXCEPTION WHEN others THEN GET STACKED DIAGNOSTICS reason = PG_EXCEPTION_DETAIL; RETURN coalesce(nullif(reason, ''), SQLERRM); END $$");
+             EXCEPTION WHEN others THEN GET STACKED DIAGNOSTICS reason = PG_EXCEPTION_DETAIL; RETURN coalesce(nullif(reason, ''), SQLERRM); END $$; END IF; END $do$");
         value::<String>(&format!("SELECT pg_temp.refusal({})", quoted(&ddl)))
     }
 
@@ -196,7 +196,7 @@ mod tests {
         run("CREATE INDEX made ON things USING gist (place)");
         run("CREATE ROLE reader");
         run("GRANT USAGE ON SCHEMA index_advisor TO reader");
-        run("GRANT SELECT (id) ON things TO reader");
+        run("GRANT SELECT (id, place) ON things TO reader");
         let as_reader = || {
             run("SET LOCAL ROLE reader");
             let refusal = refusal("made");
@@ -248,6 +248,7 @@ mod tests {
     fn a_read_only_transaction_is_enough() {
         things();
         run("CREATE INDEX made ON things USING gin (tags)");
+        refusal("made");
         run("SET LOCAL transaction_read_only = on");
         let before = session_state();
         assert_eq!(refusal("made"), "none");
