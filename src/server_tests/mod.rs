@@ -7,6 +7,7 @@ mod isolation;
 mod nested;
 mod odd_statements;
 mod statements;
+mod traps;
 
 use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};
