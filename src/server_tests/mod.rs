@@ -9,6 +9,7 @@ mod nested;
 mod odd_statements;
 mod sampled_sizes;
 mod statements;
+mod traps;
 
 use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};
