@@ -9,6 +9,7 @@ help:
 	@echo 'make install PG_CONFIG=...   release build for an existing server, installed into it'
 	@echo 'make bench-whatif            what-if calls a second beside EXPLAIN over a connection (VERSION=15 or 18)'
 	@echo 'make bench-accuracy          what-if plans, costs and sizes beside those of built indexes (VERSION=15 or 18)'
+	@echo 'make bench-selection         TPC-H within storage budgets, promised and really built (RUN=1: also run)'
 	@echo 'make clean                   remove what all this generated'
 	@echo
 	@echo 'KEEP=1 make demo leaves its server running; SCALE=0.2 make demo takes more data.'
@@ -32,8 +33,11 @@ bench-whatif:
 bench-accuracy:
 	@$(PYTHON) -m tools python bench/accuracy.py $(VERSION)
 
+bench-selection:
+	@$(PYTHON) -m tools python bench/selection.py $(VERSION)
+
 clean:
 	@$(PYTHON) -m tools clean
 
-.PHONY: help demo test test-fast install bench-whatif bench-accuracy clean
+.PHONY: help demo test test-fast install bench-whatif bench-accuracy bench-selection clean
 .DEFAULT_GOAL := help

@@ -46,6 +46,10 @@ pub struct Relation {
     pub all_visible_fraction: f64,
     /// Leaf partitions (1 for anything but a partitioned table): an index is that many trees.
     pub leaves: u32,
+    /// Live rows of each leaf partition, in no order; empty where there is none or they are not known, which stands for leaves
+    /// of one size.
+    #[serde(default)]
+    pub leaf_tuples: Vec<f64>,
     /// Live columns by number.
     pub columns: BTreeMap<AttrNumber, Column>,
     pub indexes: Vec<ExistingIndex>,
@@ -163,15 +167,6 @@ impl ColumnStatistics {
 impl Relation {
     pub fn column(&self, number: AttrNumber) -> Option<&Column> {
         self.columns.get(&number)
-    }
-
-    /// The number of distinct combinations of `columns` in any order, None where it is not known.
-    pub fn distinct_combinations(&self, columns: &[AttrNumber]) -> Option<f64> {
-        let mut sorted = columns.to_vec();
-        sorted.sort_unstable();
-        sorted.dedup();
-        let group = self.column_groups.iter().find(|group| group.columns == sorted)?;
-        Some(group.distinct.clamp(1.0, self.tuples.max(1.0)))
     }
 }
 

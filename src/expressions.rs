@@ -3,8 +3,8 @@
 //!
 //! Decides what is sampled within which bounds; `pg::expression_statistics` does it. Where nothing is missing, nothing is read.
 
-use crate::candidate;
-use crate::candidate::definition::{Expression, KeyTarget};
+use crate::candidate::definition::{Expression, IndexDefinition, KeyTarget};
+use crate::candidate::{self, Candidate};
 use crate::catalog::{Catalog, Oid};
 use crate::cost::model::CostModel;
 use crate::examine::Examination;
@@ -28,6 +28,9 @@ const SHARE_OF_TIME: u32 = 4;
 /// What sampling a relation gave: statistics, or why there are none.
 type Sampled = Result<Rc<ExpressionStatistics>, String>;
 
+/// Expressions that raise an error for a row that is there, by relation: no index on them can be built.
+pub type Raising = BTreeSet<(Oid, Expression)>;
+
 /// Samples the expressions of candidates that have no statistics, and lets the statements that use them be planned by what was
 /// found. What could not be had is a note of the statement.
 pub fn sample(
@@ -36,9 +39,9 @@ pub fn sample(
     catalog: &mut Catalog,
     settings: &Settings,
     deadline: Option<Instant>,
-) {
+) -> Raising {
     if examination.examined.iter().all(|analysed| analysed.without_statistics.is_empty()) {
-        return;
+        return Raising::new();
     }
     let now = Instant::now();
     let until = deadline.map(|deadline| now + deadline.saturating_duration_since(now) / SHARE_OF_TIME);
@@ -58,6 +61,32 @@ pub fn sample(
     for analysed in &mut examination.examined {
         apply(analysed, &sampled, catalog);
     }
+    let missing = sampled
+        .values()
+        .flatten()
+        .flat_map(|statistics| statistics.missing.iter().map(|missing| (statistics.relation(), missing)));
+    missing
+        .filter(|(_, missing)| missing.raises)
+        .map(|(relation, missing)| (relation, missing.expression.clone()))
+        .collect()
+}
+
+/// The candidates that can be built.
+pub fn buildable(pool: Vec<Candidate>, raising: &Raising) -> Vec<Candidate> {
+    let raises = |candidate: &Candidate| {
+        expressions(&candidate.definition)
+            .any(|expression| raising.contains(&(candidate.definition.relation, expression.clone())))
+    };
+    pool.into_iter().filter(|candidate| raising.is_empty() || !raises(candidate)).collect()
+}
+
+/// The expressions among the keys of a definition, and its predicate.
+fn expressions(definition: &IndexDefinition) -> impl Iterator<Item = &Expression> {
+    let keys = definition.keys.iter().filter_map(|key| match &key.part.target {
+        KeyTarget::Expression(expression) => Some(expression),
+        KeyTarget::Column(_) => None,
+    });
+    keys.chain(&definition.predicate)
 }
 
 /// The expressions that candidates are made of and that have no statistics, by relation, those of the heaviest statements first.
@@ -72,11 +101,7 @@ fn wanted(
     let pool = candidate::pool(&examination.facts(&model), catalog, &settings.candidate_options());
     let mut asked: BTreeSet<(Oid, &Expression)> = BTreeSet::new();
     for definition in pool.iter().map(|candidate| &candidate.definition) {
-        asked.extend(definition.predicate.iter().map(|predicate| (definition.relation, predicate)));
-        asked.extend(definition.keys.iter().filter_map(|key| match &key.part.target {
-            KeyTarget::Expression(expression) => Some((definition.relation, expression)),
-            KeyTarget::Column(_) => None,
-        }));
+        asked.extend(expressions(definition).map(|expression| (definition.relation, expression)));
     }
     let mut wanted: Vec<(Oid, Vec<Expression>)> = Vec::new();
     for (relation, expression) in examination.examined.iter().flat_map(|a| &a.without_statistics) {
@@ -127,10 +152,11 @@ fn apply(analysed: &mut Analysed, sampled: &BTreeMap<Oid, Sampled>, catalog: &Ca
                         "expression statistics from a sample of {pages} {} of {table}",
                         if pages == 1 { "page" } else { "pages" }
                     ));
-                } else if let Some((sql, reason)) =
-                    statistics.missing.iter().find(|(sql, _)| *sql == expression.sql)
+                } else if let Some(missing) =
+                    statistics.missing.iter().find(|missing| missing.expression == *expression)
                 {
-                    notes.insert(format!("no statistics of {sql}: {reason}"));
+                    let what = if missing.raises { "index can be built on" } else { "statistics of" };
+                    notes.insert(format!("no {what} {}: {}", expression.sql, missing.reason));
                 }
             }
         }

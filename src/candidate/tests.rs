@@ -53,6 +53,7 @@ fn relation(oid: Oid, name: &str, tuples: f64, pages: f64, columns: &[ColumnSket
         indexes: Vec::new(),
         activity: WriteActivity::default(),
         column_groups: Vec::new(),
+        leaf_tuples: Vec::new(),
         expression_statistics: Default::default(),
     }
 }

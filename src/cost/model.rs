@@ -136,7 +136,7 @@ fn writes(examined: &[Measured<'_>], days: f64) -> BTreeMap<Oid, WriteRate> {
     for measured in examined {
         let Some(write) = &measured.facts.write else { continue };
         let rate = writes.entry(write.relation).or_default();
-        let rows = measured.statement.rows * days;
+        let rows = measured.statement.rows.unwrap_or(0.0) * days;
         match write.kind {
             WriteKind::Insert => rate.inserts += rows,
             WriteKind::Delete => rate.deletes += rows,

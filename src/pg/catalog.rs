@@ -124,6 +124,7 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
         SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name,
                pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS sql_name,
                c.relkind::text AS kind, l.tuples, l.pages, l.visible, l.leaves,
+               CASE WHEN l.leaves > 1 THEN l.leaf_tuples END AS leaf_tuples,
                l.inserted, l.updated, l.hot_updated, l.deleted
           FROM pg_catalog.pg_class AS c
           JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -132,6 +133,7 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
                       pg_catalog.sum(leaf.relpages)::float8 AS pages,
                       pg_catalog.sum(leaf.relallvisible)::float8 AS visible,
                       pg_catalog.count(*)::int AS leaves,
+                      pg_catalog.array_agg(greatest(leaf.reltuples, 0)::float8) AS leaf_tuples,
                       coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_inserted(leaf.oid)), 0)::float8 AS inserted,
                       coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_updated(leaf.oid)), 0)::float8 AS updated,
                       coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_hot_updated(leaf.oid)), 0)::float8 AS hot_updated,
@@ -162,6 +164,7 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
                     pages,
                     all_visible_fraction: (row.number("visible")? / pages.max(1.0)).clamp(0.0, 1.0),
                     leaves: row["leaves"].value::<i32>()?.unwrap_or(1).max(1) as u32,
+                    leaf_tuples: row.list("leaf_tuples")?,
                     columns: BTreeMap::new(),
                     indexes: Vec::new(),
                     activity: WriteActivity {

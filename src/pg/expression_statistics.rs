@@ -31,10 +31,18 @@ pub struct ExpressionStatistics {
     fake_oid: Oid,
     context: pg_sys::MemoryContext,
     entries: Vec<Entry>,
-    /// Expressions without statistics, with the reason.
-    pub missing: Vec<(String, String)>,
+    /// Expressions without statistics.
+    pub missing: Vec<Missing>,
     /// Pages that were read.
     pub pages: u32,
+}
+
+/// An expression without statistics.
+pub struct Missing {
+    pub expression: Expression,
+    pub reason: String,
+    /// Whether it raised an error for a row, as it would while an index on it is built.
+    pub raises: bool,
 }
 
 /// One expression.
@@ -62,7 +70,7 @@ impl Drop for ExpressionStatistics {
 
 /// Distance of the statistics' OIDs from those of hypothetical indexes, which start at the same free range.
 const ABOVE_INDEXES: u32 = 10_000_000;
-/// `STATS_EXT_EXPRESSIONS` of pg_statistic_ext.h, which not every version binds.
+/// `STATS_EXT_EXPRESSIONS` (catalog/pg_statistic_ext.h), which not every version's bindings have.
 const STATISTICS_OF_EXPRESSIONS: u8 = b'e';
 /// The OIDs are handed out anew after so many.
 const OIDS: u32 = 1_000_000;
@@ -120,15 +128,15 @@ impl ExpressionStatistics {
                 for (column, expression) in expressions.iter().enumerate() {
                     match self.compute(&rows, column, expression) {
                         Ok(true) => {}
-                        Ok(false) => self.miss(expression, "it has no statistics".to_string()),
-                        Err(error) => self.miss(expression, error.message),
+                        Ok(false) => self.miss(expression, "it has no statistics".to_string(), false),
+                        Err(error) => self.miss(expression, error.message, false),
                     }
                 }
                 Ok(())
             }
             Err(NotSampled::Failed(error)) if error.code != ERRCODE_LOCK_NOT_AVAILABLE => {
                 match expressions {
-                    [only] => self.miss(only, error.message),
+                    [only] => self.miss(only, error.message, true),
                     _ => {
                         for expression in expressions {
                             self.read(sampler, relation, std::slice::from_ref(expression))?;
@@ -141,8 +149,8 @@ impl ExpressionStatistics {
         }
     }
 
-    fn miss(&mut self, expression: &Expression, reason: String) {
-        self.missing.push((expression.sql.clone(), reason));
+    fn miss(&mut self, expression: &Expression, reason: String, raises: bool) {
+        self.missing.push(Missing { expression: expression.clone(), reason, raises });
     }
 
     /// Whether there are statistics of the expression whose values stand in `column` of the sample.
@@ -227,9 +235,6 @@ impl ExpressionStatistics {
         oid: pg_sys::Oid,
     ) -> *mut pg_sys::IndexOptInfo {
         unsafe {
-            if oid != pg_sys::Oid::from(self.relation) && !self.fits(oid) {
-                return std::ptr::null_mut();
-            }
             let columns = self.entries.len() + 1;
             let info = pg_sys::palloc0(size_of::<pg_sys::IndexOptInfo>()).cast::<pg_sys::IndexOptInfo>();
             (*info).type_ = pg_sys::NodeTag::T_IndexOptInfo;
@@ -248,23 +253,16 @@ impl ExpressionStatistics {
             (*info).opclassoptions = pg_sys::palloc0(size_of::<*mut pg_sys::bytea>() * columns).cast();
             (*info).canreturn = pg_sys::palloc0(size_of::<bool>() * columns).cast();
             for entry in &self.entries {
-                let expr = node_list(std::slice::from_ref(&entry.node), (*rel).relid);
+                let texts = std::slice::from_ref(&entry.node);
+                let Some(expr) = node_list(texts, (*rel).relid, self.relation, oid) else {
+                    return std::ptr::null_mut();
+                };
                 (*info).indexprs = pg_sys::list_concat((*info).indexprs, expr);
             }
             (*info).immediate = true;
             (*info).hypothetical = true;
             info
         }
-    }
-
-    /// Whether a partition numbers the expressions' columns as its parent does.
-    unsafe fn fits(&self, partition: pg_sys::Oid) -> bool {
-        let columns = self.entries.iter().flat_map(|entry| &entry.expression.columns);
-        // SAFETY: catalog look-ups, the first missing_ok.
-        columns.copied().all(|number| unsafe {
-            let name = pg_sys::get_attname(self.relation.into(), number, true);
-            !name.is_null() && pg_sys::get_attnum(partition, name) == number
-        })
     }
 }
 

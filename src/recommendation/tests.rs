@@ -68,6 +68,7 @@ fn orders() -> Relation {
         indexes: Vec::new(),
         activity: WriteActivity::default(),
         column_groups: Vec::new(),
+        leaf_tuples: Vec::new(),
         expression_statistics: BTreeMap::new(),
     }
 }

@@ -36,7 +36,7 @@ mod tests {
             role: Role { oid: 0, name: None },
             calls: 10.0,
             total_ms: 100.0,
-            rows: 0.0,
+            rows: Some(0.0),
             blocks_hit: 0.0,
             blocks_read: 0.0,
         });
@@ -74,8 +74,8 @@ mod tests {
     /// The sampled statistics of the only expression of a query, by its text.
     fn sampled(query: &str) -> Result<(String, ColumnStatistics), String> {
         let statistics = all_of(&analysed(query));
-        if let Some((_, reason)) = statistics.missing.first() {
-            return Err(reason.clone());
+        if let Some(missing) = statistics.missing.first() {
+            return Err(missing.reason.clone());
         }
         let (expression, found) = statistics.known().next().expect("statistics");
         Ok((expression.sql.clone(), found.clone()))
@@ -220,15 +220,17 @@ mod tests {
     }
 
     #[pg_test]
-    fn an_expression_that_raises_errors_has_no_statistics_and_harms_nothing() {
+    fn an_expression_that_raises_errors_is_not_indexed_and_harms_nothing() {
         table();
         let state = session_state();
         let report =
             report(&["SELECT id FROM users WHERE a / b = 5 AND lower(email) = 'user77@example.com'"]);
         let notes = report.statements[0].notes.join("; ");
-        assert!(notes.contains("no statistics of (a / b): division by zero"), "{notes}");
+        assert!(notes.contains("no index can be built on (a / b): division by zero"), "{notes}");
         assert!(notes.contains("expression statistics from a sample of"), "{notes}");
-        assert!(!report.recommendations.is_empty());
+        // Where CREATE INDEX would fail none is proposed.
+        let ddl: Vec<&str> = report.recommendations.iter().map(|advice| advice.ddl.as_str()).collect();
+        assert_eq!(ddl, ["CREATE INDEX CONCURRENTLY ON public.users ((lower(email)))"]);
         assert_eq!(session_state(), state);
     }
 

@@ -1,11 +1,13 @@
 //! Tests that need a server, by subject. Each runs in a transaction that is rolled back.
 
 mod advice;
+mod catalog;
 mod expression_statistics;
 mod injection;
 mod isolation;
 mod nested;
 mod odd_statements;
+mod sampled_sizes;
 mod statements;
 mod traps;
 

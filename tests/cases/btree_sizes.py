@@ -331,7 +331,8 @@ def column_groups(table: str) -> list:
 
 def relation(table: str) -> dict:
     found = rows(f"""
-        SELECT root.oid::int AS oid, root.relkind, sum(leaf.reltuples) AS tuples, sum(leaf.relpages) AS pages, count(*) AS leaves
+        SELECT root.oid::int AS oid, root.relkind, sum(leaf.reltuples) AS tuples, sum(leaf.relpages) AS pages, count(*) AS leaves,
+               array_agg(leaf.reltuples) AS leaf_tuples
         FROM pg_class root, ({leaves(table)}) l JOIN pg_class leaf ON leaf.oid = l.relid
         WHERE root.oid = '{table}'::regclass GROUP BY 1, 2""")[0]
     table_columns = columns(table)
@@ -341,7 +342,8 @@ def relation(table: str) -> dict:
     return {
         "oid": found["oid"], "schema": "public", "name": table, "sql_name": f"public.{table}",
         "kind": "PartitionedTable" if found["relkind"] == "p" else "Table", "tuples": found["tuples"],
-        "pages": found["pages"], "all_visible_fraction": 1, "leaves": found["leaves"], "columns": table_columns,
+        "pages": found["pages"], "all_visible_fraction": 1, "leaves": found["leaves"],
+        "leaf_tuples": found["leaf_tuples"] if found["leaves"] > 1 else [], "columns": table_columns,
         "indexes": [{
             "oid": index["oid"], "name": index["name"], "definition": definition(index["name"], table_columns),
             "unique": index["indisunique"], "primary": index["indisprimary"], "constraint": True, "valid": True,

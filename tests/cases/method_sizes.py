@@ -44,6 +44,9 @@ TABLES = {
             (n % 20000) / 1000, i % 4, random() * 50 FROM (SELECT i, (random() ^ 2 * 19999)::int AS n FROM generate_series(1, 300000) i) w;
         CREATE STATISTICS places_city (ndistinct) ON city, district, country FROM places;
         CREATE STATISTICS places_zone (ndistinct) ON country, zone, city FROM places;""",
+    "draws": """
+        CREATE TABLE draws (wide bigint, narrow int, word text);
+        INSERT INTO draws SELECT (random() * 1e9)::bigint, random() * 1e6, md5(random()::text) FROM generate_series(1, 300000);""",
     "small": "CREATE TABLE small (a int, t text); INSERT INTO small SELECT i, md5(i::text) FROM generate_series(1, 1000) i;",
     "tiny": "CREATE TABLE tiny (a int, t text); INSERT INTO tiny VALUES (1, 'x');",
     "none": "CREATE TABLE none (a int, t text);",
@@ -166,7 +169,6 @@ readings (sensor int4_minmax_multi_ops) WITH (pages_per_range = 4)
 readings (value float8_minmax_multi_ops) WITH (pages_per_range = 8)
 readings (few int4_minmax_multi_ops) WITH (pages_per_range = 4)
 readings (shuffled int8_minmax_multi_ops(values_per_range = 16)) WITH (pages_per_range = 4)
-readings (shuffled int8_minmax_multi_ops(values_per_range = 128)) WITH (pages_per_range = 16)
 readings (temperature numeric_minmax_multi_ops) WITH (pages_per_range = 8)
 readings (token uuid_minmax_multi_ops) WITH (pages_per_range = 8)
 readings (id int8_bloom_ops)
@@ -179,6 +181,14 @@ readings (name text_bloom_ops(n_distinct_per_range = 500)) WITH (pages_per_range
 readings (sensor int4_bloom_ops(n_distinct_per_range = -0.02, false_positive_rate = 0.05)) WITH (pages_per_range = 32)
 readings (id int8_bloom_ops(n_distinct_per_range = 100)) WITH (pages_per_range = 1)
 readings (at) WHERE sensor < 50
+draws (wide int8_minmax_multi_ops) WITH (pages_per_range = 4)
+draws (wide int8_minmax_multi_ops(values_per_range = 16)) WITH (pages_per_range = 2)
+draws (wide int8_minmax_multi_ops(values_per_range = 128)) WITH (pages_per_range = 8)
+draws (narrow int4_minmax_multi_ops) WITH (pages_per_range = 2)
+draws (narrow) WITH (pages_per_range = 1)
+draws (word) WITH (pages_per_range = 1)
+draws (word, narrow int4_bloom_ops) WITH (pages_per_range = 8)
+draws (narrow int4_bloom_ops(n_distinct_per_range = 5000, false_positive_rate = 0.1))
 people (big) WITH (pages_per_range = 1)
 people (nothing) WITH (pages_per_range = 1)
 people (email) WITH (pages_per_range = 4)

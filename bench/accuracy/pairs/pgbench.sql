@@ -72,7 +72,7 @@ CREATE INDEX ON pgbench_accounts (filler);
 -- pair: filler_eq_unused
 SELECT count(*) FROM pgbench_accounts WHERE filler = '' AND abalance = 3;
 
--- index: btree, on the history
+-- index: btree, one column
 CREATE INDEX ON pgbench_history (aid);
 -- pair: history_of_account
 SELECT * FROM pgbench_history WHERE aid = 500000;
@@ -106,14 +106,14 @@ CREATE INDEX ON pgbench_accounts USING hash (aid);
 -- pair: hash_account
 SELECT count(*) FROM pgbench_accounts WHERE aid = 77;
 
--- index: hash, many duplicates
+-- index: hash, duplicates
 CREATE INDEX ON pgbench_accounts USING hash (abalance);
 -- pair: hash_balance
 SELECT * FROM pgbench_accounts WHERE abalance = 77;
 -- pair: hash_balance_in
 SELECT * FROM pgbench_accounts WHERE abalance IN (1, 2, 3);
 
--- index: hash, several hundred duplicates
+-- index: hash, duplicates
 CREATE INDEX ON pgbench_history USING hash (tid);
 -- pair: hash_teller
 SELECT count(*) FROM pgbench_history WHERE tid = 5 AND delta = 11;

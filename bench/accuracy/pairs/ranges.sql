@@ -29,7 +29,7 @@ SELECT count(*) FROM bookings WHERE stay @> date '2026-01-02';
 -- pair: stay_empty
 SELECT count(*) FROM bookings WHERE stay = 'empty'::daterange;
 
--- index: gist, btree_gist, several columns
+-- index: gist, btree_gist
 CREATE INDEX ON bookings USING gist (room, during);
 -- pair: room_overlaps
 SELECT * FROM bookings WHERE room = 17 AND during && tstzrange('2026-06-06 12:00 UTC', '2026-06-09 18:00 UTC');
@@ -101,19 +101,19 @@ CREATE INDEX ON places USING gist (plot);
 -- pair: plot_overlaps
 SELECT id FROM places WHERE plot && polygon '((1,1),(2,2),(3,1))';
 
--- index: gist, geometry, partial
+-- index: gist, geometry, other than plain
 CREATE INDEX ON places USING gist (spot) WHERE kind = 0;
 -- pair: kind_spot_nearest
 SELECT id FROM places WHERE kind = 0 ORDER BY spot <-> point '(200,700)' LIMIT 10;
 -- pair: kind_spot_box
 SELECT id FROM places WHERE kind = 0 AND spot <@ box '((100,100),(140,140))';
 
--- index: gist, geometry, expression
+-- index: gist, geometry, other than plain
 CREATE INDEX ON places USING gist (box(spot, spot));
 -- pair: spot_as_box
 SELECT id FROM places WHERE box(spot, spot) && box '((100,100),(110,110))';
 
--- index: gist, geometry, INCLUDE
+-- index: gist, geometry, other than plain
 CREATE INDEX ON places USING gist (spot) INCLUDE (kind);
 -- pair: covered_nearest
 SELECT spot, kind FROM places ORDER BY spot <-> point '(500,500)' LIMIT 10;
@@ -268,7 +268,7 @@ CREATE INDEX ON facets USING hash (e);
 -- pair: hash_e
 SELECT count(*) FROM facets WHERE e = 'brakiba' AND c = 7;
 
--- index: hash, one value only
+-- index: hash, unique values
 CREATE INDEX ON hosts USING hash (id);
 -- pair: hash_id
 SELECT name FROM hosts WHERE id = 4711;
@@ -282,14 +282,14 @@ SELECT * FROM facets WHERE d = 4711;
 -- pair: bloom_all
 SELECT * FROM facets WHERE a = 17 AND b = 4 AND c = 5 AND d = 4711;
 
--- index: bloom, parameters
+-- index: bloom, several columns
 CREATE INDEX ON facets USING bloom (a, b, e) WITH (length = 128, col1 = 4, col2 = 4, col3 = 3);
 -- pair: bloom_long_signature
 SELECT * FROM facets WHERE a = 17 AND e = 'brakiba';
 -- pair: bloom_parallel; settings: parallel
 SELECT count(*) FROM facets WHERE e = 'brakiba' AND b = 5;
 
--- index: bloom, partial
+-- index: bloom, several columns
 CREATE INDEX ON facets USING bloom (a, f) WHERE f IS NOT NULL;
 -- pair: bloom_partial
 SELECT * FROM facets WHERE a = 17 AND f = 4;
@@ -328,7 +328,7 @@ SELECT count(*) FROM facets WHERE f IS NULL AND d < 100;
 -- pair: facets_ordered
 SELECT f, d FROM facets ORDER BY f DESC NULLS LAST, d LIMIT 20;
 
--- index: btree, three indexes
+-- index: btree, several indexes
 CREATE INDEX ON facets (a);
 CREATE INDEX ON facets (b);
 CREATE INDEX ON facets (c);

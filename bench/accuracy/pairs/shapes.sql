@@ -168,7 +168,7 @@ CREATE INDEX ON typed USING gin (arr gin__int_ops);
 -- pair: intarray_contains
 SELECT id FROM typed WHERE arr @> '{7,8}';
 
--- index: gin, storage parameters
+-- index: gin, arrays
 CREATE INDEX ON typed USING gin (arr) WITH (fastupdate = off);
 -- pair: gin_fastupdate_off
 SELECT id FROM typed WHERE arr OPERATOR(pg_catalog.@>) ARRAY[7, 9];
@@ -216,12 +216,12 @@ SELECT f.a FROM few f LEFT JOIN ONLY parent p ON p.id = f.a;
 -- pair: unique_lateral
 SELECT f.a, p.note FROM few f JOIN ONLY parent p ON p.id = f.a;
 
--- index: btree, quoted names
+-- index: btree, odd tables
 CREATE INDEX ON "Other Schema"."Mixed Case" ("select", "Größe");
 -- pair: quoted_eq
 SELECT count(*) FROM "Other Schema"."Mixed Case" WHERE "select" = 'row 77';
 
--- index: btree, quoted names
+-- index: btree, odd tables
 CREATE INDEX ON "Other Schema"."Mixed Case" (("Größe" * 2)) WHERE "select" <> 'row 1';
 -- pair: quoted_expression
 SELECT * FROM "Other Schema"."Mixed Case" WHERE "Größe" * 2 = 44 AND "select" <> 'row 1';
@@ -253,14 +253,14 @@ CREATE INDEX ON few USING hash (b);
 -- pair: few_hash_unused
 SELECT * FROM few WHERE b = 'x';
 
--- index: btree, inheritance
+-- index: btree, odd tables
 CREATE INDEX ON parent (kind);
 -- pair: inherited_all
 SELECT * FROM parent WHERE kind = 5;
 -- pair: inherited_only
 SELECT count(*) FROM ONLY parent WHERE kind = 5;
 
--- index: btree, inheritance
+-- index: btree, odd tables
 CREATE INDEX ON parent (id);
 CREATE INDEX ON child_a (id);
 CREATE INDEX ON child_b (id);
@@ -285,7 +285,7 @@ SELECT a FROM correlated WHERE lower(c) = 'c77';
 -- pair: statistics_on_expression_range
 SELECT count(*) FROM correlated WHERE lower(c) > 'c89';
 
--- index: btree, materialized view
+-- index: btree, odd tables
 CREATE INDEX ON summary (total DESC);
 -- pair: summary_top
 SELECT a FROM summary ORDER BY total DESC LIMIT 5;
@@ -301,7 +301,7 @@ SELECT * FROM sales WHERE shop = 77 ORDER BY day DESC LIMIT 5;
 -- pair: sales_parallel; settings: parallel
 SELECT shop, sum(amount) FROM sales WHERE shop < 40 GROUP BY shop;
 
--- index: btree, partitioned, expression
+-- index: btree, partitioned, other than plain
 CREATE INDEX ON sales ((amount * 2)) WHERE shop > 10;
 -- pair: sales_expression
 SELECT * FROM sales WHERE amount * 2 > 19990 AND shop > 10;

@@ -87,7 +87,7 @@ SELECT * FROM order_items WHERE quantity * price > 4900;
 -- pair: item_value_top
 SELECT * FROM order_items ORDER BY quantity * price DESC LIMIT 10;
 
--- index: btree, partial and expression
+-- index: btree, expression
 CREATE INDEX ON customers (lower(name)) WHERE deleted_at IS NULL;
 -- pair: live_name_eq
 SELECT id FROM customers WHERE lower(name) = 'dibaba fobaba' AND deleted_at IS NULL;
@@ -357,7 +357,7 @@ SELECT * FROM order_items WHERE product_id = 333;
 -- pair: no_deduplication_count
 SELECT count(*) FROM order_items WHERE product_id BETWEEN 100 AND 1000;
 
--- index: btree, two indexes
+-- index: btree, several indexes
 CREATE INDEX ON customers (birthday);
 CREATE INDEX ON customers (city);
 -- pair: and_of_two
@@ -365,7 +365,7 @@ SELECT * FROM customers WHERE birthday BETWEEN '1980-01-01' AND '1981-01-01' AND
 -- pair: or_of_two
 SELECT * FROM customers WHERE birthday = '1980-01-01' OR city = 'Brakiba';
 
--- index: btree, two indexes
+-- index: btree, several indexes
 CREATE INDEX ON orders (customer_id);
 CREATE INDEX ON order_items (product_id);
 -- pair: both_ends
@@ -375,7 +375,7 @@ SELECT p.name FROM orders o JOIN order_items i ON i.order_id = o.id JOIN product
 -- pair: two_sided_semi
 SELECT count(*) FROM customers c WHERE EXISTS (SELECT FROM orders o JOIN order_items i ON i.order_id = o.id WHERE o.customer_id = c.id AND i.product_id = 4000);
 
--- index: btree, two indexes
+-- index: btree, several indexes
 CREATE INDEX ON events (session) INCLUDE (happened_at);
 CREATE INDEX ON events (session);
 -- pair: two_of_a_kind
@@ -518,7 +518,7 @@ SELECT id FROM customers WHERE email LIKE '%dibaba17@%';
 -- pair: trigram_email_domain
 SELECT count(*) FROM customers WHERE email LIKE '%.test';
 
--- index: gin, btree_gin, several columns
+-- index: gin, several columns
 CREATE INDEX ON products USING gin (category, tags);
 -- pair: category_and_tag
 SELECT id FROM products WHERE category = 150 AND tags @> '{bababa}';
@@ -527,12 +527,12 @@ SELECT id FROM products WHERE category = 150;
 -- pair: tag_alone
 SELECT id FROM products WHERE tags @> '{brakiba}';
 
--- index: gin, btree_gin, several columns
+-- index: gin, several columns
 CREATE INDEX ON events USING gin (kind, session);
 -- pair: kind_and_session
 SELECT * FROM events WHERE kind = 'error' AND session = 'c4ca4238-a0b9-2382-0dcc-509a6f75849b';
 
--- index: gin, partial
+-- index: gin, arrays
 CREATE INDEX ON products USING gin (tags) WHERE NOT discontinued;
 -- pair: sold_tags
 SELECT id FROM products WHERE tags @> '{brakiba}' AND NOT discontinued;

@@ -24,19 +24,19 @@ SELECT sensor, count(*) FROM measurements WHERE sensor IN (1, 2, 3) AND at >= '2
 -- pair: part_sensor_all_default; settings: default
 SELECT count(value) FROM measurements WHERE sensor = 17;
 
--- index: btree, partitioned, partial
+-- index: btree, partitioned, other than plain
 CREATE INDEX ON measurements (at, sensor) WHERE status <> 0;
 -- pair: part_faults
 SELECT * FROM measurements WHERE status <> 0 AND at >= '2025-02-01' AND at < '2025-02-08';
 -- pair: part_faults_all
 SELECT count(*) FROM measurements WHERE status <> 0;
 
--- index: btree, partitioned, expression
+-- index: btree, partitioned, other than plain
 CREATE INDEX ON measurements (((at AT TIME ZONE 'UTC')::date));
 -- pair: part_by_date
 SELECT avg(value) FROM measurements WHERE (at AT TIME ZONE 'UTC')::date = '2025-05-05';
 
--- index: btree, partitioned, INCLUDE
+-- index: btree, partitioned, other than plain
 CREATE INDEX ON measurements (sensor) INCLUDE (value);
 -- pair: part_covered
 SELECT avg(value) FROM measurements WHERE sensor = 99;
@@ -140,7 +140,7 @@ CREATE INDEX ON readings USING brin (address inet_inclusion_ops) WITH (pages_per
 -- pair: inclusion_address
 SELECT count(*) FROM readings WHERE address <<= '10.0.20.0/28';
 
--- index: brin, minmax, wide values
+-- index: brin, minmax, several columns
 CREATE INDEX ON late USING brin (message, value);
 -- pair: brin_message
 SELECT count(*) FROM late WHERE message = 'sensor 3 said 33';
@@ -183,7 +183,7 @@ SELECT count(*) FROM readings WHERE host = 'host-7';
 -- pair: host_rows
 SELECT avg(value) FROM readings WHERE host = 'host-7';
 
--- index: btree, two indexes
+-- index: btree, several indexes
 CREATE INDEX ON late (batch);
 CREATE INDEX ON late (sensor, at);
 -- pair: late_and
@@ -199,3 +199,38 @@ SELECT count(*) FROM late WHERE value IS NULL;
 SELECT at, value FROM late WHERE value IS NOT NULL ORDER BY value NULLS FIRST LIMIT 10;
 -- pair: late_band
 SELECT count(*) FROM late WHERE value BETWEEN 500 AND 501;
+
+-- index: brin, minmax_multi
+CREATE INDEX ON readings USING brin (at timestamptz_minmax_multi_ops) WITH (pages_per_range = 2);
+-- pair: multi_fine_hour
+SELECT * FROM readings WHERE at >= '2025-06-10 06:00' AND at < '2025-06-10 07:00';
+
+-- index: brin, minmax_multi
+CREATE INDEX ON readings USING brin (value float8_minmax_multi_ops, sensor int4_minmax_multi_ops) WITH (pages_per_range = 8);
+-- pair: multi_fine_uncorrelated_unused
+SELECT count(*) FROM readings WHERE value > 99.9;
+
+-- index: brin, minmax_multi
+CREATE INDEX ON late USING brin (at timestamptz_minmax_multi_ops(values_per_range = 64)) WITH (pages_per_range = 4);
+-- pair: multi_fine_late_hours
+SELECT avg(value) FROM late WHERE at >= '2025-06-10 06:00' AND at < '2025-06-10 12:00';
+
+-- index: brin, bloom
+CREATE INDEX ON readings USING brin (sensor int4_bloom_ops) WITH (pages_per_range = 4);
+-- pair: bloom_fine_sensor
+SELECT count(*) FROM readings WHERE sensor = 55;
+
+-- index: brin, bloom
+CREATE INDEX ON readings USING brin (counter int8_bloom_ops(false_positive_rate = 0.05)) WITH (pages_per_range = 8);
+-- pair: bloom_fine_counter
+SELECT * FROM readings WHERE counter = 4000000;
+
+-- index: brin, inclusion
+CREATE INDEX ON readings USING brin (span range_inclusion_ops, address inet_inclusion_ops) WITH (pages_per_range = 2);
+-- pair: inclusion_fine
+SELECT count(*) FROM readings WHERE address <<= '10.0.20.0/28';
+
+-- index: brin, minmax
+CREATE INDEX ON readings USING brin (host, at) WITH (pages_per_range = 1);
+-- pair: minmax_finest
+SELECT * FROM readings WHERE at >= '2025-06-10 06:00' AND at < '2025-06-10 06:10';

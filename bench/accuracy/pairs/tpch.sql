@@ -164,7 +164,7 @@ WHERE ps_suppkey = s_suppkey AND s_nationkey = n_nationkey AND n_name = 'GERMANY
 -- pair: cheapest_of_supplier
 SELECT ps_partkey FROM partsupp WHERE ps_suppkey = 500 ORDER BY ps_supplycost LIMIT 1;
 
--- index: btree, two indexes
+-- index: btree, several indexes
 CREATE INDEX ON part (p_size, p_type);
 CREATE INDEX ON supplier (s_nationkey);
 -- pair: q2
@@ -176,7 +176,7 @@ ORDER BY s_acctbal DESC, n_name, s_name, p_partkey LIMIT 100;
 -- pair: parts_of_size
 SELECT count(*) FROM part WHERE p_size = 15 AND p_type = 'ECONOMY BRUSHED BRASS';
 
--- index: btree, two indexes
+-- index: btree, several indexes
 CREATE INDEX ON lineitem (l_suppkey);
 CREATE INDEX ON orders (o_orderstatus);
 -- pair: q21
@@ -188,7 +188,7 @@ WHERE s_suppkey = l1.l_suppkey AND o_orderkey = l1.l_orderkey AND o_orderstatus 
 -- pair: orders_pending
 SELECT count(*) FROM orders WHERE o_orderstatus = 'P';
 
--- index: btree, two indexes
+-- index: btree, several indexes
 CREATE INDEX ON lineitem (l_shipdate);
 CREATE INDEX ON lineitem (l_partkey);
 -- pair: and_of_two

@@ -28,7 +28,6 @@ pub(super) struct Groups {
 /// The joint distribution of some key columns.
 #[derive(Clone, Debug)]
 pub(super) struct Distribution {
-    columns: u32,
     classes: Vec<Class>,
 }
 
@@ -52,6 +51,8 @@ pub(super) enum Restriction {
     SomeValues(f64),
 }
 
+/// Parts of a cell that are as many as are ever asked for.
+const MOST_PARTS: f64 = 1e9;
 /// Rows per cell below which a mean of one row per value is not told apart from "all values differ".
 const LEAST_MEAN: f64 = 1e-6;
 /// Rows that ANALYZE samples at the default statistics target (`std_typanalyze`: 300 * 100).
@@ -67,15 +68,15 @@ pub(super) const NORMAL_OCTILES: [f64; 8] = [-1.534, -0.887, -0.489, -0.157, 0.1
 impl Distribution {
     /// The distribution of no column: all rows are one group.
     pub fn unit() -> Distribution {
-        Distribution { columns: 0, classes: vec![Class { nulls: 0, share: 1.0, cells: 1.0 }] }
+        Distribution { classes: vec![Class { nulls: 0, share: 1.0, cells: 1.0 }] }
     }
 
-    /// Joins one more key column, taken to be independent of those before.
+    /// Joins key column number `key`, taken to be independent of those before.
     ///
     /// Independence is what the planner assumes of clauses, too. It gives the most groups, so correlated columns make the
-    /// estimate too large rather than too small, unless `limited` corrects it.
-    pub fn with(&self, values: &Values<'_>, restriction: Restriction) -> Distribution {
-        let bit = 1 << self.columns.min(31);
+    /// estimate too large rather than too small.
+    pub fn with(&self, key: usize, values: &Values<'_>, restriction: Restriction) -> Distribution {
+        let bit = 1 << key.min(31);
         let column = column_classes(values, restriction);
         let mut classes = Vec::with_capacity(self.classes.len() * column.len());
         for class in &self.classes {
@@ -85,22 +86,22 @@ impl Distribution {
                 cells: class.cells * cells,
             }));
         }
-        Distribution { columns: self.columns + 1, classes: merged(classes) }
+        Distribution { classes: merged(classes) }
     }
 
-    /// With no more than `groups` non-empty groups among `rows` rows, for columns that depend on each other: of the
-    /// combinations that independence allows, the same share of each class does not occur, and the others have its rows.
-    pub fn limited(mut self, groups: f64, rows: f64) -> Distribution {
-        let count = |share: f64, classes: &[Class]| -> f64 {
-            classes.iter().map(|class| class.cells * share * occupied(rows * class.share / share)).sum()
+    /// The same rows in `groups` non-empty groups among `rows` rows, if that is more: each cell is split into as many.
+    pub fn split_into(mut self, groups: f64, rows: f64) -> Distribution {
+        let count = |parts: f64, classes: &[Class]| -> f64 {
+            classes.iter().map(|class| class.cells * parts * occupied(rows * class.share / parts)).sum()
         };
-        if count(1.0, &self.classes) <= groups {
+        let target = groups.min(rows);
+        if count(1.0, &self.classes) >= target {
             return self;
         }
-        let (mut low, mut high) = (0.0, 1.0);
+        let (mut low, mut high) = (1.0, MOST_PARTS);
         for _ in 0..60 {
             let middle = 0.5 * (low + high);
-            if count(middle, &self.classes) < groups { low = middle } else { high = middle }
+            if count(middle, &self.classes) < target { low = middle } else { high = middle }
         }
         for class in &mut self.classes {
             class.cells *= high;

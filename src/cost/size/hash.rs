@@ -7,6 +7,7 @@ use super::shape::Shape;
 use super::{SizeEstimate, Storage, parameter};
 use crate::candidate::definition::IndexDefinition;
 use crate::catalog::Relation;
+use std::collections::BTreeMap;
 
 /// Estimates the index that `definition` would create on `relation`, of which the predicate keeps the share `kept`.
 pub(super) fn estimate(
@@ -15,22 +16,55 @@ pub(super) fn estimate(
     kept: f64,
     storage: Storage,
 ) -> Option<SizeEstimate> {
-    let trees = f64::from(relation.leaves.max(1));
-    let heap_tuples = (relation.tuples / trees).ceil();
-    let rows = (relation.tuples * kept / trees).round();
     let shape = Shape::new(definition, relation, kept, storage);
-    let groups = present_groups(&shape, rows);
-    let table = Table::new(definition, storage.block_size, heap_tuples, &groups);
-    let overflow = table.overflow(&groups).round();
-    // The first bit of each bitmap page is that page's own.
-    let bitmaps = 1.0 + (overflow / (table.bits - 1.0)).floor();
-    let pages = 1.0 + table.allocated + bitmaps + overflow;
+    let pages = leaf_classes(relation)
+        .into_iter()
+        .map(|(leaves, tuples)| leaves * tree_pages(definition, &shape, tuples, kept, storage.block_size))
+        .sum();
     Some(SizeEstimate {
-        pages: pages * trees,
+        pages,
         tuples: (relation.tuples * kept).round(),
         tree_height: None,
         block_size: storage.block_size,
     })
+}
+
+/// Pages of the index on a table, or a leaf, of `heap_tuples` rows.
+fn tree_pages(
+    definition: &IndexDefinition,
+    shape: &Shape,
+    heap_tuples: f64,
+    kept: f64,
+    block_size: u32,
+) -> f64 {
+    let groups = present_groups(shape, (heap_tuples * kept).round());
+    let table = Table::new(definition, block_size, heap_tuples, &groups);
+    let overflow = table.overflow(&groups).round();
+    // The first bit of each bitmap page is that page's own.
+    let bitmaps = 1.0 + (overflow / (table.bits - 1.0)).floor();
+    1.0 + table.allocated + bitmaps + overflow
+}
+
+/// Leaves of about the same size are taken as one: this many sizes in each doubling.
+const LEAF_SIZES_PER_DOUBLING: f64 = 32.0;
+
+/// `(number of leaves, rows of one)`: the size of a hash index goes up in large steps, so that a mean leaf stands for nothing.
+fn leaf_classes(relation: &Relation) -> Vec<(f64, f64)> {
+    let leaves = f64::from(relation.leaves.max(1));
+    let known: f64 = relation.leaf_tuples.iter().sum();
+    if relation.leaf_tuples.len() != relation.leaves as usize || known <= 0.0 {
+        return vec![(leaves, (relation.tuples / leaves).ceil())];
+    }
+    let mut classes: BTreeMap<i64, (f64, f64)> = BTreeMap::new();
+    for tuples in &relation.leaf_tuples {
+        let class =
+            classes.entry((tuples.max(1.0).log2() * LEAF_SIZES_PER_DOUBLING).round() as i64).or_default();
+        class.0 += 1.0;
+        class.1 += tuples;
+    }
+    // The planner's number of rows, which may be newer.
+    let scale = relation.tuples / known;
+    classes.into_values().map(|(leaves, tuples)| (leaves, (tuples / leaves * scale).ceil())).collect()
 }
 
 /// The rows to be indexed, by equal key: NULL is not.
@@ -157,7 +191,7 @@ impl Load {
     /// Of a bucket into which each key falls with probability `share`: a compound Poisson distribution, by Panjer's
     /// recursion. No group is larger than `largest`.
     fn new(groups: &[Groups], share: f64, largest: f64) -> Load {
-        let mut sizes: std::collections::BTreeMap<usize, f64> = Default::default();
+        let mut sizes: BTreeMap<usize, f64> = Default::default();
         for group in groups.iter().filter(|group| group.rows >= 1.0) {
             let size = match group.rows {
                 exact if exact <= EXACT_SIZES => exact,

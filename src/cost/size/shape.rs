@@ -5,7 +5,7 @@
 use super::Storage;
 use super::distribution::{Distribution, NullMask, Restriction, Values};
 use crate::candidate::definition::{Expression, IndexDefinition, Key, KeyTarget};
-use crate::catalog::{AttrNumber, Column, Oid, Relation};
+use crate::catalog::{AttrNumber, Column, ColumnGroup, Oid, Relation};
 
 /// `MAXALIGN` of every 64-bit platform.
 pub(super) const MAXALIGN: u32 = 8;
@@ -84,16 +84,8 @@ impl Shape {
             .filter_map(|number| relation.column(*number))
             .map(column_attribute)
             .collect();
-        let mut prefixes = Vec::new();
-        let mut joint = Distribution::unit();
-        for (index, (key, attribute)) in definition.keys.iter().zip(&keys).enumerate() {
-            let restriction = restriction(definition, key, relation, kept, attribute.null_fraction);
-            joint = key_values(key, relation, attribute, |values| joint.with(&values, restriction));
-            if let Some(most) = most_combinations(&definition.keys[..=index], relation) {
-                joint = joint.limited(most, relation.tuples.max(1.0));
-            }
-            prefixes.push(joint.clone());
-        }
+        let joint = Joint { definition, relation, kept, attributes: &keys };
+        let prefixes = (1..=keys.len()).map(|length| joint.distribution(length)).collect();
         Shape {
             unique: rows_differ(definition, relation),
             deduplicates: include.is_empty()
@@ -210,7 +202,7 @@ fn key_attribute(key: &Key, relation: &Relation) -> Attribute {
         KeyTarget::Column(number) => relation.column(*number).map_or(missing, column_attribute),
         KeyTarget::Expression(expression) => {
             if let Some(known) = relation.expression_statistics.get(&expression.sql) {
-                let width = Some(known.average_width).filter(|width| *width > 0.0);
+                let width = Some(stored_width(expression, known.average_width)).filter(|width| *width > 0.0);
                 return Attribute {
                     length: length(
                         expression.type_oid,
@@ -236,6 +228,14 @@ fn key_attribute(key: &Key, relation: &Relation) -> Attribute {
             }
         }
     }
+}
+
+/// The width in an index tuple of a computed value: its statistics count a varlena's 4-byte header, and index_form_tuple (indextuple.c)
+/// gives a short one the 1-byte header (`VARATT_CAN_MAKE_SHORT`).
+fn stored_width(expression: &Expression, width: f64) -> f64 {
+    let saved = 3.0;
+    let short = expression.type_length == -1 && width - saved <= f64::from(SHORT_VARLENA) && width > saved;
+    if short { width - saved } else { width }
 }
 
 /// The average width of the text that a text expression is made of: `lower(email)` is as long as `email`.
@@ -336,33 +336,71 @@ fn key_values<T>(
     })
 }
 
-/// The most combinations that these keys can have, as far as groups of columns are known: a known group, times the distinct
-/// values of the keys that are not in it. None for a single key, for expressions, and where no group helps.
-fn most_combinations(keys: &[Key], relation: &Relation) -> Option<f64> {
-    let columns: Option<Vec<AttrNumber>> = keys
-        .iter()
-        .map(|key| match key.part.target {
-            KeyTarget::Column(number) => Some(number),
-            KeyTarget::Expression(_) => None,
-        })
-        .collect();
-    let columns = columns.filter(|columns| columns.len() > 1)?;
-    if let Some(exact) = relation.distinct_combinations(&columns) {
-        return Some(exact);
+/// What is known of the keys together.
+struct Joint<'a> {
+    definition: &'a IndexDefinition,
+    relation: &'a Relation,
+    kept: f64,
+    attributes: &'a [Attribute],
+}
+
+impl Joint<'_> {
+    /// The distribution of the first `length` keys: independent of each other, but for the largest group of columns among them
+    /// of which the number of combinations is known. That one is distributed like its column of most values, each of which
+    /// occurs with as many combinations of the others as that number says.
+    fn distribution(&self, length: usize) -> Distribution {
+        let group = self.known_group(length);
+        let (mut members, mut others) = (Vec::new(), Vec::new());
+        for (index, key) in self.definition.keys[..length].iter().enumerate() {
+            let known = matches!(key.part.target, KeyTarget::Column(number)
+                if group.is_some_and(|group| group.columns.contains(&number)));
+            if known { members.push(index) } else { others.push(index) }
+        }
+        let mut joint = Distribution::unit();
+        if let Some(group) = group {
+            let rows = self.relation.tuples.max(1.0);
+            let count = |index: &usize| self.with(Distribution::unit(), *index).group_count(rows);
+            let widest = members.iter().copied().max_by(|a, b| count(a).total_cmp(&count(b)));
+            for index in &members {
+                joint = if Some(*index) == widest {
+                    self.with(joint, *index)
+                } else {
+                    let values = Values {
+                        tuples: rows,
+                        null_fraction: self.attributes[*index].null_fraction,
+                        common: &[],
+                        distinct: 1.0,
+                    };
+                    joint.with(*index, &values, self.restriction(*index))
+                };
+            }
+            joint = joint.split_into(group.distinct, rows);
+        }
+        others.into_iter().fold(joint, |joint, index| self.with(joint, index))
     }
-    let known = relation.column_groups.iter().filter(|group| {
-        group.columns.iter().all(|column| columns.contains(column))
-            // An earlier prefix has been limited by it already.
-            && columns.last().is_some_and(|last| group.columns.contains(last))
-    });
-    let bounds = known.filter_map(|group| {
-        let others = columns.iter().filter(|column| !group.columns.contains(column));
-        let others: Option<f64> = others
-            .map(|column| relation.column(*column)?.statistics.as_ref()?.distinct_values(relation.tuples))
-            .product();
-        Some(group.distinct * others?)
-    });
-    bounds.min_by(f64::total_cmp)
+
+    /// The largest known group of columns, two at least, that are all among the first `length` keys.
+    fn known_group(&self, length: usize) -> Option<&ColumnGroup> {
+        let is_key = |column: &AttrNumber| {
+            self.definition.keys[..length].iter().any(|key| key.part.target == KeyTarget::Column(*column))
+        };
+        let groups = self.relation.column_groups.iter();
+        groups
+            .filter(|group| group.columns.len() > 1 && group.columns.iter().all(is_key))
+            .max_by_key(|group| group.columns.len())
+    }
+
+    fn with(&self, joint: Distribution, index: usize) -> Distribution {
+        let (key, attribute) = (&self.definition.keys[index], &self.attributes[index]);
+        key_values(key, self.relation, attribute, |values| {
+            joint.with(index, &values, self.restriction(index))
+        })
+    }
+
+    fn restriction(&self, index: usize) -> Restriction {
+        let null_fraction = self.attributes[index].null_fraction;
+        restriction(self.definition, &self.definition.keys[index], self.relation, self.kept, null_fraction)
+    }
 }
 
 /// What the definition's predicate leaves of a key's values.

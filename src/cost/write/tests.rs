@@ -41,6 +41,7 @@ fn relation(rows: f64, indexed: &[AttrNumber], hot_ratio: f64) -> Relation {
             deleted: 0.0,
         },
         column_groups: Vec::new(),
+        leaf_tuples: Vec::new(),
         expression_statistics: BTreeMap::new(),
     }
 }
