@@ -90,6 +90,8 @@ DDL = [
     "CREATE INDEX ON parts (lower(w), k); CREATE INDEX ON orders (day)",
     "CREATE INDEX ON orders ((customer + may_raise(state)))",
     "CREATE INDEX ON passing (v)",
+    "CREATE INDEX ON orders USING gin (tags); CREATE INDEX ON orders USING brin (day)",
+    "CREATE INDEX ON orders USING gist (span); CREATE INDEX ON orders USING hash (note)",
 ]
 
 PLAIN = STATEMENTS[:3] + STATEMENTS[4:7] + STATEMENTS[10:16]
