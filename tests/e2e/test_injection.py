@@ -90,6 +90,8 @@ DDL = [
     "CREATE INDEX ON parts (lower(w), k); CREATE INDEX ON orders (day)",
     "CREATE INDEX ON orders ((customer + may_raise(state)))",
     "CREATE INDEX ON passing (v)",
+    "CREATE INDEX ON orders USING gin (tags); CREATE INDEX ON orders USING brin (day)",
+    "CREATE INDEX ON orders USING gist (span); CREATE INDEX ON orders USING hash (note)",
 ]
 
 PLAIN = STATEMENTS[:3] + STATEMENTS[4:7] + STATEMENTS[10:16]
@@ -114,7 +116,8 @@ class Trial:
         self.other = database.connect()
         self.other.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
         self.other.execute(f"GRANT USAGE ON SEQUENCE ticks TO {role}")
-        self.other.execute(f"GRANT UPDATE ON orders TO {role}")
+        self.other.execute(f"GRANT SET ON PARAMETER max_stack_depth TO {role}; GRANT UPDATE ON orders TO {role}")
+        self.other.execute(f"GRANT USAGE ON SCHEMA index_advisor TO {role}")
         self.session = database.connect(role)
         self.session.execute("SET test.every = 1000000000; SET test.code = 'P0001'")
         self.session.execute("PREPARE by_customer (int) AS SELECT count(*) FROM orders WHERE customer = $1")
@@ -145,8 +148,10 @@ class Trial:
         delay = self.random.random() * self.seconds * 1.5
         canceller = threading.Timer(delay, os.kill, [self.session.info.backend_pid, signal.SIGINT])
         canceller.start()
-        yield
-        canceller.join()
+        try:
+            yield
+        finally:
+            canceller.join()
 
     @contextmanager
     def time_out(self):
@@ -192,9 +197,11 @@ class Trial:
 
         worker = threading.Thread(target=work)
         worker.start()
-        yield
-        over.set()
-        worker.join()
+        try:
+            yield
+        finally:
+            over.set()
+            worker.join()
 
     @contextmanager
     def table_changes(self):
