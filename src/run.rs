@@ -36,7 +36,7 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
         CostModel::new(&examination.measured(workload), workload.window_seconds, session::cost_units());
     let pool = candidate::pool(&examination.facts(&model), &catalog, &settings.candidate_options());
     let pool = expressions::buildable(pool, &raising);
-    let prices = model.prices(&pool, &catalog);
+    let (pool, prices) = model.priced(pool, &catalog);
     let problem = model.problem(&examination.measured(workload), &pool, &prices, &catalog, settings.limits());
     // What the planner says they would save, and the best choice among them.
     let mut what_if = ServerWhatIf::new(&mut examination.examined, &pool, &prices, &catalog, deadline)?;

@@ -1,5 +1,6 @@
 //! `_bench_what_if()` and `_bench_select()`: how long what-if calls take and how selection does, for the benchmarks only.
 
+use crate::pg::opclass;
 use crate::pg::session::Quiet;
 use crate::pg::what_if;
 use crate::run::run;
@@ -74,4 +75,23 @@ fn bench_select(queries: Vec<String>, storage_bytes: i64) -> pgrx::Json {
     });
     let report = report.unwrap_or_else(|error| error.raise());
     pgrx::Json(serde_json::to_value(&report).unwrap_or_default())
+}
+
+/// What a sample of rows shows of the index that a CREATE INDEX would make, as JSON.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    name = "_bench_sample",
+    sql = r#"
+CREATE FUNCTION _bench_sample(ddl text)
+RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+COMMENT ON FUNCTION _bench_sample(text)
+IS 'for recording test cases: what a sample of rows shows of an index';
+"#
+)]
+fn bench_sample(ddl: &str) -> Option<String> {
+    let _quiet = Quiet::begin(1000);
+    opclass::recorded(ddl, crate::settings::sample_pages()).unwrap_or_else(|error| error.raise())
 }

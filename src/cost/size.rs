@@ -78,9 +78,9 @@ pub fn estimate(
         AccessMethod::Btree => Some(btree::estimate(definition, relation, kept, storage)),
         AccessMethod::Hash => hash::estimate(definition, relation, kept, storage),
         AccessMethod::Brin => brin::estimate(definition, relation, kept, storage, sample),
-        AccessMethod::Gin => gin::estimate(definition, relation, kept, storage, sample?),
-        AccessMethod::Gist => gist::estimate(definition, relation, kept, storage, sample?),
-        AccessMethod::Spgist => spgist::estimate(definition, relation, kept, storage, sample?),
+        AccessMethod::Gin => gin::estimate(sample?, relation.leaves, storage),
+        AccessMethod::Gist => gist::estimate(sample?, relation.leaves, storage),
+        AccessMethod::Spgist => spgist::estimate(sample?, relation.leaves, storage),
         AccessMethod::Bloom => bloom::estimate(definition, relation, kept, storage),
         AccessMethod::Hnsw | AccessMethod::Ivfflat => vector::estimate(definition, relation, kept, storage),
     }

@@ -164,7 +164,7 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
                     pages,
                     all_visible_fraction: (row.number("visible")? / pages.max(1.0)).clamp(0.0, 1.0),
                     leaves: row["leaves"].value::<i32>()?.unwrap_or(1).max(1) as u32,
-                    leaf_tuples: row["leaf_tuples"].value::<Vec<f64>>()?.unwrap_or_default(),
+                    leaf_tuples: row.list("leaf_tuples")?,
                     columns: BTreeMap::new(),
                     indexes: Vec::new(),
                     activity: WriteActivity {

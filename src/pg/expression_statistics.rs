@@ -235,9 +235,6 @@ impl ExpressionStatistics {
         oid: pg_sys::Oid,
     ) -> *mut pg_sys::IndexOptInfo {
         unsafe {
-            if oid != pg_sys::Oid::from(self.relation) && !self.fits(oid) {
-                return std::ptr::null_mut();
-            }
             let columns = self.entries.len() + 1;
             let info = pg_sys::palloc0(size_of::<pg_sys::IndexOptInfo>()).cast::<pg_sys::IndexOptInfo>();
             (*info).type_ = pg_sys::NodeTag::T_IndexOptInfo;
@@ -256,23 +253,16 @@ impl ExpressionStatistics {
             (*info).opclassoptions = pg_sys::palloc0(size_of::<*mut pg_sys::bytea>() * columns).cast();
             (*info).canreturn = pg_sys::palloc0(size_of::<bool>() * columns).cast();
             for entry in &self.entries {
-                let expr = node_list(std::slice::from_ref(&entry.node), (*rel).relid);
+                let texts = std::slice::from_ref(&entry.node);
+                let Some(expr) = node_list(texts, (*rel).relid, self.relation, oid) else {
+                    return std::ptr::null_mut();
+                };
                 (*info).indexprs = pg_sys::list_concat((*info).indexprs, expr);
             }
             (*info).immediate = true;
             (*info).hypothetical = true;
             info
         }
-    }
-
-    /// Whether a partition numbers the expressions' columns as its parent does.
-    unsafe fn fits(&self, partition: pg_sys::Oid) -> bool {
-        let columns = self.entries.iter().flat_map(|entry| &entry.expression.columns);
-        // SAFETY: catalog look-ups, the first missing_ok.
-        columns.copied().all(|number| unsafe {
-            let name = pg_sys::get_attname(self.relation.into(), number, true);
-            !name.is_null() && pg_sys::get_attnum(partition, name) == number
-        })
     }
 }
 

@@ -157,8 +157,7 @@ impl Hypothetical {
     }
 
     /// Builds the planner's view of this index on `relation`, as get_relation_info (plancat.c) does for a real one.
-    /// NULL if the relation no longer has the columns, or a partition numbers them differently and an expression
-    /// stands in the way.
+    /// NULL if the relation no longer has the columns.
     ///
     /// # Safety
     /// Only inside a planner call, in its memory context; `rel` must be the relation's RelOptInfo, `relation` open, and
@@ -169,13 +168,15 @@ impl Hypothetical {
         relation: pg_sys::Relation,
     ) -> *mut pg_sys::IndexOptInfo {
         unsafe {
-            let indexkeys = match self.column_numbers(relation) {
-                Some(numbers) => numbers,
-                None => return std::ptr::null_mut(),
+            let varno = (*rel).relid;
+            let nodes = |texts: &[CString]| node_list(texts, varno, self.relation, (*relation).rd_id);
+            let (Some(indexkeys), Some(expressions), Some(predicate)) =
+                (self.column_numbers(relation), nodes(&self.expressions), nodes(self.predicate.as_slice()))
+            else {
+                return std::ptr::null_mut();
             };
             let info = pg_sys::palloc0(size_of::<pg_sys::IndexOptInfo>()).cast::<pg_sys::IndexOptInfo>();
             super::inject::point();
-            let varno = (*rel).relid;
             // The share of the index that lies on this leaf; the whole for a plain table.
             let share =
                 if pg_sys::Oid::from(self.relation) == (*relation).rd_id || self.relation_tuples <= 0.0 {
@@ -204,14 +205,11 @@ impl Hypothetical {
             }
             (*info).opclassoptions = self.options.as_ptr().cast_mut();
             (*info).canreturn = self.can_return.as_ptr().cast_mut();
-            (*info).indexprs = node_list(&self.expressions, varno);
-            (*info).indpred = node_list(self.predicate.as_slice(), varno);
-            if !(*info).indpred.is_null() {
-                // A predicate is kept as the server keeps it: an implicit AND.
-                let clause =
-                    node::list::<pg_sys::Expr>((*info).indpred).next().unwrap_or(std::ptr::null_mut());
-                (*info).indpred = pg_sys::make_ands_implicit(clause);
-            }
+            (*info).indexprs = expressions;
+            // A predicate is kept as the server keeps it: an implicit AND.
+            let predicate = node::list::<pg_sys::Expr>(predicate).next();
+            (*info).indpred =
+                predicate.map_or(std::ptr::null_mut(), |clause| pg_sys::make_ands_implicit(clause));
             (*info).unique = self.unique;
             compat::set_nulls_not_distinct(info, self.nulls_not_distinct);
             (*info).immediate = true;
@@ -230,7 +228,6 @@ impl Hypothetical {
         unsafe {
             let numbers = pg_sys::palloc(size_of::<c_int>() * self.indexkeys.len()).cast::<c_int>();
             let partition = (*relation).rd_id != pg_sys::Oid::from(self.relation);
-            let mut moved = false;
             for (i, number) in self.indexkeys.iter().enumerate() {
                 let mut here = *number;
                 if partition && here != 0 {
@@ -239,7 +236,6 @@ impl Hypothetical {
                         return None;
                     }
                     here = c_int::from(pg_sys::get_attnum((*relation).rd_id, name));
-                    moved |= here != *number;
                 }
                 if here != 0 {
                     let attribute = attribute((*relation).rd_att, here)?;
@@ -249,8 +245,7 @@ impl Hypothetical {
                 }
                 *numbers.add(i) = here;
             }
-            // Expressions are stored with the parent's numbers.
-            (!(moved && (!self.expressions.is_empty() || self.predicate.is_some()))).then_some(numbers)
+            Some(numbers)
         }
     }
 
@@ -298,18 +293,37 @@ unsafe fn attribute(descriptor: pg_sys::TupleDesc, number: c_int) -> Option<pg_s
     }
 }
 
-/// Fresh copies of stored expressions with their columns renumbered for this range table entry.
-pub(super) unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::List {
+/// Fresh copies of expressions stored for the relation `home`, with their columns as this range table entry and the relation `here`, home
+/// itself or a partition of it, number them. None if a column is not there any more.
+pub(super) unsafe fn node_list(
+    texts: &[CString],
+    varno: pg_sys::Index,
+    home: Oid,
+    here: pg_sys::Oid,
+) -> Option<*mut pg_sys::List> {
     unsafe {
         let mut list = std::ptr::null_mut();
         for text in texts {
             let expr = pg_sys::stringToNode(text.as_ptr()).cast::<pg_sys::Node>();
             compat::change_varno(expr, 1, varno);
+            if here != pg_sys::Oid::from(home) {
+                for var in node::find::<pg_sys::Var>(expr, &[pg_sys::NodeTag::T_Var]) {
+                    let name = pg_sys::get_attname(home.into(), (*var).varattno, true);
+                    if name.is_null() {
+                        return None;
+                    }
+                    (*var).varattno = pg_sys::get_attnum(here, name);
+                    (*var).varattnosyn = (*var).varattno;
+                    if (*var).varattno == 0 {
+                        return None;
+                    }
+                }
+            }
             // Not read back from text; RelationGetIndexExpressions (relcache.c) does the same.
             pg_sys::fix_opfuncids(expr);
             list = pg_sys::lappend(list, expr.cast());
         }
-        list
+        Some(list)
     }
 }
 

@@ -8,13 +8,16 @@ mod gist;
 mod spgist;
 
 use super::access_method::support;
+use super::catalog;
+use super::create_index;
 use super::isolated::{PgError, isolated};
-use super::sample::{NotSampled, SampledRows, Sampler, Value};
+use super::sample::{NotSampled, SampledRows, Sampler};
 use super::scalar;
 use crate::candidate::definition::{AccessMethod, IndexDefinition, Key, KeyTarget};
 use crate::catalog::Relation;
 use crate::cost::size::{self, Entries, Sample, SizeEstimate, Storage};
 use pgrx::pg_sys;
+use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED;
 
 /// Why the size of an index is not known.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -32,14 +35,8 @@ impl From<PgError> for NotSized {
     }
 }
 
-/// Whether the size of such an index, or the share of the rows that it holds, is better known from rows.
-pub fn wants_rows(definition: &IndexDefinition) -> bool {
-    use AccessMethod::*;
-    matches!(definition.access_method, Gin | Gist | Spgist) || definition.predicate.is_some()
-}
-
-/// Estimates the index that `definition` would create on `relation`. Rows are read only where `wants_rows`; for access methods that can do
-/// without, failing to read any is no error.
+/// Estimates the index that `definition` would create on `relation`. Rows are read only where the operator class alone knows what it stores
+/// (GIN, GiST, SP-GiST), or to count those that a predicate keeps.
 ///
 /// `selectivity` is the share of the rows that the planner expects the predicate to keep, where that is known.
 ///
@@ -54,29 +51,47 @@ pub fn size_of(
 ) -> Result<SizeEstimate, NotSized> {
     use AccessMethod::*;
     let needed = matches!(definition.access_method, Gin | Gist | Spgist);
-    let rows = match wants_rows(definition) {
-        true => sampler.read(
-            relation,
-            &expressions(definition, relation),
-            definition.predicate.as_ref().map(|predicate| predicate.sql.as_str()),
-        ),
-        false => Err(NotSampled::Disabled),
+    let predicate = definition.predicate.as_ref().map(|predicate| predicate.sql.as_str());
+    let read = || sampler.read(relation, &expressions(definition, relation), predicate);
+    let unknown = || NotSized::Unknown(definition.access_method);
+    if !needed {
+        let counted = predicate.and_then(|_| read().ok());
+        let kept = counted.map_or(selectivity.unwrap_or(1.0), |rows| kept(&rows, selectivity));
+        return size::estimate(definition, relation, kept, storage, None).ok_or_else(unknown);
+    }
+    let mut rows = read()?;
+    let none_kept = !rows.places().is_empty() && !rows.places().iter().any(|place| place.kept);
+    // No sampled row tells what the few look like that the predicate keeps: they are taken to be like the others.
+    let share = if none_kept { kept(&rows, selectivity) } else { 1.0 };
+    if none_kept {
+        rows.keep_all();
+    }
+    let sample = look_at(definition, &rows, relation, storage)?;
+    let mut size = size::estimate(definition, relation, 1.0, storage, Some(&sample)).ok_or_else(unknown)?;
+    if none_kept {
+        size.pages = (size.pages * share).ceil().max(f64::from(relation.leaves.max(1)));
+        size.tuples = (size.tuples * share).round();
+    }
+    Ok(size)
+}
+
+/// What `size_of` would see of the rows of the index that a CREATE INDEX would make, as JSON. For recording test cases.
+///
+/// # Errors
+/// What is wrong with the statement; why there is no sample.
+pub fn recorded(ddl: &str, max_pages: u32) -> Result<Option<String>, PgError> {
+    let Some(written) = create_index::read(ddl, i32::MAX)?.indexes.into_iter().next() else {
+        return Ok(None);
     };
-    let rows = match rows {
-        Ok(rows) => Some(rows),
-        Err(reason) if needed => return Err(reason.into()),
-        Err(_) => None,
-    };
-    let kept = match &rows {
-        Some(rows) => kept(rows, selectivity),
-        None => selectivity.unwrap_or(1.0),
-    };
-    let sample = match &rows {
-        Some(rows) if needed => Some(look_at(definition, rows, relation, storage)?),
-        _ => None,
-    };
-    size::estimate(definition, relation, kept, storage, sample.as_ref())
-        .ok_or(NotSized::Unknown(definition.access_method))
+    let definition = written.definition;
+    let Some(relation) = catalog::read_one(definition.relation)? else { return Ok(None) };
+    let predicate = definition.predicate.as_ref().map(|predicate| predicate.sql.as_str());
+    let expressions = expressions(&definition, &relation);
+    let rows = Sampler { max_pages }
+        .read(&relation, &expressions, predicate)
+        .map_err(|reason| PgError::new(ERRCODE_FEATURE_NOT_SUPPORTED, reason.to_string()))?;
+    let sample = look_at(&definition, &rows, &relation, catalog::read_storage()?)?;
+    Ok(serde_json::to_string(&sample).ok())
 }
 
 /// Rows of a sample that must satisfy a predicate for the sample to be trusted more than the column statistics: a share counted from
@@ -111,19 +126,19 @@ fn look_at(
     relation: &Relation,
     storage: Storage,
 ) -> Result<Sample, PgError> {
-    let entries = isolated(rows.identity(), || {
+    let entries = isolated(rows.identity(), || -> Result<Option<Entries>, PgError> {
         // SAFETY: the sub-transaction's abort pops the snapshot (AtSubAbort_Snapshot, snapmgr.c).
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
         // SAFETY: the rows' columns are the definition's, keys first, and their values live as long as `rows`.
         unsafe {
-            match definition.access_method {
+            Ok(match definition.access_method {
                 AccessMethod::Gin => gin::look_at(definition, rows, relation).map(Entries::Gin),
                 AccessMethod::Gist => gist::look_at(definition, rows, storage).map(Entries::Gist),
                 AccessMethod::Spgist => spgist::look_at(definition, rows).map(Entries::Spgist),
                 _ => None,
-            }
+            })
         }
-    })?;
+    })??;
     Ok(Sample {
         relation_rows: rows.estimated_rows(),
         rows: rows.places().iter().filter(|place| place.kept).count() as f64,
@@ -353,13 +368,5 @@ impl Drop for Scratch {
                 pg_sys::MemoryContextDelete(self.context);
             }
         }
-    }
-}
-
-/// The datum of a value; None for NULL and for what was too wide to keep.
-fn datum(value: &Value) -> Option<pg_sys::Datum> {
-    match value {
-        Value::Datum(datum) => Some(*datum),
-        Value::Null | Value::Wide(_) => None,
     }
 }

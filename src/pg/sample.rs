@@ -16,9 +16,14 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 use rows::Reader;
 pub use rows::{ColumnType, SampledRows, Value};
+use std::time::{Duration, Instant};
 
 /// Most bytes of values that a sample keeps; the sample ends early there.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Longest time that a sample takes; it ends early there. Only slow functions in expressions reach it: a page takes well under a
+/// millisecond to read.
+const MAX_TIME: Duration = Duration::from_secs(3);
 
 /// Why there is no sample.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -93,9 +98,11 @@ impl Sampler {
         restrict_plans();
         Spi::connect(|_| {
             let mut readers: Vec<Option<Reader>> = spread.leaves.iter().map(|_| None).collect();
+            let started = Instant::now();
             for page in spread.pages() {
                 pgrx::check_for_interrupts!();
-                if rows.pages_read >= self.max_pages || rows.bytes >= MAX_BYTES {
+                let late = rows.pages_read > 0 && started.elapsed() >= MAX_TIME;
+                if rows.pages_read >= self.max_pages || rows.bytes >= MAX_BYTES || late {
                     break;
                 }
                 let leaf = &spread.leaves[page.leaf];

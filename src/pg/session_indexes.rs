@@ -71,11 +71,28 @@ pub fn create(text: &str, lock_timeout_ms: i32) -> Result<(Vec<Rc<Entry>>, Vec<u
     Ok((entries, others))
 }
 
+/// Between two looks at a table its lock is given back. One that another session drops just then makes a look-up fail with an
+/// internal error ("cache lookup failed"); the next look says in plain words what is the matter.
+const LOOKS_AGAIN: usize = 3;
+
 /// The same outside the session's list.
 ///
 /// # Errors
 /// As `create`.
 pub fn prepare_all(text: &str, lock_timeout_ms: i32) -> Result<(Vec<Entry>, Vec<usize>), PgError> {
+    let mut outcome = prepare_once(text, lock_timeout_ms);
+    for _ in 0..LOOKS_AGAIN {
+        match &outcome {
+            Err(error) if error.code == ERRCODE_INTERNAL_ERROR => {
+                outcome = prepare_once(text, lock_timeout_ms)
+            }
+            _ => break,
+        }
+    }
+    outcome
+}
+
+fn prepare_once(text: &str, lock_timeout_ms: i32) -> Result<(Vec<Entry>, Vec<usize>), PgError> {
     let script = create_index::read(text, lock_timeout_ms)?;
     let mut entries = Vec::new();
     for written in script.indexes {

@@ -111,7 +111,9 @@ pub fn time_calls(queries: &[String], indexes: usize, rounds: usize) -> Result<V
     let all = candidate::pool(&facts, &catalog, &candidate::Options::default());
     let taken = indexes.min(all.len());
     let pool: Vec<Candidate> = (0..taken).map(|i| all[i * all.len() / taken].clone()).collect();
-    let prices = CostModel::new(&[], None, super::session::cost_units()).prices(&pool, &catalog);
+    let model = CostModel::new(&[], None, super::session::cost_units());
+    let (pool, prices) = model.priced(pool, &catalog);
+    let taken = pool.len();
     let mut what_if = ServerWhatIf::new(&mut statements, &pool, &prices, &catalog, None)?;
     let mut results = Vec::new();
     for (id, _, facts) in &facts {

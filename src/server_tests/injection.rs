@@ -100,13 +100,17 @@ const STATEMENTS: [&str; 20] = [
 ];
 
 /// Indexes made by hand for a moment.
-const MADE: [&str; 6] = [
+const MADE: [&str; 10] = [
     "CREATE INDEX ON orders (customer, state DESC)",
     "CREATE INDEX ON orders (upper(note)) WHERE state > 1",
     "CREATE UNIQUE INDEX ON orders (id, day) INCLUDE (note)",
     "CREATE INDEX ON parts (v)",
     "CREATE INDEX ON parts (lower(w), k); CREATE INDEX ON orders (day)",
     "CREATE INDEX ON orders ((customer + state)) WHERE note LIKE 'a%'",
+    "CREATE INDEX ON orders USING gin (tags)",
+    "CREATE INDEX ON orders USING gist (span)",
+    "CREATE INDEX ON orders USING brin (day, customer)",
+    "CREATE INDEX ON orders USING hash (upper(note))",
 ];
 
 /// Plans that must be the same before and after.

@@ -7,7 +7,9 @@ mod injection;
 mod isolation;
 mod nested;
 mod odd_statements;
+mod sampled_sizes;
 mod statements;
+mod traps;
 
 use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};

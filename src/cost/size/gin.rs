@@ -8,8 +8,6 @@ mod population;
 
 use super::sample::{Entries, GinKeys};
 use super::{Sample, SizeEstimate, Storage};
-use crate::candidate::definition::IndexDefinition;
-use crate::catalog::Relation;
 use entry_tree::{Growing, leaf_pages};
 use population::{KeyClass, classes};
 
@@ -36,16 +34,11 @@ const REPLAYED: f64 = 20_000.0;
 /// Batches replayed; with more, the pages are as full as random insertion leaves them.
 const MOST_BATCHES: usize = 40;
 
-pub(super) fn estimate(
-    _definition: &IndexDefinition,
-    relation: &Relation,
-    _kept: f64,
-    storage: Storage,
-    sample: &Sample,
-) -> Option<SizeEstimate> {
+/// Estimates an index of `trees` trees, one for each partition; None where the sample is of another access method.
+pub(super) fn estimate(sample: &Sample, trees: u32, storage: Storage) -> Option<SizeEstimate> {
     let Entries::Gin(found) = &sample.entries else { return None };
     let rows = sample.indexed_rows();
-    let trees = f64::from(relation.leaves.max(1));
+    let trees = f64::from(trees.max(1));
     let layout = Layout { block_size: storage.block_size, total_pages: sample.total_pages.max(1.0) };
     let classes = classes(&found.groups, sample.fraction().max(1e-9));
     let shares = batches(found, &classes);

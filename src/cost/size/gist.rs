@@ -2,22 +2,15 @@
 
 use super::sample::{Entries, TreeReplay};
 use super::{Sample, SizeEstimate, Storage};
-use crate::candidate::definition::IndexDefinition;
-use crate::catalog::Relation;
 
 /// `SizeOfPageHeaderData` and the aligned `GISTPageOpaqueData`.
 const PAGE_OVERHEAD: f64 = 24.0 + 16.0;
 
-pub(super) fn estimate(
-    _definition: &IndexDefinition,
-    relation: &Relation,
-    _kept: f64,
-    storage: Storage,
-    sample: &Sample,
-) -> Option<SizeEstimate> {
+/// Estimates an index of `trees` trees, one for each partition; None where the sample is of another access method.
+pub(super) fn estimate(sample: &Sample, trees: u32, storage: Storage) -> Option<SizeEstimate> {
     let Entries::Gist(replay) = &sample.entries else { return None };
     let rows = sample.indexed_rows();
-    let trees = f64::from(relation.leaves.max(1));
+    let trees = f64::from(trees.max(1));
     let room = f64::from(storage.block_size) - PAGE_OVERHEAD;
     let pages = if replay.rows >= rows && trees == 1.0 {
         replay.leaf_pages + replay.inner_pages

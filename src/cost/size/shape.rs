@@ -202,7 +202,7 @@ fn key_attribute(key: &Key, relation: &Relation) -> Attribute {
         KeyTarget::Column(number) => relation.column(*number).map_or(missing, column_attribute),
         KeyTarget::Expression(expression) => {
             if let Some(known) = relation.expression_statistics.get(&expression.sql) {
-                let width = Some(known.average_width).filter(|width| *width > 0.0);
+                let width = Some(stored_width(expression, known.average_width)).filter(|width| *width > 0.0);
                 return Attribute {
                     length: length(
                         expression.type_oid,
@@ -228,6 +228,14 @@ fn key_attribute(key: &Key, relation: &Relation) -> Attribute {
             }
         }
     }
+}
+
+/// The width in an index tuple of a computed value: its statistics count a varlena's 4-byte header, and index_form_tuple (indextuple.c)
+/// gives a short one the 1-byte header (`VARATT_CAN_MAKE_SHORT`).
+fn stored_width(expression: &Expression, width: f64) -> f64 {
+    let saved = 3.0;
+    let short = expression.type_length == -1 && width - saved <= f64::from(SHORT_VARLENA) && width > saved;
+    if short { width - saved } else { width }
 }
 
 /// The average width of the text that a text expression is made of: `lower(email)` is as long as `email`.

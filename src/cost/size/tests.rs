@@ -10,6 +10,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 mod methods;
+mod sampled;
 
 #[derive(Deserialize)]
 struct Cases {
@@ -203,7 +204,9 @@ fn an_expression_with_statistics_weighs_what_a_column_with_them_does() {
         expressed.keys[0].part.target = KeyTarget::Expression(text.clone());
         let pages = |relation: &Relation, definition| btree(definition, relation, 1.0).pages;
         let blind = pages(&relation, &expressed);
-        relation.expression_statistics.insert(text.sql, known);
+        // The statistics of a computed value count a header of four bytes, which an index tuple stores in one.
+        let computed = ColumnStatistics { average_width: known.average_width + 3.0, ..known };
+        relation.expression_statistics.insert(text.sql, computed);
         assert_eq!(pages(&relation, &expressed), pages(&relation, &plain));
         assert_ne!(pages(&relation, &expressed), blind);
     }

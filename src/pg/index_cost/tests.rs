@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn brin_costs_what_the_real_index_does_whatever_its_pages_per_range() {
+    fn brin_costs_what_the_real_index_does() {
         readings();
         let narrow = "SELECT * FROM readings WHERE at BETWEEN '2024-02-01' AND '2024-02-02'";
         for parameters in

@@ -91,8 +91,8 @@ pub(super) unsafe fn look_at(
             ..TreeReplay::default()
         };
         if sorted {
-            tree.build_sorted(leaf_entries, &scratch);
-            replay.leaf_pages = tree.leaves as f64;
+            let share = tree.build_sorted(leaf_entries, &scratch);
+            replay.leaf_pages = if whole { tree.leaves as f64 } else { share * replay.leaf_bytes };
         } else {
             // Pages tend to split at the same time: the average over the last doubling is what a larger tree has.
             let count = leaf_entries.len();
@@ -283,9 +283,12 @@ impl Tree {
         result
     }
 
-    /// Fills pages in order, four at a time split anew (gist_indexsortbuild).
-    unsafe fn build_sorted(&mut self, mut entries: Vec<Entry>, scratch: &Scratch) {
+    /// Fills pages in order, four at a time split anew (gist_indexsortbuild). Leaf pages per byte of leaf tuples, the last pages aside,
+    /// which are what is left over.
+    unsafe fn build_sorted(&mut self, mut entries: Vec<Entry>, scratch: &Scratch) -> f64 {
         unsafe {
+            let total: f64 = entries.iter().map(|entry| f64::from(entry.size)).sum();
+            let mut flushed = (0.0, 0.0);
             entries.sort_by(|a, b| self.classes.compare(a, b));
             self.pages.clear();
             let mut is_leaf = true;
@@ -297,8 +300,12 @@ impl Tree {
                     pgrx::check_for_interrupts!();
                     if bytes + entry.size > self.room {
                         if waiting.len() == SORTED_PAGES {
+                            let group: u32 = waiting.iter().flatten().map(|entry| entry.size).sum();
                             self.flush(std::mem::take(&mut waiting), is_leaf, &mut above);
                             scratch.reset();
+                            if is_leaf {
+                                flushed = (self.pages.len() as f64, flushed.1 + f64::from(group));
+                            }
                         }
                         waiting.push(Vec::new());
                         bytes = 0;
@@ -317,6 +324,10 @@ impl Tree {
                     break;
                 }
                 (entries, is_leaf) = (above, false);
+            }
+            match flushed {
+                (0.0, _) => self.leaves as f64 / total.max(1.0),
+                (pages, bytes) => pages / bytes,
             }
         }
     }

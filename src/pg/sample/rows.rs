@@ -20,7 +20,6 @@ pub struct ColumnType {
     /// `pg_type.typlen`.
     pub length: i16,
     pub by_value: bool,
-    pub collation: pg_sys::Oid,
 }
 
 /// One value of one row.
@@ -134,6 +133,11 @@ impl SampledRows {
         self.total_pages
     }
 
+    /// Takes the predicate to hold for every row.
+    pub fn keep_all(&mut self) {
+        self.places.iter_mut().for_each(|place| place.kept = true);
+    }
+
     /// Share of the rows for which the predicate holds. Where no sampled row satisfies it, the upper bound that the sample allows
     /// with 95 % confidence (the rule of three); 1 for an empty sample.
     pub fn kept_fraction(&self) -> f64 {
@@ -221,7 +225,6 @@ impl Reader {
                             type_oid: (*attribute).atttypid,
                             length: (*attribute).attlen,
                             by_value: (*attribute).attbyval,
-                            collation: (*attribute).attcollation,
                         }
                     })
                     .collect();
