@@ -1,6 +1,6 @@
 """What is compared: a `Trial` is one or more index definitions and the statements that are planned with them.
 
-A schema is two files: schemas/NAME.sql makes and fills its tables, pairs/NAME.sql is read here:
+schemas/NAME.sql makes and fills tables; pairs/NAME.sql, and pairs/NAME-ANYTHING.sql beside it, are read here:
 
     -- index: btree, expression             access method, variant
     CREATE INDEX ON customers (lower(email));
@@ -63,10 +63,26 @@ class Schema:
 
 
 def schemas() -> list[Schema]:
-    return [_read(file) for file in sorted((HERE / "pairs").glob("*.sql"))]
+    """All of them, each with the trials of its files in the order of their names."""
+    files = sorted((HERE / "pairs").glob("*.sql"))
+    found = []
+    for name in sorted({_schema_of(file) for file in files}):
+        trials = [trial for file in files if _schema_of(file) == name for trial in _read(file)]
+        names = [pair.name for trial in trials for pair in trial.pairs]
+        if twice := sorted({pair for pair in names if names.count(pair) > 1}):
+            raise Failed(f"{name}: names used twice: {', '.join(twice)}")
+        script = (HERE / "schemas" / f"{name}.sql").read_text()
+        needs = re.findall(r"^CREATE EXTENSION (\w+)", script, re.MULTILINE)
+        unanalysed = re.findall(r"^-- never analysed: (\w+)", script, re.MULTILINE)
+        found.append(Schema(name, trials, needs, unanalysed))
+    return found
 
 
-def _read(file: Path) -> Schema:
+def _schema_of(file: Path) -> str:
+    return file.stem.partition("-")[0]
+
+
+def _read(file: Path) -> list[Trial]:
     trials: list[Trial] = []
     header: dict[str, str] | None = None  # of the pair being read; None while definitions are
     text = ""
@@ -87,17 +103,12 @@ def _read(file: Path) -> Schema:
                 if header is None:
                     trials[-1].definitions.append(statement)
                 else:
-                    name = f"{file.stem}.{header['pair']}"
+                    name = f"{_schema_of(file)}.{header['pair']}"
                     trials[-1].pairs.append(Pair(name, statement, header.get("settings", "usual")))
                 text = ""
-    names = [pair.name for trial in trials for pair in trial.pairs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if text or twice or any(not trial.pairs or not trial.definitions for trial in trials):
-        raise Failed(f"{file.name}: unfinished statement {text!r}, names used twice {twice}, or a trial without definition or pair")
-    script = (HERE / "schemas" / file.name).read_text()
-    needs = re.findall(r"^CREATE EXTENSION (\w+)", script, re.MULTILINE)
-    unanalysed = re.findall(r"^-- never analysed: (\w+)", script, re.MULTILINE)
-    return Schema(file.stem, trials, needs, unanalysed)
+    if text or any(not trial.pairs or not trial.definitions for trial in trials):
+        raise Failed(f"{file.name}: unfinished statement {text!r}, or a trial without definition or pair")
+    return trials
 
 
 def _fields(text: str, where: str) -> dict[str, str]:
