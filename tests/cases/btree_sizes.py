@@ -308,7 +308,7 @@ def definition(index: str, table_columns: dict) -> dict:
                 "target": target,
                 "operator_class": {
                     "oid": row["class"], "family": row["family"], "input_type": row["input"], "sql_name": row["class_name"],
-                    "options": sorted("{} = '{}'".format(*option.split("=")) for option in row["options"] or []),
+                    "options": dict(sorted(option.split("=", 1) for option in row["options"] or [])),
                 },
                 "collation": {"oid": row["collation"], "sql_name": None},
             },
