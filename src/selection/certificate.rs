@@ -9,6 +9,7 @@
 
 mod knapsack;
 mod relaxation;
+mod saddle;
 #[cfg(test)]
 mod tests;
 
@@ -53,21 +54,22 @@ pub(super) struct Evidence {
 
 /// Rounds of asking about the set that the relaxed program would choose.
 const ROUNDS: usize = 12;
-/// Planner calls for each statement, in all, and for one of them at least: the proof is worth a part of what the search takes.
-const CALLS_A_STATEMENT: u64 = 24;
+/// Planner calls for each statement that a run comes to with its proof, ...
+const CALLS_A_STATEMENT: u64 = 70;
+/// ... and for the proof alone at least.
+const CALLS_FOR_PROOF: u64 = 20;
 /// The proof is good enough at this share of the cost before: a third of the planner's own fuzz.
 const GOAL: f64 = 0.003;
 /// What is not known to this share of the cost before is worth a planner call.
-const WORTH_ASKING: f64 = 0.0002;
+const WORTH_ASKING: f64 = 0.0005;
 /// Pairs of absent candidates asked about for a cut.
 const PAIRS: usize = 3;
-/// Steps of the relaxation in a round, and when time has run out.
-const STEPS: usize = 250;
-const LATE_STEPS: usize = 60;
+/// Looks at the clock that the relaxation gets when time has run out already: some milliseconds.
+const LATE_STEPS: usize = 8;
 /// Larger sets of helpers are bounded by pairs: as many variants of a cut as a pair has members.
 const LARGEST_SPLIT: usize = 2;
 /// Cuts kept of a statement: a handful matters, the cap guards against interactions without end.
-const CUTS: usize = 60;
+const CUTS: usize = 120;
 
 impl Certificate {
     pub(super) fn of<W: WhatIf>(
@@ -147,13 +149,15 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             keys: c.keys,
         });
         let program = Relaxation::new(candidates.collect(), room, count, &floors);
-        let calls = CALLS_A_STATEMENT * problem.statements.len() as u64;
-        let last_call = search.cache.counters().planner_calls + calls;
+        let statements = problem.statements.len() as u64;
+        let least = search.cache.counters().planner_calls + CALLS_FOR_PROOF * statements;
+        let last_call = least.max(CALLS_A_STATEMENT * statements);
         let (described, checked, violations) = Default::default();
         Proof { search, program, fields, in_time, last_call, described, checked, violations }
     }
 
     fn run(&mut self) -> Bound {
+        let t0 = std::time::Instant::now();
         let order = by_weight(self.search);
         let nothing = vec![false; self.search.problem.candidates.len()];
         let mut answer = nothing.clone();
@@ -168,6 +172,15 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         }
         let mut bound = self.tighten();
         for _ in 0..ROUNDS {
+            if std::env::var("DIAG").is_ok() {
+                let b = self.search.total_before;
+                let mut shares = vec![0.0; nothing.len()];
+                for c in &bound.set { shares[*c] = 1.0; }
+                let w: f64 = self.search.write_ms(&bound.set);
+                let m: f64 = (0..self.fields.len()).map(|s| self.program.statement_at(s, &shares)).sum::<f64>() + w;
+                let mm: f64 = (0..self.fields.len()).map(|s| self.program.statement_at(s, &bound.mean)).sum::<f64>() + w;
+                println!("  DIAG {:?} best {:.4} bound {:.4} program at set {:.4} at mean {:.4} cuts {} calls {}", t0.elapsed(), self.best_ms()/b, bound.least/b, m/b, mm/b, self.program.cuts.iter().map(Vec::len).sum::<usize>(), self.search.cache.counters().planner_calls);
+            }
             let gap = self.best_ms() - bound.least;
             if gap <= GOAL * self.search.total_before || !self.may_ask() {
                 break;
@@ -204,12 +217,14 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         for statement in 0..self.fields.len() {
             self.reconcile(statement);
         }
-        let (target, steps) = (self.best_ms(), if self.in_time { STEPS } else { LATE_STEPS });
+        let target = self.best_ms();
         let (cache, in_time) = (&mut self.search.cache, &mut self.in_time);
-        self.program.tighten(steps, target, &mut || {
+        let mut late_steps = LATE_STEPS;
+        self.program.tighten(target, &mut || {
             // When late, nothing expires, and the steps are few.
-            *in_time &= cache.check_time().is_ok();
-            true
+            *in_time &= cache.check_time().is_ok() && !cache.is_offline();
+            late_steps -= usize::from(!*in_time && late_steps > 0);
+            late_steps > 0
         })
     }
 
@@ -290,7 +305,14 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         let (mut absent, mut dearest) = (Vec::new(), Vec::new());
         let Some(mut widest) = self.widest(statement, &[]) else { return false };
         let floor = widest.plan.total;
+        let set: Vec<CandidateId> = self.fields[statement].iter().copied().filter(|c| target[*c]).collect();
+        let weight = self.search.problem.statements[statement].weight;
+        let worth = WORTH_ASKING * self.search.total_before;
         loop {
+            let most = self.search.cache.cheapest_known(statement, &set);
+            if weight * (most - widest.plan.total) <= worth {
+                break;
+            }
             let outside: Vec<CandidateId> = widest.plan.used.iter().copied().filter(|c| !target[*c]).collect();
             if outside.is_empty() {
                 break;
@@ -311,8 +333,6 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             return false;
         }
         let level = widest.plan.total;
-        let worth = WORTH_ASKING * self.search.total_before;
-        let weight = self.search.problem.statements[statement].weight;
         let mut reliefs: Vec<(CandidateId, f64)> = Vec::new();
         for (&candidate, &least) in absent.iter().zip(&dearest) {
             let back = united(&widest.field, &[candidate]);
@@ -325,6 +345,21 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             reliefs.push((candidate, (level - cost).max(0.0)));
         }
         self.ask_about_pairs(statement, &widest, &reliefs);
+        // On the way down, a candidate that comes back takes off no more than it does at the end.
+        let mut news = self.add(statement, level, reliefs.clone());
+        let mut wider = absent.len();
+        while let Some(last) = wider.checked_sub(1) {
+            let level = dearest[last];
+            wider = dearest.partition_point(|cost| *cost < level).min(last);
+            let back = reliefs[..wider].iter().zip(&dearest);
+            let back = back.map(|((candidate, relief), cost)| (*candidate, relief.min(level - cost).max(0.0)));
+            news |= wider > 0 && self.add(statement, level, back.collect());
+        }
+        news
+    }
+
+    /// Adds a cut in planner units.
+    fn add(&mut self, statement: usize, level: f64, mut reliefs: Vec<(CandidateId, f64)>) -> bool {
         let scale = self.scale(statement);
         reliefs.iter_mut().for_each(|(_, relief)| *relief *= scale);
         reliefs.retain(|(_, relief)| *relief > 0.0);
@@ -397,7 +432,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             }
             let missing = least - weight * plan.total;
             let contradicts = missing > 1e-9 * cut.level;
-            if helpers.len() > 1 {
+            if helpers.len() > 1 || contradicts {
                 self.checked.insert((statement, helpers.clone()));
             }
             if contradicts {

@@ -7,6 +7,7 @@
 //! few large indexes fill a small budget. Any mixture gives a true bound; iterations only tighten it. Asks no planner.
 
 use super::knapsack::{Item, pack};
+use super::saddle::{Point, Saddle};
 use crate::cost::CandidateId;
 
 /// A lower bound of one statement's cost: `level` less the relief of every candidate that is there.
@@ -19,7 +20,7 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    fn at(&self, shares: &[f64]) -> f64 {
+    pub fn at(&self, shares: &[f64]) -> f64 {
         self.level - self.reliefs.iter().map(|(candidate, relief)| relief * shares[*candidate]).sum::<f64>()
     }
 }
@@ -51,24 +52,27 @@ pub(super) struct Bound {
     pub least: f64,
     /// The set that the relaxed program would choose.
     pub set: Vec<CandidateId>,
-    /// How much of each candidate the last iterations took, 0 to 1.
+    /// The fractions that the linear program would choose.
     pub mean: Vec<f64>,
 }
 
-/// Steps without progress after which they are halved.
-const PATIENCE: usize = 12;
+/// Steps of a walk towards the optimum of the linear program, and walks.
+const STEPS: usize = 60;
+const WALKS: usize = 40;
+/// Further steps for whole indexes, and how many without progress halve them.
+const CLIMB: usize = 80;
+const PATIENCE: usize = 6;
 /// The first step and the last, as shares of Polyak's (1969), which would be right if the target were the optimum.
-const FIRST_STEP: f64 = 1.0;
-const LAST_STEP: f64 = 0.02;
+const FIRST_STEP: f64 = 0.3;
+const LAST_STEP: f64 = 0.01;
 /// The bound is as good as the program's optimum when they are this close.
-const CLOSE: f64 = 1e-6;
+const CLOSE: f64 = 1e-4;
 /// Partial choices that the knapsack looks at in a step, and in the last one.
 const NODES: usize = 60;
 const LAST_NODES: usize = 3_000;
-/// Weight of the newest step in the mean.
-const NEWEST: f64 = 0.1;
 
 /// One step: what it bounds, and where it could go from there.
+#[derive(Clone)]
 struct Step {
     least: f64,
     shares: Vec<f64>,
@@ -124,14 +128,57 @@ impl Relaxation {
         (0..self.cuts.len()).map(|statement| self.statement_at(statement, shares)).sum::<f64>() + writes
     }
 
-    /// Tightens the bound in `steps` steps at most, or until `go_on` says no; `target` is what an allowed set costs.
-    pub fn tighten(&mut self, steps: usize, target: f64, go_on: &mut dyn FnMut() -> bool) -> Bound {
+    /// Tightens the bound until `go_on` says no or nothing is to be gained: by the linear program first, then for whole
+    /// indexes; `target` is what an allowed set costs.
+    pub fn tighten(&mut self, target: f64, go_on: &mut dyn FnMut() -> bool) -> Bound {
+        let mean = self.solve_in_fractions(target, go_on);
+        self.climb(target, go_on);
+        let last = self.step(LAST_NODES);
+        let set = (0..self.candidates.len()).filter(|candidate| last.shares[*candidate] == 1.0).collect();
+        Bound { least: last.least, set, mean }
+    }
+
+    /// Leaves the mixture at the best that the linear program came to, and returns the fractions that go with it.
+    fn solve_in_fractions(&mut self, target: f64, go_on: &mut dyn FnMut() -> bool) -> Vec<f64> {
+        let (cuts, candidates) = (self.cuts.clone(), self.candidates.clone());
+        let mut saddle = Saddle::new(&cuts, &candidates, self.room, self.count, target);
+        let mut now = Point { mixture: self.mixture.clone(), shares: vec![0.0; candidates.len()] };
+        let (mut most, mut mean) = (self.program_at(&now.shares), now.shares.clone());
+        let mut best = self.step(1).least;
+        let mut kept = self.mixture.clone();
+        for _ in 0..WALKS {
+            if most - best <= CLOSE * target || !go_on() {
+                break;
+            }
+            let mut gaps = [0.0; 2];
+            let ends = saddle.walk(&now, STEPS);
+            for (end, gap) in ends.iter().zip(&mut gaps) {
+                let cost = self.program_at(&end.shares);
+                if cost < most {
+                    (most, mean) = (cost, end.shares.clone());
+                }
+                self.mixture.clone_from(&end.mixture);
+                let least = self.step(1).least;
+                if least > best {
+                    best = least;
+                    kept.clone_from(&self.mixture);
+                }
+                *gap = cost - least;
+            }
+            let [last, average] = ends;
+            now = if gaps[1] <= gaps[0] { average } else { last };
+        }
+        self.mixture = kept;
+        mean
+    }
+
+    /// Subgradient steps with whole indexes in the knapsack, from where the linear program ended.
+    fn climb(&mut self, target: f64, go_on: &mut dyn FnMut() -> bool) {
         let mut best = self.step(NODES);
         let mut kept = self.mixture.clone();
-        let mut mean = best.shares.clone();
-        let mut current = Step { least: best.least, shares: best.shares.clone(), whole: best.whole };
+        let mut current = best.clone();
         let (mut target, mut step, mut idle) = (target, FIRST_STEP, 0);
-        for _ in 0..steps {
+        for _ in 0..CLIMB {
             if current.whole {
                 target = target.min(self.program_at(&current.shares));
             }
@@ -140,26 +187,20 @@ impl Relaxation {
             }
             self.mix(&current.shares, step * (target - current.least));
             current = self.step(NODES);
-            for (mean, share) in mean.iter_mut().zip(&current.shares) {
-                *mean += NEWEST * (share - *mean);
-            }
             if current.least > best.least {
                 idle = 0;
                 kept.clone_from(&self.mixture);
-                best = Step { least: current.least, shares: current.shares.clone(), whole: current.whole };
+                best = current.clone();
             } else {
                 idle += 1;
                 if idle >= PATIENCE {
                     (idle, step) = (0, step / 2.0);
                     self.mixture.clone_from(&kept);
-                    current = Step { least: best.least, shares: best.shares.clone(), whole: best.whole };
+                    current = best.clone();
                 }
             }
         }
         self.mixture = kept;
-        let last = self.step(LAST_NODES);
-        let set = (0..self.candidates.len()).filter(|candidate| last.shares[*candidate] == 1.0).collect();
-        Bound { least: last.least.max(best.least), set, mean }
     }
 
     /// The bound of the present mixture, and the set that the knapsack chose for it.
@@ -212,7 +253,7 @@ impl Relaxation {
 }
 
 /// The nearest point whose coordinates are not negative and add up to 1 (Held, Wolfe, Crowder 1974).
-fn onto_simplex(point: &mut [f64]) {
+pub(super) fn onto_simplex(point: &mut [f64]) {
     let mut sorted = point.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
     let (mut sum, mut shift) = (0.0, 0.0);
