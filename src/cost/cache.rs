@@ -196,14 +196,19 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
     pub fn known(&self, statement: usize, configuration: &[CandidateId]) -> Option<PlanCost> {
         let known = &self.statements[statement];
         let set = Bits::of(configuration, &known.relevant);
-        let at = if known.frozen { Some(0) } else { known.by_set.get(&set).copied().or_else(|| known.by_graph(&set)) };
+        let at = if known.frozen {
+            Some(0)
+        } else {
+            known.by_set.get(&set).copied().or_else(|| known.by_graph(&set))
+        };
         at.map(|at| known.entries[at].plan.clone())
     }
 
     /// Cost of the cheapest known plan of a statement that a configuration allows: the planner will not do worse.
     pub fn cheapest_known(&self, statement: usize, configuration: &[CandidateId]) -> f64 {
         let known = &self.statements[statement];
-        let at = if known.frozen { 0 } else { known.cheapest_allowed(&Bits::of(configuration, &known.relevant)) };
+        let at =
+            if known.frozen { 0 } else { known.cheapest_allowed(&Bits::of(configuration, &known.relevant)) };
         known.entries[at].plan.total
     }
 

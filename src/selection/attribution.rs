@@ -2,8 +2,8 @@
 //!
 //! The last step: changes the configuration only to drop what turned out not to be worth its place.
 
-use super::search::{Configuration, Search};
 use super::certificate::{Certificate, Evidence};
+use super::search::{Configuration, Search};
 use super::{Choice, SearchRecord, Selection, frontier, improve};
 use crate::cost::cache::Expired;
 use crate::cost::{PlanCost, WhatIf};

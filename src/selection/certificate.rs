@@ -135,8 +135,11 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         let Limits { storage_bytes: room, max_indexes: count, .. } = problem.limits;
         let possible =
             |c: &CandidateId| count > 0 && room.is_none_or(|room| problem.candidates[*c].size_bytes <= room);
-        let fields: Vec<Vec<CandidateId>> =
-            problem.statements.iter().map(|s| s.relevant.iter().copied().filter(possible).collect()).collect();
+        let fields: Vec<Vec<CandidateId>> = problem
+            .statements
+            .iter()
+            .map(|s| s.relevant.iter().copied().filter(possible).collect())
+            .collect();
         let floors: Vec<f64> = problem
             .statements
             .iter()
@@ -157,7 +160,6 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
     }
 
     fn run(&mut self) -> Bound {
-        let t0 = std::time::Instant::now();
         let order = by_weight(self.search);
         let nothing = vec![false; self.search.problem.candidates.len()];
         let mut answer = nothing.clone();
@@ -172,15 +174,6 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         }
         let mut bound = self.tighten();
         for _ in 0..ROUNDS {
-            if std::env::var("DIAG").is_ok() {
-                let b = self.search.total_before;
-                let mut shares = vec![0.0; nothing.len()];
-                for c in &bound.set { shares[*c] = 1.0; }
-                let w: f64 = self.search.write_ms(&bound.set);
-                let m: f64 = (0..self.fields.len()).map(|s| self.program.statement_at(s, &shares)).sum::<f64>() + w;
-                let mm: f64 = (0..self.fields.len()).map(|s| self.program.statement_at(s, &bound.mean)).sum::<f64>() + w;
-                println!("  DIAG {:?} best {:.4} bound {:.4} program at set {:.4} at mean {:.4} cuts {} calls {}", t0.elapsed(), self.best_ms()/b, bound.least/b, m/b, mm/b, self.program.cuts.iter().map(Vec::len).sum::<usize>(), self.search.cache.counters().planner_calls);
-            }
             let gap = self.best_ms() - bound.least;
             if gap <= GOAL * self.search.total_before || !self.may_ask() {
                 break;
@@ -313,7 +306,8 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             if weight * (most - widest.plan.total) <= worth {
                 break;
             }
-            let outside: Vec<CandidateId> = widest.plan.used.iter().copied().filter(|c| !target[*c]).collect();
+            let outside: Vec<CandidateId> =
+                widest.plan.used.iter().copied().filter(|c| !target[*c]).collect();
             if outside.is_empty() {
                 break;
             }
@@ -352,7 +346,8 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             let level = dearest[last];
             wider = dearest.partition_point(|cost| *cost < level).min(last);
             let back = reliefs[..wider].iter().zip(&dearest);
-            let back = back.map(|((candidate, relief), cost)| (*candidate, relief.min(level - cost).max(0.0)));
+            let back =
+                back.map(|((candidate, relief), cost)| (*candidate, relief.min(level - cost).max(0.0)));
             news |= wider > 0 && self.add(statement, level, back.collect());
         }
         news
@@ -399,14 +394,15 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         }
         let field = &self.fields[statement];
         let possible = |plan: &&PlanCost| plan.used.iter().all(|used| field.binary_search(used).is_ok());
-        let plans: Vec<PlanCost> =
-            self.search.cache.plans(statement).filter(possible).cloned().collect();
+        let plans: Vec<PlanCost> = self.search.cache.plans(statement).filter(possible).cloned().collect();
         let mut done = Vec::new();
         let old = std::mem::take(&mut self.program.cuts[statement]);
         let mut open: Vec<Cut> = old.iter().rev().cloned().collect();
         while let Some(cut) = open.pop() {
             match self.contradicted(statement, &cut, s.weight, &plans) {
-                Some((helpers, missing)) => open.extend(lowered(&cut, &helpers, missing, open.len() + done.len())),
+                Some((helpers, missing)) => {
+                    open.extend(lowered(&cut, &helpers, missing, open.len() + done.len()))
+                }
                 None if done.contains(&cut) => {}
                 None => done.push(cut),
             }
@@ -424,7 +420,8 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         plans: &[PlanCost],
     ) -> Option<(Vec<CandidateId>, f64)> {
         for plan in plans {
-            let there = cut.reliefs.iter().filter(|(candidate, _)| plan.used.binary_search(candidate).is_ok());
+            let there =
+                cut.reliefs.iter().filter(|(candidate, _)| plan.used.binary_search(candidate).is_ok());
             let (mut helpers, mut least) = (Vec::new(), cut.level);
             for (candidate, relief) in there {
                 helpers.push(*candidate);
@@ -481,7 +478,8 @@ fn lowered(cut: &Cut, helpers: &[CandidateId], missing: f64, cuts: usize) -> Vec
             leads.iter().map(lead).collect()
         }
         many => {
-            let total: f64 = cut.reliefs.iter().filter(|(c, _)| many.contains(c)).map(|(_, relief)| relief).sum();
+            let total: f64 =
+                cut.reliefs.iter().filter(|(c, _)| many.contains(c)).map(|(_, relief)| relief).sum();
             let half = (total + missing) / 2.0;
             vec![with(&|candidate, relief| if many.contains(&candidate) { relief.max(half) } else { relief })]
         }

@@ -238,7 +238,10 @@ impl<'a, W: WhatIf> Search<'a, W> {
         let net = savings.iter().sum::<f64>() - self.write_ms(&members);
         let bytes = self.bytes(&members);
         let moved = Configuration { members, savings, net, bytes };
-        if self.seen.is_news(&moved) && self.fits(moved.members.len(), bytes) && !self.has_rivals_within(&moved.members) {
+        if self.seen.is_news(&moved)
+            && self.fits(moved.members.len(), bytes)
+            && !self.has_rivals_within(&moved.members)
+        {
             self.seen.keep(&moved);
         }
         Ok(moved)

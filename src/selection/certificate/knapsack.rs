@@ -94,7 +94,8 @@ impl Knapsack<'_> {
                 return self.packed(&node);
             }
             let (next, item) = (node.decided, self.items[node.decided]);
-            let excluded = item.keys.is_some() && node.taken.iter().any(|at| self.items[*at].keys == item.keys);
+            let excluded =
+                item.keys.is_some() && node.taken.iter().any(|at| self.items[*at].keys == item.keys);
             let bytes = node.bytes.saturating_add(item.bytes);
             if !excluded && bytes <= self.room && node.taken.len() < self.count {
                 let taken = [node.taken.as_slice(), &[next]].concat();
@@ -108,7 +109,9 @@ impl Knapsack<'_> {
     fn is_whole(&self, node: &Node) -> bool {
         let all = || node.taken.iter().chain(node.rest.iter().map(|(at, _)| at));
         let keys = |at: &usize| self.items[*at].keys;
-        let rivals = || all().enumerate().any(|(i, a)| keys(a).is_some() && all().skip(i + 1).any(|b| keys(a) == keys(b)));
+        let rivals = || {
+            all().enumerate().any(|(i, a)| keys(a).is_some() && all().skip(i + 1).any(|b| keys(a) == keys(b)))
+        };
         node.rest.iter().all(|(_, share)| *share == 1.0)
             && node.taken.len() + node.rest.len() <= self.count
             && !rivals()
@@ -142,7 +145,8 @@ impl Knapsack<'_> {
         let by_count: f64 = best.iter().map(|at| self.items[*at].reward).sum();
         if by_count < by_bytes {
             // What counts is the number: its best items, if they fit, are the answer.
-            let fit = best.iter().map(|at| self.items[*at].bytes).fold(0_u64, u64::saturating_add) <= self.room - bytes;
+            let fit = best.iter().map(|at| self.items[*at].bytes).fold(0_u64, u64::saturating_add)
+                <= self.room - bytes;
             if fit {
                 rest = best.into_iter().map(|at| (at, 1.0)).collect();
             }
@@ -162,9 +166,10 @@ mod tests {
         });
         let allowed = subsets.filter(|set| {
             let set: Vec<Item> = set.clone().collect();
-            let rivals = set.iter().enumerate().any(|(i, a)| {
-                a.keys.is_some() && set[i + 1..].iter().any(|b| a.keys == b.keys)
-            });
+            let rivals = set
+                .iter()
+                .enumerate()
+                .any(|(i, a)| a.keys.is_some() && set[i + 1..].iter().any(|b| a.keys == b.keys));
             !rivals && set.len() <= count && set.iter().map(|item| item.bytes).sum::<u64>() <= room
         });
         allowed.map(|set| set.map(|item| item.reward).sum()).fold(0.0, f64::max)

@@ -243,7 +243,8 @@ impl Relaxation {
         if square <= 0.0 {
             return;
         }
-        for (mixture, slopes) in self.mixture.iter_mut().zip(&slopes).filter(|(mixture, _)| mixture.len() > 1) {
+        for (mixture, slopes) in self.mixture.iter_mut().zip(&slopes).filter(|(mixture, _)| mixture.len() > 1)
+        {
             for (share, slope) in mixture.iter_mut().zip(slopes) {
                 *share += gap / square * slope;
             }

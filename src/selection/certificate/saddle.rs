@@ -52,7 +52,8 @@ impl<'c> Saddle<'c> {
             }
             statement_steps.push(if most > 0.0 { 1.0 / most } else { 0.0 });
         }
-        let candidate_steps = candidate_sums.iter().map(|sum| if *sum > 0.0 { 1.0 / sum } else { 0.0 }).collect();
+        let candidate_steps =
+            candidate_sums.iter().map(|sum| if *sum > 0.0 { 1.0 / sum } else { 0.0 }).collect();
         Saddle { cuts, candidates, room, count, unit, statement_steps, candidate_steps, balance: 1.0 }
     }
 
@@ -108,8 +109,13 @@ impl<'c> Saddle<'c> {
         }
         let steps = self.candidate_steps.iter().map(|step| step / self.balance);
         let steps: Vec<f64> = steps.collect();
-        let wanted: Vec<f64> =
-            now.shares.iter().zip(&slopes).zip(&steps).map(|((share, slope), step)| share - step * slope).collect();
+        let wanted: Vec<f64> = now
+            .shares
+            .iter()
+            .zip(&slopes)
+            .zip(&steps)
+            .map(|((share, slope), step)| share - step * slope)
+            .collect();
         self.within_limits(&wanted, &steps)
     }
 
@@ -125,7 +131,8 @@ impl<'c> Saddle<'c> {
             };
             all.map(share).collect()
         };
-        let filled = |shares: &[f64]| shares.iter().zip(self.candidates).map(|(x, c)| x * size(c)).sum::<f64>();
+        let filled =
+            |shares: &[f64]| shares.iter().zip(self.candidates).map(|(x, c)| x * size(c)).sum::<f64>();
         let number = |shares: &[f64]| shares.iter().sum::<f64>() / self.count.max(1) as f64;
         // Alternately the price of bytes and that of a place, each by bisection: one of them is nearly always 0.
         let (mut bytes, mut each) = (0.0, 0.0);

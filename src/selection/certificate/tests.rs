@@ -2,9 +2,7 @@
 
 use crate::cost::cache::simulated::{Numbers, Plan, Simulated, arbitrary, relational};
 use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
-use crate::selection::{
-    CandidateCost, Limits, Problem, Selection, WeightedStatement, select,
-};
+use crate::selection::{CandidateCost, Limits, Problem, Selection, WeightedStatement, select};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -79,7 +77,10 @@ fn additive(numbers: &mut Numbers, statements: usize, candidates: usize) -> Simu
                 needed.sort_unstable();
                 (needed, plan.1 + way.1)
             };
-            plans = plans.iter().flat_map(|plan| ways.iter().map(|way| joined(plan, way)).collect::<Vec<_>>()).collect();
+            plans = plans
+                .iter()
+                .flat_map(|plan| ways.iter().map(|way| joined(plan, way)).collect::<Vec<_>>())
+                .collect();
         }
         plans
     });
@@ -106,7 +107,11 @@ fn survey() {
             gaps += c.gap;
             slack += (c.total_after_ms - best) / c.total_before_ms;
         }
-        println!("kind {kind}: {wrong} wrong, {unseen} without a word, worst {worst:.4}, mean gap {:.4}, true gap {:.4}", gaps / 1500.0, slack / 1500.0);
+        println!(
+            "kind {kind}: {wrong} wrong, {unseen} without a word, worst {worst:.4}, mean gap {:.4}, true gap {:.4}",
+            gaps / 1500.0,
+            slack / 1500.0
+        );
     }
 }
 
@@ -161,7 +166,11 @@ impl Warehouse {
 }
 
 impl WhatIf for Warehouse {
-    fn cost(&mut self, statement: StatementId, configuration: &[CandidateId]) -> Result<PlanCost, WhatIfError> {
+    fn cost(
+        &mut self,
+        statement: StatementId,
+        configuration: &[CandidateId],
+    ) -> Result<PlanCost, WhatIfError> {
         self.calls += 1;
         Ok(self.plan(statement, configuration))
     }
@@ -208,11 +217,19 @@ fn warehouse(seed: u64, statements: usize, budget: f64) -> (Problem, Warehouse) 
         .iter()
         .enumerate()
         .map(|(id, (table, columns, covers))| CandidateCost {
-            size_bytes: (tables[*table].0 * (8.0 + 8.0 * columns.len() as f64 + if *covers { 24.0 } else { 0.0 })) as u64 + 8192,
+            size_bytes: (tables[*table].0
+                * (8.0 + 8.0 * columns.len() as f64 + if *covers { 24.0 } else { 0.0 }))
+                as u64
+                + 8192,
             write_ms: 0.0,
             tie_break: format!("{id:05}"),
             relatives: (0..pool.len())
-                .filter(|o| *o != id && pool[*o].0 == *table && pool[*o].1.len() <= columns.len() && columns.starts_with(&pool[*o].1))
+                .filter(|o| {
+                    *o != id
+                        && pool[*o].0 == *table
+                        && pool[*o].1.len() <= columns.len()
+                        && columns.starts_with(&pool[*o].1)
+                })
                 .collect(),
             keys: Some(pool.iter().position(|p| p.0 == *table && p.1 == *columns).unwrap() as u32),
         })
@@ -225,19 +242,28 @@ fn warehouse(seed: u64, statements: usize, budget: f64) -> (Problem, Warehouse) 
             let scan = rows * 0.01 + 1.0;
             let mut ways = Vec::new();
             for (id, (of, keys, covers)) in pool.iter().enumerate() {
-                if of != table { continue; }
+                if of != table {
+                    continue;
+                }
                 let mut share = 1.0;
                 let mut matched = 0;
                 for key in keys {
                     match columns.iter().find(|(c, _)| c == key) {
-                        Some((_, selectivity)) => { share *= selectivity; matched += 1; }
+                        Some((_, selectivity)) => {
+                            share *= selectivity;
+                            matched += 1;
+                        }
                         None => break,
                     }
                 }
                 let covering = *covers && columns.iter().all(|(c, _)| keys.contains(c));
-                if matched == 0 && !covering { continue; }
+                if matched == 0 && !covering {
+                    continue;
+                }
                 let cost = if covering { scan * share * 0.4 } else { scan * (share * 4.0 * loss) } + 1.0;
-                if cost < scan { ways.push((id, cost)); }
+                if cost < scan {
+                    ways.push((id, cost));
+                }
             }
             ways_of.push(Access { scan, ways });
         }
@@ -252,12 +278,19 @@ fn warehouse(seed: u64, statements: usize, budget: f64) -> (Problem, Warehouse) 
         planner.pairs.push(pairs);
     }
     let statements = (0..wants.len()).map(|id| {
-        let relevant: BTreeSet<CandidateId> = planner.statements[id].iter().flat_map(|a| a.ways.iter().map(|w| w.0)).collect();
+        let relevant: BTreeSet<CandidateId> =
+            planner.statements[id].iter().flat_map(|a| a.ways.iter().map(|w| w.0)).collect();
         let before = planner.plan(id, &[]);
-        WeightedStatement { id, weight: (0.3 + n.share()) * 1000.0 / before.total.powf(0.5), before, relevant: relevant.into_iter().collect() }
+        WeightedStatement {
+            id,
+            weight: (0.3 + n.share()) * 1000.0 / before.total.powf(0.5),
+            before,
+            relevant: relevant.into_iter().collect(),
+        }
     });
     let statements = statements.collect();
-    let limits = Limits { storage_bytes: Some((budget * 1e6) as u64), max_indexes: 100, min_gain: 0.003, noise: 0.01 };
+    let limits =
+        Limits { storage_bytes: Some((budget * 1e6) as u64), max_indexes: 100, min_gain: 0.003, noise: 0.01 };
     (Problem { statements, candidates, limits }, planner)
 }
 
@@ -269,9 +302,19 @@ fn survey_of_warehouses() {
             let start = std::time::Instant::now();
             let found = select(&problem, &mut planner);
             let c = &found.certificate;
-            println!("{budget} MB, seed {seed}: {} candidates, {} chosen, after {:.4}, bound {:.4}, gap {:.4}, calls {}, checked {}, violations {}, {:?}, frontier {}",
-                problem.candidates.len(), found.chosen.len(), c.total_after_ms / c.total_before_ms, c.bound_ms / c.total_before_ms, c.gap,
-                planner.calls, c.checked, c.violations, start.elapsed(), found.frontier.len());
+            println!(
+                "{budget} MB, seed {seed}: {} candidates, {} chosen, after {:.4}, bound {:.4}, gap {:.4}, calls {}, checked {}, violations {}, {:?}, frontier {}",
+                problem.candidates.len(),
+                found.chosen.len(),
+                c.total_after_ms / c.total_before_ms,
+                c.bound_ms / c.total_before_ms,
+                c.gap,
+                planner.calls,
+                c.checked,
+                c.violations,
+                start.elapsed(),
+                found.frontier.len()
+            );
         }
     }
 }
