@@ -55,9 +55,11 @@ pub(super) struct Evidence {
 /// Rounds of asking about the set that the relaxed program would choose.
 const ROUNDS: usize = 12;
 /// Planner calls for each statement that a run comes to with its proof, ...
-const CALLS_A_STATEMENT: u64 = 70;
-/// ... and for the proof alone at least.
+const CALLS_A_STATEMENT: u64 = 75;
+/// ... for the proof alone at least, ...
 const CALLS_FOR_PROOF: u64 = 20;
+/// ... and what a run may come to however few statements it has: half a second of them.
+const CALLS_ANYWAY: u64 = 1_500;
 /// The proof is good enough at this share of the cost before: a third of the planner's own fuzz.
 const GOAL: f64 = 0.003;
 /// What is not known to this share of the cost before is worth a planner call.
@@ -154,7 +156,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         let program = Relaxation::new(candidates.collect(), room, count, &floors);
         let statements = problem.statements.len() as u64;
         let least = search.cache.counters().planner_calls + CALLS_FOR_PROOF * statements;
-        let last_call = least.max(CALLS_A_STATEMENT * statements);
+        let last_call = least.max(CALLS_A_STATEMENT * statements).max(CALLS_ANYWAY);
         let (described, checked, violations) = Default::default();
         Proof { search, program, fields, in_time, last_call, described, checked, violations }
     }

@@ -87,32 +87,164 @@ fn additive(numbers: &mut Numbers, statements: usize, candidates: usize) -> Simu
     Simulated { plans: plans.collect(), ..Simulated::default() }
 }
 
-#[test]
-fn survey() {
-    for kind in 0..3 {
-        let (mut wrong, mut unseen, mut gaps, mut slack) = (0, 0, 0.0, 0.0);
-        let mut worst: f64 = 0.0;
-        for seed in 0..1500 {
-            let (problem, planner) = small_instance(seed, kind);
-            let best = optimum(&problem, &planner);
-            let found = select(&problem, &mut planner.clone());
-            let c = &found.certificate;
-            if c.bound_ms > best * (1.0 + 1e-9) {
-                wrong += 1;
-                if c.violations == 0 {
-                    unseen += 1;
-                }
-                worst = worst.max((c.bound_ms - best) / c.total_before_ms);
-            }
-            gaps += c.gap;
-            slack += (c.total_after_ms - best) / c.total_before_ms;
-        }
-        println!(
-            "kind {kind}: {wrong} wrong, {unseen} without a word, worst {worst:.4}, mean gap {:.4}, true gap {:.4}",
-            gaps / 1500.0,
-            slack / 1500.0
-        );
+/// Whether the bound, the optimum and the answer stand in order, and the numbers fit together.
+fn check(problem: &Problem, planner: &Simulated, found: &Selection) -> Result<f64, String> {
+    let (best, c) = (optimum(problem, planner), &found.certificate);
+    let slack = 1e-9 * c.total_before_ms;
+    if !fits(problem, &members(found)) {
+        return Err("a limit is broken".to_string());
     }
+    if c.bound_ms > best + slack {
+        return Err(format!("bound {} above the optimum {best}, {} violations", c.bound_ms, c.violations));
+    }
+    if c.total_after_ms < best - slack {
+        return Err(format!("answer {} below the optimum {best}", c.total_after_ms));
+    }
+    let gap = (c.total_after_ms - c.bound_ms).max(0.0) / c.total_before_ms;
+    if (gap - c.gap).abs() > 1e-9 || c.violations > c.checked {
+        return Err(format!("{c:?} does not fit together"));
+    }
+    Ok(c.gap)
+}
+
+#[test]
+fn the_bound_is_below_the_optimum_and_the_answer_above() {
+    // Measured mean gaps, percent of the cost before: 4.8 where plans of two and three indexes are thrown together at
+    // random, 2.3 with merge joins, 1.7 with diminishing returns; the planner's fuzz alone makes up to 1.5.
+    for (kind, most) in [(0, 0.07), (1, 0.04), (2, 0.025)] {
+        let mut gaps = 0.0;
+        for seed in 0..400 {
+            let (problem, planner) = small_instance(seed, kind);
+            let found = select(&problem, &mut planner.clone());
+            assert!(found.certificate.complete);
+            match check(&problem, &planner, &found) {
+                Ok(gap) => gaps += gap / 400.0,
+                Err(wrong) => panic!("kind {kind}, seed {seed}: {wrong}"),
+            }
+        }
+        println!("kind {kind}: mean gap {gaps:.4}");
+        assert!(gaps <= most, "kind {kind}: mean gap {gaps}");
+    }
+}
+
+#[test]
+fn a_planner_that_is_not_quite_monotone_is_allowed_for() {
+    let mut above: f64 = 0.0;
+    for seed in 0..200 {
+        let (problem, planner) = small_instance(seed, 2);
+        let found = select(&problem, &mut Simulated { fuzz: 0.01, ..planner.clone() });
+        let best = optimum(&problem, &planner);
+        above = above.max((found.certificate.bound_ms - best) / found.certificate.total_before_ms);
+    }
+    // 0 would be what the slack is for.
+    assert!(above <= 1e-9, "{above}");
+}
+
+proptest! {
+    #[test]
+    fn cut_short_it_still_bounds(seed: u64, kind in 0_usize..3, patience in 0_u64..120) {
+        let (problem, planner) = small_instance(seed, kind);
+        let found = select(&problem, &mut Simulated { patience: Some(patience), ..planner.clone() });
+        let best = optimum(&problem, &planner);
+        let c = &found.certificate;
+        prop_assert!(c.bound_ms <= best + 1e-9 * c.total_before_ms, "{} > {best}", c.bound_ms);
+        prop_assert!(found.search.complete || !c.complete);
+        let whole = select(&problem, &mut planner.clone());
+        prop_assert!(whole.certificate.complete);
+        if let Err(wrong) = check(&problem, &planner, &whole) {
+            prop_assert!(false, "{}", wrong);
+        }
+    }
+
+    #[test]
+    fn the_frontier_rises_and_holds_the_answer(seed: u64, kind in 0_usize..3) {
+        let (problem, planner) = small_instance(seed, kind);
+        let found = select(&problem, &mut planner.clone());
+        let curve = &found.frontier;
+        prop_assert!(curve[0].bytes == 0 && curve[0].members.is_empty());
+        prop_assert!(curve.is_sorted_by(|a, b| a.bytes < b.bytes && a.cost_ms > b.cost_ms));
+        let noise = problem.limits.noise * found.certificate.total_before_ms;
+        for (at, point) in curve.iter().enumerate() {
+            prop_assert!(fits(&problem, &point.members));
+            prop_assert_eq!(point.indexes, point.members.len());
+            // Never promised more than it gives.
+            prop_assert!(point.cost_ms >= objective(&problem, &planner, &point.members) - noise);
+            if let Some(added) = point.added {
+                let more = [curve[at - 1].members.as_slice(), &[added]].concat();
+                prop_assert_eq!(more.iter().collect::<BTreeSet<_>>(), point.members.iter().collect());
+            }
+        }
+        let answer = objective(&problem, &planner, &members(&found));
+        let best = curve.iter().map(|point| point.cost_ms).fold(f64::INFINITY, f64::min);
+        prop_assert!(best <= answer + noise, "{best} against {answer}");
+    }
+}
+
+/// Plans spelled out, all statements of weight 1, indexes of 10 MB that cost nothing to keep.
+fn spelled_out(plans: Vec<Vec<Plan>>, candidates: usize, max_indexes: usize) -> (Problem, Simulated) {
+    let planner = Simulated { plans, ..Simulated::default() };
+    let statements = (0..planner.plans.len()).map(|id| WeightedStatement {
+        id,
+        weight: 1.0,
+        before: planner.plan(id, &[]),
+        relevant: planner.relevant(id),
+    });
+    let statements = statements.collect();
+    let candidates = (0..candidates).map(|id| CandidateCost {
+        size_bytes: 10 * MB,
+        write_ms: 0.0,
+        tie_break: format!("index {id}"),
+        relatives: Vec::new(),
+        keys: None,
+    });
+    let candidates = candidates.collect();
+    let limits = Limits { storage_bytes: None, max_indexes, min_gain: 0.0, noise: 0.01 };
+    (Problem { statements, candidates, limits }, planner)
+}
+
+#[test]
+fn indexes_that_help_each_other_are_found_out() {
+    // Room for two. 2 and 3 save 60 each; 0 and 1 next to nothing each, and 90 together.
+    let plans = vec![
+        vec![(vec![], 100.0), (vec![0], 98.0), (vec![1], 98.0), (vec![0, 1], 10.0)],
+        vec![(vec![], 100.0), (vec![2], 40.0)],
+        vec![(vec![], 100.0), (vec![3], 40.0)],
+    ];
+    let (problem, planner) = spelled_out(plans, 4, 2);
+    let found = select(&problem, &mut planner.clone());
+    assert_eq!(members(&found), [2, 3]);
+    let gap = check(&problem, &planner, &found);
+    assert!(found.certificate.violations > 0, "{:?}", found.certificate);
+    // An index and half of the pair's saving would be 195; with the fuzz of 1.5 % of 180.
+    assert!(gap.is_ok_and(|gap| gap <= 0.02), "{:?}", found.certificate);
+}
+
+#[test]
+fn where_every_statement_is_at_its_best_only_the_fuzz_is_open() {
+    let plans = vec![vec![(vec![], 100.0), (vec![0], 10.0)], vec![(vec![], 100.0), (vec![1], 20.0)]];
+    let (problem, planner) = spelled_out(plans, 2, 5);
+    let c = select(&problem, &mut planner.clone()).certificate;
+    assert_eq!((c.total_before_ms, c.total_after_ms, c.violations), (200.0, 30.0, 0));
+    assert!(c.complete && (c.bound_ms - 30.0 / 1.015).abs() < 1e-6, "{c:?}");
+}
+
+#[test]
+fn without_candidates_there_is_nothing_left_to_save() {
+    let (problem, planner) = spelled_out(vec![vec![(vec![], 100.0)]], 0, 5);
+    let found = select(&problem, &mut planner.clone());
+    assert_eq!((found.certificate.bound_ms, found.certificate.gap), (100.0, 0.0));
+    let nothing = Problem { statements: Vec::new(), ..problem };
+    let found = select(&nothing, &mut planner.clone());
+    assert!(found.certificate.complete && found.certificate.gap == 0.0);
+}
+
+#[test]
+fn a_statement_that_fails_stays_at_what_it_costs_now() {
+    let plans = vec![vec![(vec![], 100.0), (vec![0], 10.0)], vec![(vec![], 100.0), (vec![1], 10.0)]];
+    let (problem, mut planner) = spelled_out(plans, 2, 2);
+    planner.failing = Some((0, 1));
+    let c = select(&problem, &mut planner).certificate;
+    assert!((c.bound_ms - (100.0 + 10.0 / 1.015)).abs() < 1e-6, "{c:?}");
 }
 
 /// Tables with statements that filter some of their columns, and indexes over those columns: a planner that knows
@@ -295,26 +427,15 @@ fn warehouse(seed: u64, statements: usize, budget: f64) -> (Problem, Warehouse) 
 }
 
 #[test]
-fn survey_of_warehouses() {
-    for budget in [150.0, 350.0, 1050.0, 1650.0, 4000.0] {
-        for seed in 0..4 {
-            let (problem, mut planner) = warehouse(seed, 20, budget);
-            let start = std::time::Instant::now();
-            let found = select(&problem, &mut planner);
-            let c = &found.certificate;
-            println!(
-                "{budget} MB, seed {seed}: {} candidates, {} chosen, after {:.4}, bound {:.4}, gap {:.4}, calls {}, checked {}, violations {}, {:?}, frontier {}",
-                problem.candidates.len(),
-                found.chosen.len(),
-                c.total_after_ms / c.total_before_ms,
-                c.bound_ms / c.total_before_ms,
-                c.gap,
-                planner.calls,
-                c.checked,
-                c.violations,
-                start.elapsed(),
-                found.frontier.len()
-            );
-        }
-    }
+fn tight_on_a_workload_of_a_realistic_shape() {
+    // Measured over four seeds with twenty statements: gaps of 0.7 to 1.4 % of the cost before at 4 GB, 3 to 4 at 1.6 GB
+    // and 6 to 10 at 1 GB within 1,400 calls; two thousand more calls halve the latter.
+    let (problem, mut planner) = warehouse(1, 20, 4000.0);
+    let found = select(&problem, &mut planner);
+    let c = &found.certificate;
+    assert!(c.complete && found.search.complete);
+    assert!(c.gap <= 0.015 && c.checked >= 100, "{c:?}");
+    assert!(planner.calls <= 1_500 && planner.calls == found.search.planner_calls, "{} calls", planner.calls);
+    // The whole pool was looked at, not what the search moved.
+    assert!(problem.candidates.len() > 250);
 }
