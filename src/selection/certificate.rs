@@ -68,7 +68,7 @@ const WORTH_ASKING: f64 = 0.0005;
 const PAIRS: usize = 3;
 /// Looks at the clock that the relaxation gets when time has run out already: some milliseconds.
 const LATE_STEPS: usize = 8;
-/// Larger sets of helpers are bounded by pairs: as many variants of a cut as a pair has members.
+/// Larger sets that help each other are bounded by pairs: as many variants of a cut as a pair has members.
 const LARGEST_SPLIT: usize = 2;
 /// Cuts kept of a statement: a handful matters, the cap guards against interactions without end.
 const CUTS: usize = 120;
@@ -270,7 +270,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         }
         if let Some(widest) = self.widest(statement, &[]) {
             let level = self.scale(statement) * widest.plan.total;
-            self.program.add(statement, Cut { level, reliefs: Vec::new() });
+            self.program.fix(statement, level);
         }
     }
 
@@ -402,8 +402,8 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         let mut open: Vec<Cut> = old.iter().rev().cloned().collect();
         while let Some(cut) = open.pop() {
             match self.contradicted(statement, &cut, s.weight, &plans) {
-                Some((helpers, missing)) => {
-                    open.extend(lowered(&cut, &helpers, missing, open.len() + done.len()))
+                Some((together, missing)) => {
+                    open.extend(lowered(&cut, &together, missing, open.len() + done.len()))
                 }
                 None if done.contains(&cut) => {}
                 None => done.push(cut),
@@ -424,19 +424,19 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         for plan in plans {
             let there =
                 cut.reliefs.iter().filter(|(candidate, _)| plan.used.binary_search(candidate).is_ok());
-            let (mut helpers, mut least) = (Vec::new(), cut.level);
+            let (mut together, mut least) = (Vec::new(), cut.level);
             for (candidate, relief) in there {
-                helpers.push(*candidate);
+                together.push(*candidate);
                 least -= relief;
             }
             let missing = least - weight * plan.total;
             let contradicts = missing > 1e-9 * cut.level;
-            if helpers.len() > 1 || contradicts {
-                self.checked.insert((statement, helpers.clone()));
+            if together.len() > 1 || contradicts {
+                self.checked.insert((statement, together.clone()));
             }
             if contradicts {
-                self.violations.insert((statement, helpers.clone()));
-                return Some((helpers, missing));
+                self.violations.insert((statement, together.clone()));
+                return Some((together, missing));
             }
         }
         None
@@ -462,15 +462,15 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
     }
 }
 
-/// Cuts that claim `missing` less where all of `helpers` are there. One helper takes it all. Of two, either may; the
+/// Cuts that claim `missing` less where all of `together` are there. One alone takes it all. Of two, either may; the
 /// program mixes both, which is as good as an alternative that needs both. In a larger set any two may be the
 /// cause, so each takes half; and where none is to blame, the level itself was too high.
-fn lowered(cut: &Cut, helpers: &[CandidateId], missing: f64, cuts: usize) -> Vec<Cut> {
+fn lowered(cut: &Cut, together: &[CandidateId], missing: f64, cuts: usize) -> Vec<Cut> {
     let with = |more: &dyn Fn(CandidateId, f64) -> f64| {
         let reliefs = cut.reliefs.iter().map(|(candidate, relief)| (*candidate, more(*candidate, *relief)));
         Cut { level: cut.level, reliefs: reliefs.collect() }
     };
-    match helpers {
+    match together {
         [] => vec![Cut { level: cut.level - missing, reliefs: cut.reliefs.clone() }],
         few if few.len() <= LARGEST_SPLIT => {
             let leads = if cuts < CUTS { few } else { &few[..1] };

@@ -35,6 +35,7 @@ impl Seen {
         configuration.net > smaller.map_or(0.0, |(_, (net, _))| *net)
     }
 
+    /// Puts a configuration that is news in the place of those that it beats.
     pub fn keep(&mut self, configuration: &Configuration) {
         let beaten = |(_, (net, _)): &(&u64, &(f64, Vec<CandidateId>))| *net <= configuration.net;
         let beaten: Vec<u64> =

@@ -59,6 +59,8 @@ pub(super) struct Bound {
 /// Steps of a walk towards the optimum of the linear program, and walks.
 const STEPS: usize = 60;
 const WALKS: usize = 40;
+/// Walks that bring the two sides no nearer, after which it is as good as it gets.
+const IDLE_WALKS: usize = 6;
 /// Further steps for whole indexes, and how many without progress halve them.
 const CLIMB: usize = 80;
 const PATIENCE: usize = 6;
@@ -66,7 +68,7 @@ const PATIENCE: usize = 6;
 const FIRST_STEP: f64 = 0.3;
 const LAST_STEP: f64 = 0.01;
 /// The bound is as good as the program's optimum when they are this close.
-const CLOSE: f64 = 1e-4;
+const CLOSE: f64 = 2e-4;
 /// Partial choices that the knapsack looks at in a step, and in the last one.
 const NODES: usize = 60;
 const LAST_NODES: usize = 3_000;
@@ -146,11 +148,12 @@ impl Relaxation {
         let (mut most, mut mean) = (self.program_at(&now.shares), now.shares.clone());
         let mut best = self.step(1).least;
         let mut kept = self.mixture.clone();
+        let mut idle = 0;
         for _ in 0..WALKS {
-            if most - best <= CLOSE * target || !go_on() {
+            if most - best <= CLOSE * target || idle >= IDLE_WALKS || !go_on() {
                 break;
             }
-            let mut gaps = [0.0; 2];
+            let (mut gaps, before) = ([0.0; 2], most - best);
             let ends = saddle.walk(&now, STEPS);
             for (end, gap) in ends.iter().zip(&mut gaps) {
                 let cost = self.program_at(&end.shares);
@@ -165,6 +168,7 @@ impl Relaxation {
                 }
                 *gap = cost - least;
             }
+            idle = if most - best < 0.95 * before { 0 } else { idle + 1 };
             let [last, average] = ends;
             now = if gaps[1] <= gaps[0] { average } else { last };
         }

@@ -30,6 +30,7 @@ pub(super) struct Saddle<'c> {
 }
 
 impl<'c> Saddle<'c> {
+    /// The program of these cuts, before the first step.
     pub fn new(
         cuts: &'c [Vec<Cut>],
         candidates: &'c [Taken],
@@ -123,24 +124,33 @@ impl<'c> Saddle<'c> {
     fn within_limits(&self, wanted: &[f64], steps: &[f64]) -> Vec<f64> {
         let room = self.room.map(|room| room.max(1) as f64);
         let size = |candidate: &Taken| room.map_or(0.0, |room| candidate.bytes as f64 / room);
-        let priced = |bytes: f64, each: f64| -> Vec<f64> {
-            let price = |candidate: &Taken| bytes * size(candidate) + each;
-            let all = wanted.iter().zip(steps).zip(self.candidates);
-            let share = |((wanted, step), candidate): ((&f64, &f64), &Taken)| {
-                if *step > 0.0 { (wanted - step * price(candidate)).clamp(0.0, 1.0) } else { 0.0 }
-            };
-            all.map(share).collect()
+        // Prices only lower shares, so those that are at nothing already stay there.
+        let active: Vec<(usize, f64, f64, f64)> = (0..wanted.len())
+            .filter(|at| wanted[*at] > 0.0 && steps[*at] > 0.0)
+            .map(|at| (at, wanted[at], steps[at], size(&self.candidates[at])))
+            .collect();
+        let share = |wanted: f64, step: f64, size: f64, bytes: f64, each: f64| {
+            (wanted - step * (bytes * size + each)).clamp(0.0, 1.0)
         };
-        let filled =
-            |shares: &[f64]| shares.iter().zip(self.candidates).map(|(x, c)| x * size(c)).sum::<f64>();
-        let number = |shares: &[f64]| shares.iter().sum::<f64>() / self.count.max(1) as f64;
-        // Alternately the price of bytes and that of a place, each by bisection: one of them is nearly always 0.
-        let (mut bytes, mut each) = (0.0, 0.0);
-        for _ in 0..2 {
-            bytes = least_price(&|price| filled(&priced(price, each)));
-            each = least_price(&|price| number(&priced(bytes, price)));
+        let filled = |bytes: f64, each: f64| -> f64 {
+            active.iter().map(|&(_, wanted, step, size)| size * share(wanted, step, size, bytes, each)).sum()
+        };
+        let number = |bytes: f64, each: f64| -> f64 {
+            let sum: f64 =
+                active.iter().map(|&(_, wanted, step, size)| share(wanted, step, size, bytes, each)).sum();
+            sum / self.count.max(1) as f64
+        };
+        // The price of bytes, then that of a place, each by bisection: one of them is nearly always 0.
+        let mut bytes = least_price(&|price| filled(price, 0.0));
+        let each = least_price(&|price| number(bytes, price));
+        if bytes > 0.0 && each > 0.0 {
+            bytes = least_price(&|price| filled(price, each));
         }
-        priced(bytes, each)
+        let mut shares = vec![0.0; wanted.len()];
+        for &(at, wanted, step, size) in &active {
+            shares[at] = share(wanted, step, size, bytes, each);
+        }
+        shares
     }
 }
 
@@ -153,7 +163,7 @@ fn least_price(wanted: &dyn Fn(f64) -> f64) -> f64 {
     while wanted(high) > 1.0 && high < 1e12 {
         (low, high) = (high, 4.0 * high);
     }
-    for _ in 0..30 {
+    for _ in 0..24 {
         let middle = (low + high) / 2.0;
         if wanted(middle) > 1.0 { low = middle } else { high = middle }
     }
