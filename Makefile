@@ -8,6 +8,8 @@ help:
 	@echo 'make test-fast               the tests that need no server'
 	@echo 'make install PG_CONFIG=...   release build for an existing server, installed into it'
 	@echo 'make bench-whatif            what-if calls a second beside EXPLAIN over a connection (VERSION=15 or 18)'
+	@echo 'make bench-accuracy          what-if plans, costs and sizes beside those of built indexes (VERSION=15 or 18)'
+	@echo 'make bench-selection         TPC-H within storage budgets, promised and really built (RUN=1: also run)'
 	@echo 'make clean                   remove what all this generated'
 	@echo
 	@echo 'KEEP=1 make demo leaves its server running; SCALE=0.2 make demo takes more data.'
@@ -28,8 +30,14 @@ VERSION ?= 18
 bench-whatif:
 	@$(PYTHON) -m tools python bench/what_if.py $(VERSION)
 
+bench-accuracy:
+	@$(PYTHON) -m tools python bench/accuracy.py $(VERSION)
+
+bench-selection:
+	@$(PYTHON) -m tools python bench/selection.py $(VERSION)
+
 clean:
 	@$(PYTHON) -m tools clean
 
-.PHONY: help demo test test-fast install bench-whatif clean
+.PHONY: help demo test test-fast install bench-whatif bench-accuracy bench-selection clean
 .DEFAULT_GOAL := help

@@ -46,10 +46,30 @@ pub struct Relation {
     pub all_visible_fraction: f64,
     /// Leaf partitions (1 for anything but a partitioned table): an index is that many trees.
     pub leaves: u32,
+    /// Live rows of each leaf partition, in no order; empty where there is none or they are not known, which stands for leaves
+    /// of one size.
+    #[serde(default)]
+    pub leaf_tuples: Vec<f64>,
     /// Live columns by number.
     pub columns: BTreeMap<AttrNumber, Column>,
     pub indexes: Vec<ExistingIndex>,
     pub activity: WriteActivity,
+    /// How many combinations of values some groups of columns have, where that is known; each group once.
+    #[serde(default)]
+    pub column_groups: Vec<ColumnGroup>,
+    /// What is known of the values of expressions, by `Expression::sql`.
+    #[serde(default)]
+    pub expression_statistics: BTreeMap<String, ColumnStatistics>,
+}
+
+/// The number of distinct combinations of two or more columns, NULL counted as a value: from extended statistics
+/// (`CREATE STATISTICS ... (ndistinct)`) or from a sample of rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnGroup {
+    /// Ascending.
+    pub columns: Vec<AttrNumber>,
+    /// Combinations among the rows of the whole relation.
+    pub distinct: f64,
 }
 
 /// A column, with what ANALYZE found out about it.
@@ -64,7 +84,14 @@ pub struct Column {
     pub type_length: i16,
     /// Alignment in bytes (1, 2, 4 or 8), from `pg_type.typalign`.
     pub alignment: u8,
+    /// `pg_attribute.atttypmod`, -1 for none; the dimensions of a pgvector column.
+    #[serde(default = "no_modifier")]
+    pub type_modifier: i32,
     pub statistics: Option<ColumnStatistics>,
+}
+
+fn no_modifier() -> i32 {
+    -1
 }
 
 /// The part of `pg_statistic` that the pure modules need.
@@ -109,6 +136,23 @@ pub struct ExistingIndex {
     pub scans: u64,
 }
 
+impl ColumnGroup {
+    /// Reads a `pg_ndistinct` value of a server up to version 18, `{"1, 2": 100, "1, 2, 3": 700}`: column numbers and counts.
+    /// Groups with an expression, which has a negative number, are left out; of any other text nothing is read.
+    pub fn parse(text: &str) -> Vec<ColumnGroup> {
+        let groups: BTreeMap<String, f64> = serde_json::from_str(text).unwrap_or_default();
+        groups
+            .into_iter()
+            .filter_map(|(numbers, distinct)| {
+                let numbers = numbers.split(',').map(|number| number.trim().parse::<AttrNumber>().ok());
+                let mut columns: Vec<AttrNumber> = numbers.collect::<Option<_>>()?;
+                columns.sort_unstable();
+                (columns.iter().all(|number| *number > 0)).then_some(ColumnGroup { columns, distinct })
+            })
+            .collect()
+    }
+}
+
 impl ColumnStatistics {
     /// Number of distinct non-NULL values in a relation of `tuples` rows; None when unknown.
     pub fn distinct_values(&self, tuples: f64) -> Option<f64> {
@@ -123,5 +167,23 @@ impl ColumnStatistics {
 impl Relation {
     pub fn column(&self, number: AttrNumber) -> Option<&Column> {
         self.columns.get(&number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_columns_are_read_as_the_server_writes_them() {
+        let group = |columns: &[AttrNumber], distinct| ColumnGroup { columns: columns.to_vec(), distinct };
+        let text = r#"{"1, 2": 100, "3, 1": 700, "2, -1": 5, "1, 2, 3": 800}"#;
+        assert_eq!(
+            ColumnGroup::parse(text),
+            [group(&[1, 2], 100.0), group(&[1, 2, 3], 800.0), group(&[1, 3], 700.0)]
+        );
+        for other in ["", "[]", "{\"a\": 1}", r#"[{"attributes": [1, 2], "ndistinct": 3}]"#] {
+            assert_eq!(ColumnGroup::parse(other), []);
+        }
     }
 }

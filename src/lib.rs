@@ -9,6 +9,7 @@ mod candidate;
 mod catalog;
 mod cost;
 mod examine;
+mod expressions;
 mod pg;
 mod recommendation;
 mod report;
@@ -26,6 +27,8 @@ extern "C-unwind" fn _PG_init() {
     settings::define();
     pg::install_hooks();
     pg::watch_relations();
+    #[cfg(any(test, feature = "pg_test"))]
+    pg::inject::init();
 }
 
 /// Required by `cargo pgrx test`.

@@ -3,6 +3,7 @@
 use crate::candidate;
 use crate::cost::model::CostModel;
 use crate::examine::examine;
+use crate::expressions;
 use crate::pg::catalog;
 use crate::pg::isolated::PgError;
 use crate::pg::session::{self, Quiet};
@@ -27,12 +28,15 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
 
     // What each statement needs, as the planner sees it.
     let mut examination = examine(workload, settings, deadline)?;
-    let catalog = catalog::read_for(&examination.examined)?;
+    let mut catalog = catalog::read_for(&examination.examined)?;
+    // The planner is told what ANALYZE would say of the expressions in them.
+    let raising = expressions::sample(&mut examination, workload, &mut catalog, settings, deadline);
     // Which indexes could serve it, and what each would take.
     let model =
         CostModel::new(&examination.measured(workload), workload.window_seconds, session::cost_units());
     let pool = candidate::pool(&examination.facts(&model), &catalog, &settings.candidate_options());
-    let prices = model.prices(&pool, &catalog);
+    let pool = expressions::buildable(pool, &raising);
+    let (pool, prices) = model.priced(pool, &catalog);
     let problem = model.problem(&examination.measured(workload), &pool, &prices, &catalog, settings.limits());
     // What the planner says they would save, and the best choice among them.
     let mut what_if = ServerWhatIf::new(&mut examination.examined, &pool, &prices, &catalog, deadline)?;

@@ -17,6 +17,7 @@ static COVER: GucSetting<f64> = GucSetting::<f64>::new(99.0);
 static MAX_STATEMENTS: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 static MAX_STATEMENT_LENGTH: GucSetting<i32> = GucSetting::<i32>::new(256 * 1024);
 static MAX_KEY_COLUMNS: GucSetting<i32> = GucSetting::<i32>::new(4);
+static SAMPLE_PAGES: GucSetting<i32> = GucSetting::<i32>::new(300);
 static HYPOTHETICAL_INDEXES: GucSetting<bool> = GucSetting::<bool>::new(true);
 
 /// A statement whose cost falls by less than this share counts as unchanged: add_path (pathnode.c) treats paths within
@@ -50,6 +51,11 @@ pub struct Settings {
     pub max_statements: usize,
     pub max_statement_length: usize,
     pub max_key_columns: usize,
+}
+
+/// Most pages of a table that a sample of its rows reads; 0 for no sample.
+pub fn sample_pages() -> u32 {
+    SAMPLE_PAGES.get().max(0) as u32
 }
 
 /// What a call says in place of the settings; None keeps the setting.
@@ -234,6 +240,16 @@ pub fn define() {
         &MAX_KEY_COLUMNS,
         1,
         16,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"pg_index_advisor.sample_pages",
+        c"Most pages of a table to read for sizes and statistics of expressions that only rows can tell.",
+        c"0 means that no row is read.",
+        &SAMPLE_PAGES,
+        0,
+        1_000_000,
         GucContext::Userset,
         GucFlags::default(),
     );

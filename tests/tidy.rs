@@ -331,6 +331,11 @@ fn settings(text: &str) -> Vec<(String, String)> {
 
 /// A default as SHOW gives it, in the largest unit that divides it (guc.c).
 fn shown(expression: &str, unit: Option<&str>) -> String {
+    match expression {
+        "true" => return "on".to_string(),
+        "false" => return "off".to_string(),
+        _ => {}
+    }
     let factors = expression.split('*').map(|factor| factor.trim().replace('_', "").parse::<f64>());
     let value: f64 = factors.map(|factor| factor.unwrap_or(f64::NAN)).product();
     let units: &[(&str, f64)] = match unit {

@@ -72,8 +72,9 @@ def _ask(pg_config: Path, option: str) -> str:
 
 
 def installation(major: int) -> Installation:
-    """A private copy of PostgreSQL `major`, made on first use: 18 from the wheel, 15 from PG15_CONFIG or Debian's."""
-    if major == 18:
+    """A private copy of PostgreSQL `major`, made on first use: of what PG15_CONFIG or PG18_CONFIG names, else 18 from the wheel,
+    15 from Debian."""
+    if major == 18 and "PG18_CONFIG" not in os.environ:
         copy = _copy_of_wheel()
     else:
         source = os.environ.get(f"PG{major}_CONFIG", f"/usr/lib/postgresql/{major}/bin/pg_config")

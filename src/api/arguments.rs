@@ -81,7 +81,7 @@ pub fn run_on_text(text: &str, arguments: &Arguments<'_>) -> Report {
                 role: Role { oid: 0, name: None },
                 calls: 1.0,
                 total_ms: 1.0,
-                rows: 0.0,
+                rows: None,
                 blocks_hit: 0.0,
                 blocks_read: 0.0,
             }],

@@ -1,7 +1,11 @@
-//! `_bench_what_if()`: how long one what-if call takes, for the benchmarks only.
+//! `_bench_what_if()` and `_bench_select()`: how long what-if calls take and how selection does, for the benchmarks only.
 
+use crate::pg::opclass;
 use crate::pg::session::Quiet;
 use crate::pg::what_if;
+use crate::run::run;
+use crate::settings::{Overrides, Settings};
+use crate::workload::{Role, Statement, Workload};
 use pgrx::prelude::*;
 
 /// For each query: candidates in view and the median time of a what-if call.
@@ -29,4 +33,65 @@ fn bench_what_if(
     let rows: Vec<_> =
         times.into_iter().enumerate().map(|(i, (in_view, ms))| (i as i32 + 1, in_view as i32, ms)).collect();
     TableIterator::new(rows)
+}
+
+/// A run over queries that count with their planner cost, as the report's JSON.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    name = "_bench_select",
+    sql = r#"
+CREATE FUNCTION _bench_select(queries text[], storage_bytes bigint)
+RETURNS json
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+COMMENT ON FUNCTION _bench_select(text[], bigint)
+IS 'for benchmarks: a run over queries, each weighted by its planner cost; 0 bytes for no limit';
+"#
+)]
+fn bench_select(queries: Vec<String>, storage_bytes: i64) -> pgrx::Json {
+    let overrides = Overrides { storage_budget: Some(storage_bytes), ..Overrides::default() };
+    let report = Settings::read(&overrides).and_then(|settings| {
+        let costs = {
+            let _quiet = Quiet::begin(settings.lock_timeout_ms);
+            what_if::costs_before(&queries)?
+        };
+        // A time that is the cost makes every planner unit of every statement count the same.
+        let statements = queries.into_iter().zip(costs).map(|(text, cost)| Statement {
+            query_id: None,
+            text,
+            role: Role { oid: 0, name: None },
+            calls: 1.0,
+            total_ms: cost,
+            rows: None,
+            blocks_hit: 0.0,
+            blocks_read: 0.0,
+        });
+        let mut statements: Vec<Statement> = statements.collect();
+        statements.sort_by(|a, b| b.total_ms.total_cmp(&a.total_ms));
+        let workload =
+            Workload { source: "queries".to_string(), window_seconds: None, evicted: 0, statements };
+        run(&workload, &settings)
+    });
+    let report = report.unwrap_or_else(|error| error.raise());
+    pgrx::Json(serde_json::to_value(&report).unwrap_or_default())
+}
+
+/// What a sample of rows shows of the index that a CREATE INDEX would make, as JSON.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    name = "_bench_sample",
+    sql = r#"
+CREATE FUNCTION _bench_sample(ddl text)
+RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+COMMENT ON FUNCTION _bench_sample(text)
+IS 'for recording test cases: what a sample of rows shows of an index';
+"#
+)]
+fn bench_sample(ddl: &str) -> Option<String> {
+    let _quiet = Quiet::begin(1000);
+    opclass::recorded(ddl, crate::settings::sample_pages()).unwrap_or_else(|error| error.raise())
 }

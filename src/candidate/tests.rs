@@ -34,6 +34,7 @@ fn relation(oid: Oid, name: &str, tuples: f64, pages: f64, columns: &[ColumnSket
             type_oid: 23,
             type_length: if *width <= 8.0 { *width as i16 } else { -1 },
             alignment: 4,
+            type_modifier: -1,
             statistics: Some(statistics),
         };
         (number, column)
@@ -51,6 +52,9 @@ fn relation(oid: Oid, name: &str, tuples: f64, pages: f64, columns: &[ColumnSket
         columns: columns.iter().enumerate().map(column).collect(),
         indexes: Vec::new(),
         activity: WriteActivity::default(),
+        column_groups: Vec::new(),
+        leaf_tuples: Vec::new(),
+        expression_statistics: Default::default(),
     }
 }
 

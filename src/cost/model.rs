@@ -71,15 +71,15 @@ impl CostModel {
         self.weights[statement]
     }
 
-    /// What every candidate takes, by candidate id.
-    pub fn prices(&self, pool: &[Candidate], catalog: &Catalog) -> Vec<Price> {
-        pool.iter()
-            .filter_map(|candidate| {
-                let relation = catalog.relations.get(&candidate.definition.relation);
-                // The pool is made from the same catalog, so the relation is there.
-                relation.and_then(|relation| self.price(&candidate.definition, relation, catalog.storage))
-            })
-            .collect()
+    /// The candidates whose size can be told, and what each takes, by candidate id.
+    pub fn priced(&self, pool: Vec<Candidate>, catalog: &Catalog) -> (Vec<Candidate>, Vec<Price>) {
+        let priced = pool.into_iter().filter_map(|candidate| {
+            // The pool is made from the same catalog, so the relation is there.
+            let relation = catalog.relations.get(&candidate.definition.relation)?;
+            let price = self.price(&candidate.definition, relation, catalog.storage)?;
+            Some((candidate, price))
+        });
+        priced.unzip()
     }
 
     /// The selection problem that the workload and the candidates pose.
@@ -136,7 +136,7 @@ fn writes(examined: &[Measured<'_>], days: f64) -> BTreeMap<Oid, WriteRate> {
     for measured in examined {
         let Some(write) = &measured.facts.write else { continue };
         let rate = writes.entry(write.relation).or_default();
-        let rows = measured.statement.rows * days;
+        let rows = measured.statement.rows.unwrap_or(0.0) * days;
         match write.kind {
             WriteKind::Insert => rate.inserts += rows,
             WriteKind::Delete => rate.deletes += rows,

@@ -19,8 +19,10 @@ mod vector;
 
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::catalog::Relation;
-pub use sample::Sample;
+pub use brin::{pages_per_range, range_map_pages};
+pub use sample::{Entries, GinKeys, KeyGroup, LeafSizes, Sample, TreeReplay};
 use serde::{Deserialize, Serialize};
+pub use vector::{hnsw_m, ivfflat_lists};
 
 /// What an index takes on disk just after CREATE INDEX; the sum of its parts for a partitioned table.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,10 +78,15 @@ pub fn estimate(
         AccessMethod::Btree => Some(btree::estimate(definition, relation, kept, storage)),
         AccessMethod::Hash => hash::estimate(definition, relation, kept, storage),
         AccessMethod::Brin => brin::estimate(definition, relation, kept, storage, sample),
-        AccessMethod::Gin => gin::estimate(definition, relation, kept, storage, sample?),
-        AccessMethod::Gist => gist::estimate(definition, relation, kept, storage, sample?),
-        AccessMethod::Spgist => spgist::estimate(definition, relation, kept, storage, sample?),
+        AccessMethod::Gin => gin::estimate(sample?, relation.leaves, storage),
+        AccessMethod::Gist => gist::estimate(sample?, relation.leaves, storage),
+        AccessMethod::Spgist => spgist::estimate(sample?, relation.leaves, storage),
         AccessMethod::Bloom => bloom::estimate(definition, relation, kept, storage),
         AccessMethod::Hnsw | AccessMethod::Ivfflat => vector::estimate(definition, relation, kept, storage),
     }
+}
+
+/// A storage parameter of the index, None where it is not given or not of that type.
+fn parameter<T: std::str::FromStr>(definition: &IndexDefinition, name: &str) -> Option<T> {
+    definition.parameters.get(name)?.trim().parse().ok()
 }

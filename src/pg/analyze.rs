@@ -11,6 +11,7 @@
 use super::clause;
 use super::compat;
 use super::explain::{self, Format};
+use super::expression_statistics::ExpressionStatistics;
 use super::facts::{Collector, RelationSize};
 use super::hook::Configuration;
 use super::identity::Identity;
@@ -19,6 +20,7 @@ use super::node;
 use super::parameters::{self, LEVELS, Roles, Shape};
 use super::planner::{self, Planned};
 use super::{scalar, watch};
+use crate::candidate::definition::Expression;
 use crate::candidate::facts::StatementFacts;
 use crate::catalog::{Oid, Relation};
 use crate::cost::PlanCost;
@@ -26,6 +28,7 @@ use crate::statement::{LeftOut, ParameterType, Reading, RelationName, Variant, W
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
 use std::ffi::CString;
+use std::rc::Rc;
 
 /// A statement that the planner has planned at least once.
 pub struct Analysed {
@@ -36,6 +39,10 @@ pub struct Analysed {
     pub notes: Vec<String>,
     /// Rows and pages of each relation it reads, as the planner sees them now.
     pub relation_sizes: Vec<(Oid, RelationSize)>,
+    /// Expressions of its facts, by relation, of which the planner has no statistics; predicates that rest on such.
+    pub without_statistics: Vec<(Oid, Expression)>,
+    /// Sampled statistics that its plans rest on.
+    statistics: Vec<Rc<ExpressionStatistics>>,
     identity: Identity,
     variant: Variant,
     trees: Trees,
@@ -114,14 +121,18 @@ pub fn analyse(
     })
 }
 
-/// The share of a relation's rows that the planner expects a condition to keep, 0 to 1; all of them where it cannot tell.
-pub fn share_of_rows(relation: &Relation, condition: &str, lock_timeout_ms: i32) -> f64 {
+/// The share of a relation's rows that the planner expects a condition to keep, 0 to 1, and whether it has statistics of all that the
+/// condition compares; all rows where it cannot tell.
+pub fn share_of_rows(relation: &Relation, condition: &str, lock_timeout_ms: i32) -> (f64, bool) {
     let text = format!("SELECT FROM {} WHERE {condition}", relation.sql_name);
     let planned = crate::statement::read(&text, usize::MAX)
         .and_then(|reading| analyse(&reading, &Identity::caller(lock_timeout_ms), None));
     match planned {
-        Ok(analysed) => (analysed.before.rows / relation.tuples.max(1.0)).clamp(0.0, 1.0),
-        Err(_) => 1.0,
+        Ok(analysed) => {
+            let share = (analysed.before.rows / relation.tuples.max(1.0)).clamp(0.0, 1.0);
+            (share, analysed.without_statistics.is_empty())
+        }
+        Err(_) => (1.0, false),
     }
 }
 
@@ -138,7 +149,8 @@ fn plan_first(
     let generic = isolated(Some(&identity), || {
         trees.lock();
         // A relation may have changed between the rollback of analysis and this lock.
-        (!trees.is_stale()).then(|| trees.plan(&[], &[], Some(&mut collector), true))
+        let as_is = Configuration::default();
+        (!trees.is_stale()).then(|| trees.plan(trees.bound, &as_is, Some(&mut collector), true))
     })
     .map_err(|error| refusal(error, &identity))?
     .ok_or(LeftOut::Locked)?;
@@ -166,7 +178,8 @@ fn plan_first(
             let planned = isolated(Some(&identity), || {
                 trees.lock();
                 trees.bind(&texts);
-                (!trees.is_stale()).then(|| trees.plan(&[], &[], None, false))
+                let as_is = Configuration::default();
+                (!trees.is_stale()).then(|| trees.plan(trees.bound, &as_is, None, false))
             });
             let Ok(Some(planned)) = planned else { continue };
             let distance = match rows_per_call {
@@ -208,8 +221,10 @@ fn plan_first(
     };
     isolated(Some(&identity), || trees.bind(&texts)).map_err(|error| refusal(error, &identity))?;
     Ok(Analysed {
+        without_statistics: collector.without_statistics(),
         facts: collector.facts,
         relation_sizes: collector.relation_sizes,
+        statistics: Vec::new(),
         before,
         notes,
         identity,
@@ -240,7 +255,29 @@ impl Analysed {
         indexes: &[&super::hypothetical::Hypothetical],
         hidden: &[Oid],
     ) -> Result<Planned, PgError> {
-        self.on_locked_trees(|trees, analysed_anew| trees.plan(indexes, hidden, None, analysed_anew))
+        let statistics = self.statistics.clone();
+        let configuration = Configuration::resting_on(indexes, hidden, &statistics);
+        self.on_locked_trees(|trees, made_anew| trees.plan(trees.bound, &configuration, None, made_anew))
+    }
+
+    /// Lets every plan from now on rest on `statistics`, with an index on the expressions and without; facts and plan are
+    /// made anew.
+    ///
+    /// # Errors
+    /// Why it can no longer be planned; then nothing is changed.
+    pub fn estimate_with(&mut self, statistics: Vec<Rc<ExpressionStatistics>>) -> Result<(), PgError> {
+        let configuration = Configuration::resting_on(&[], &[], &statistics);
+        let (mut collector, before) = self.on_locked_trees(|trees, made_anew| {
+            let mut collector = Collector::default();
+            // As the first time, facts come from the generic plan.
+            trees.plan(std::ptr::null_mut(), &configuration, Some(&mut collector), made_anew);
+            (collector, trees.plan(trees.bound, &configuration, None, false))
+        })?;
+        isolated(Some(&Identity::reader()), || clause::qualify(&mut collector.facts))?;
+        self.facts = collector.facts;
+        self.before = before;
+        self.statistics = statistics;
+        Ok(())
     }
 
     /// What EXPLAIN would show of the plan that `plan` costs, and its numbers.
@@ -253,8 +290,9 @@ impl Analysed {
         hidden: &[Oid],
         format: Format,
     ) -> Result<(String, Planned), PgError> {
+        let statistics = self.statistics.clone();
+        let configuration = Configuration::resting_on(indexes, hidden, &statistics);
         self.on_locked_trees(|trees, _| {
-            let configuration = Configuration { indexes, hidden };
             let mut sum = Planned::default();
             // SAFETY: the trees are valid and their relations locked; `isolated` throws the context away.
             let text = explain::print(format, || unsafe {
@@ -434,15 +472,14 @@ impl Trees {
         watch::changes(self.relations.iter().map(|(oid, _)| *oid)) != self.changes
     }
 
-    /// One planner call. Within `isolated`, with the relations locked.
+    /// One planner call with the parameters `bound`. Within `isolated`, with the relations locked.
     fn plan(
         &self,
-        indexes: &[&super::hypothetical::Hypothetical],
-        hidden: &[Oid],
+        bound: pg_sys::ParamListInfo,
+        configuration: &Configuration<'_>,
         mut collector: Option<&mut Collector>,
         check_rights: bool,
     ) -> Planned {
-        let configuration = Configuration { indexes, hidden };
         let mut sum: Option<Planned> = None;
         for query in &self.queries {
             // SAFETY: the trees are valid and their relations locked; `isolated` throws the context away.
@@ -453,8 +490,8 @@ impl Trees {
                 planner::plan(
                     *query,
                     &self.source,
-                    self.bound,
-                    &configuration,
+                    bound,
+                    configuration,
                     collector.as_deref_mut(),
                     check_rights,
                 )

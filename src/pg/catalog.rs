@@ -42,11 +42,12 @@ pub fn read_for(statements: &[Analysed]) -> Result<Catalog, PgError> {
 ///
 /// # Errors
 /// Those of the catalog queries.
-fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
+pub fn read(relations: &[Oid]) -> Result<Catalog, PgError> {
     let oids: Vec<pg_sys::Oid> = relations.iter().map(|oid| pg_sys::Oid::from(*oid)).collect();
     reading(|| -> Result<Catalog, PgError> {
         let mut catalog = Catalog { relations: read_relations(&oids)?, storage: storage()? };
         read_columns(&oids, &mut catalog)?;
+        read_column_groups(&oids, &mut catalog)?;
         read_indexes(&oids, &mut catalog)?;
         Ok(catalog)
     })?
@@ -61,6 +62,8 @@ pub(super) fn read_one(relation: Oid) -> Result<Option<Relation>, PgError> {
     // SAFETY: within a sub-transaction that releases the locks; relations are opened and closed here.
     let (pages, tuples) = reading(|| unsafe {
         let lock = pg_sys::AccessShareLock as i32;
+        // find_all_inheritors (pg_inherits.c) locks the children only.
+        pg_sys::LockRelationOid(relation.into(), lock);
         let leaves = compat::inheritors(relation.into(), lock);
         let mut sum = (0.0, 0.0);
         for i in 0..(*leaves).length as usize {
@@ -121,6 +124,7 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
         SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name,
                pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS sql_name,
                c.relkind::text AS kind, l.tuples, l.pages, l.visible, l.leaves,
+               CASE WHEN l.leaves > 1 THEN l.leaf_tuples END AS leaf_tuples,
                l.inserted, l.updated, l.hot_updated, l.deleted
           FROM pg_catalog.pg_class AS c
           JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -129,6 +133,7 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
                       pg_catalog.sum(leaf.relpages)::float8 AS pages,
                       pg_catalog.sum(leaf.relallvisible)::float8 AS visible,
                       pg_catalog.count(*)::int AS leaves,
+                      pg_catalog.array_agg(greatest(leaf.reltuples, 0)::float8) AS leaf_tuples,
                       coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_inserted(leaf.oid)), 0)::float8 AS inserted,
                       coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_updated(leaf.oid)), 0)::float8 AS updated,
                       coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_hot_updated(leaf.oid)), 0)::float8 AS hot_updated,
@@ -159,6 +164,7 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
                     pages,
                     all_visible_fraction: (row.number("visible")? / pages.max(1.0)).clamp(0.0, 1.0),
                     leaves: row["leaves"].value::<i32>()?.unwrap_or(1).max(1) as u32,
+                    leaf_tuples: row.list("leaf_tuples")?,
                     columns: BTreeMap::new(),
                     indexes: Vec::new(),
                     activity: WriteActivity {
@@ -167,6 +173,8 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
                         hot_updated: row.number("hot_updated")?,
                         deleted: row.number("deleted")?,
                     },
+                    column_groups: Vec::new(),
+                    expression_statistics: BTreeMap::new(),
                 };
                 Ok((oid, relation))
             })
@@ -179,7 +187,7 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
     // pg_stats shows only what the caller may read; its arrays of values are left aside.
     const QUERY: &str = "
         SELECT a.attrelid, a.attnum, a.attname::text AS name, pg_catalog.quote_ident(a.attname) AS sql_name,
-               a.atttypid, a.attlen, a.attalign::text AS align,
+               a.atttypid, a.attlen, a.attalign::text AS align, a.atttypmod AS modifier,
                s.null_frac::float8 AS null_frac, s.avg_width::float8 AS avg_width,
                s.n_distinct::float8 AS n_distinct, s.correlation::float8 AS correlation,
                s.most_common_freqs::float8[] AS frequencies, s.tablename IS NOT NULL AS has_statistics
@@ -200,9 +208,8 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                         null_fraction: row.number("null_frac")?,
                         average_width: row.number("avg_width")?,
                         distinct: row.number("n_distinct")?,
-                        common_frequencies: row["frequencies"]
-                            .value::<Vec<Option<f64>>>()?
-                            .unwrap_or_default()
+                        common_frequencies: row
+                            .list::<Option<f64>>("frequencies")?
                             .into_iter()
                             .flatten()
                             .collect(),
@@ -217,6 +224,7 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                     type_oid: row.oid("atttypid")?,
                     type_length: row["attlen"].value::<i16>()?.unwrap_or(-1),
                     alignment: alignment(row.text("align")?.bytes().next().unwrap_or(b'i') as _),
+                    type_modifier: row["modifier"].value::<i32>()?.unwrap_or(-1),
                     statistics,
                 };
                 let relation = row.oid("attrelid")?;
@@ -228,6 +236,35 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
     for (relation, column) in columns {
         if let Some(relation) = catalog.relations.get_mut(&relation) {
             relation.columns.insert(column.number, column);
+        }
+    }
+    Ok(())
+}
+
+/// Reads extended statistics on how many combinations groups of columns have.
+fn read_column_groups(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgError> {
+    // pg_stats_ext shows only what the caller may read.
+    const QUERY: &str = "
+        SELECT c.oid AS relation, s.n_distinct::text AS groups
+          FROM pg_catalog.pg_class AS c
+          JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+          JOIN pg_catalog.pg_stats_ext AS s
+            ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.inherited = (c.relkind = 'p')
+         WHERE c.oid = ANY ($1) AND s.n_distinct IS NOT NULL
+         ORDER BY c.oid, s.statistics_schemaname, s.statistics_name";
+    let rows = Spi::connect(|client| {
+        client
+            .select(QUERY, None, &[oids.to_vec().into()])?
+            .map(|row| Ok((row.oid("relation")?, row.text("groups")?)))
+            .collect::<Result<Vec<_>, pgrx::spi::Error>>()
+    })
+    .map_err(spi_error)?;
+    for (relation, text) in rows {
+        let Some(relation) = catalog.relations.get_mut(&relation) else { continue };
+        for group in ColumnGroup::parse(&text) {
+            if !relation.column_groups.iter().any(|known| known.columns == group.columns) {
+                relation.column_groups.push(group);
+            }
         }
     }
     Ok(())
@@ -275,7 +312,7 @@ fn read_indexes(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                     Ok(row[name].value::<bool>()?.unwrap_or(false))
                 };
                 let oids = |name: &str| -> Result<Vec<Oid>, pgrx::spi::Error> {
-                    let oids = row[name].value::<Vec<pg_sys::Oid>>()?.unwrap_or_default();
+                    let oids = row.list::<pg_sys::Oid>(name)?;
                     Ok(oids.into_iter().map(|oid| oid.to_u32()).collect())
                 };
                 Ok(IndexRow {
@@ -293,13 +330,12 @@ fn read_indexes(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                     },
                     method: row.text("method")?,
                     key_count: row["indnkeyatts"].value::<i16>()?.unwrap_or(0).max(0) as usize,
-                    keys: row["keys"].value::<Vec<i16>>()?.unwrap_or_default(),
+                    keys: row.list::<i16>("keys")?,
                     classes: oids("classes")?,
                     collations: oids("collations")?,
-                    options: row["options"].value::<Vec<i16>>()?.unwrap_or_default(),
-                    expressions: row["expressions"]
-                        .value::<Vec<Option<String>>>()?
-                        .unwrap_or_default()
+                    options: row.list::<i16>("options")?,
+                    expressions: row
+                        .list::<Option<String>>("expressions")?
                         .into_iter()
                         // NULL for an index that was dropped at this moment: then no definition results.
                         .flatten()

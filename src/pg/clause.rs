@@ -18,6 +18,7 @@ use crate::candidate::facts::{Clause, ClauseKind, PredicateClause, StatementFact
 use crate::catalog::{AttrNumber, Oid};
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::*;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 /// One base relation of a running planner call.
@@ -28,6 +29,8 @@ pub(super) struct Workbench {
     relation: pg_sys::Oid,
     /// For deparsing expressions over this relation as range table entry 1.
     context: *mut pg_sys::List,
+    /// Node texts of the expressions met of which the planner has no statistics.
+    pub without_statistics: RefCell<BTreeSet<String>>,
 }
 
 /// A comparison taken apart: an indexable key on one side, something independent of the relation on the other.
@@ -49,7 +52,7 @@ impl Workbench {
     ) -> Workbench {
         unsafe {
             let context = expression::deparse_context(relation);
-            Workbench { root, rel, rti, relation, context }
+            Workbench { root, rel, rti, relation, context, without_statistics: RefCell::default() }
         }
     }
 
@@ -237,7 +240,11 @@ impl Workbench {
                 }
                 KeyTarget::Column((*var).varattno)
             } else {
-                KeyTarget::Expression(self.expression(expr)?)
+                let expression = self.expression(expr)?;
+                if !self.has_statistics(expr) {
+                    self.without_statistics.borrow_mut().insert(expression.node.clone());
+                }
+                KeyTarget::Expression(expression)
             };
             let collation = collation(wanted, pg_sys::exprCollation(expr));
             Some(KeyPart { target, operator_class: operator_class(class, None), collation })
@@ -286,7 +293,43 @@ impl Workbench {
             };
             let expression = fitting.then(|| self.expression(clause)).flatten()?;
             let selectivity = self.selectivity(clause);
+            if !self.operands_have_statistics(clause) {
+                self.without_statistics.borrow_mut().insert(expression.node.clone());
+            }
             Some(PredicateClause { expression, selectivity })
+        }
+    }
+
+    /// Whether the planner has statistics of an expression: from an index on it or extended ones.
+    unsafe fn has_statistics(&self, expr: *mut pg_sys::Node) -> bool {
+        unsafe {
+            let mut variable = pg_sys::VariableStatData::default();
+            pg_sys::examine_variable(self.root, expr, 0, &mut variable);
+            compat::release_statistics(&variable);
+            !variable.statsTuple.is_null()
+        }
+    }
+
+    /// Whether the planner has statistics of what a predicate's clause compares: a column has them, or ANALYZE makes them.
+    unsafe fn operands_have_statistics(&self, clause: *mut pg_sys::Node) -> bool {
+        unsafe {
+            let operands: Vec<*mut pg_sys::Node> = match node::tag(clause) {
+                Some(T_OpExpr) => node::list((*clause.cast::<pg_sys::OpExpr>()).args).collect(),
+                Some(T_ScalarArrayOpExpr) => {
+                    node::list((*clause.cast::<pg_sys::ScalarArrayOpExpr>()).args).collect()
+                }
+                Some(T_NullTest) => vec![(*clause.cast::<pg_sys::NullTest>()).arg.cast()],
+                Some(T_BooleanTest) => vec![(*clause.cast::<pg_sys::BooleanTest>()).arg.cast()],
+                Some(T_BoolExpr) => {
+                    let arguments = node::list::<pg_sys::Node>((*clause.cast::<pg_sys::BoolExpr>()).args);
+                    return arguments.into_iter().all(|argument| self.operands_have_statistics(argument));
+                }
+                _ => vec![clause],
+            };
+            operands.into_iter().all(|operand| {
+                let operand = strip_relabel(operand);
+                is_a(operand, T_Var) || !self.reads_relation(operand) || self.has_statistics(operand)
+            })
         }
     }
 

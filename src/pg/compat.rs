@@ -163,6 +163,21 @@ pub unsafe fn set_nulls_not_distinct(info: *mut pg_sys::IndexOptInfo, nulls_not_
     }
 }
 
+/// Marks a path as one that the planner takes only where there is no other (known from version 18 on, which no longer goes by
+/// infinite costs alone; twice, as pgvector does, to lose against paths that a setting disables).
+///
+/// # Safety
+/// `path` must be valid.
+pub unsafe fn disable(path: *mut pg_sys::IndexPath) {
+    #[cfg(not(feature = "pg18"))]
+    let _ = path;
+    #[cfg(feature = "pg18")]
+    // SAFETY: as above.
+    unsafe {
+        (*path).path.disabled_nodes = 2;
+    }
+}
+
 /// Whether an outer join may have replaced the column by NULL at this point (known from version 16 on).
 ///
 /// # Safety
@@ -215,6 +230,9 @@ pub unsafe fn attribute(descriptor: pg_sys::TupleDesc, index: usize) -> pg_sys::
         }
     }
 }
+
+/// Whether a GIN index is built by several processes, which sort the keys before any is inserted.
+pub const GIN_BUILDS_IN_PARALLEL: bool = cfg!(feature = "pg18");
 
 /// Server functions as they are, for hooks that hand a call on without being in the way: an error goes through the caller's frame.
 pub mod unguarded {
@@ -367,5 +385,47 @@ pub unsafe fn explain_generic(state: *mut pg_sys::ExplainState) {
     // SAFETY: the caller's promise.
     unsafe {
         (*state).generic = true;
+    }
+}
+
+/// Says how detailed the statistics of a column that is being analysed shall be, -1 for the server's default.
+///
+/// # Safety
+/// `stats` must be valid; the current memory context must outlive it.
+pub unsafe fn set_statistics_target(stats: *mut pg_sys::VacAttrStats, target: i16) {
+    unsafe {
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        {
+            // A made-up column, of which the analyze functions read the target alone (as examine_expression in
+            // statistics/extended_stats.c does).
+            let attribute = pg_sys::palloc0(size_of::<pg_sys::FormData_pg_attribute>())
+                .cast::<pg_sys::FormData_pg_attribute>();
+            (*attribute).attstattarget = c_int::from(target) as _;
+            (*stats).attr = attribute;
+        }
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
+        {
+            (*stats).attstattarget = c_int::from(target);
+        }
+    }
+}
+
+/// As whom the rows of a range table entry are read where that is not the current user: the owner of the view that it
+/// stands in; InvalidOid otherwise.
+///
+/// # Safety
+/// `rel` and `entry` must be the valid ones of one range table entry.
+pub unsafe fn read_as(rel: *const pg_sys::RelOptInfo, entry: *const pg_sys::RangeTblEntry) -> pg_sys::Oid {
+    unsafe {
+        #[cfg(feature = "pg15")]
+        {
+            let _ = rel;
+            (*entry).checkAsUser
+        }
+        #[cfg(any(feature = "pg16", feature = "pg17", feature = "pg18"))]
+        {
+            let _ = entry;
+            (*rel).userid
+        }
     }
 }

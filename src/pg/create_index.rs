@@ -432,7 +432,7 @@ unsafe fn options(
             let message = format!("operator class {name} has no options");
             return Err(refused(ERRCODE_INVALID_PARAMETER_VALUE, message));
         }
-        opclass_options::parse(part, traits, &options);
+        opclass_options::parse(part, u32::from(traits.options_procedure), &options);
         Ok(options)
     }
 }

@@ -70,6 +70,12 @@ pub fn compare(
         |reason: crate::statement::LeftOut| PgError::new(ERRCODE_FEATURE_NOT_SUPPORTED, reason.to_string());
     let reading = crate::statement::read(query, usize::MAX).map_err(refused)?;
     let mut analysed = analyse(&reading, &Identity::caller(lock_timeout_ms), None).map_err(refused)?;
+    // Both plans rest on the same statistics, or they would differ by more than the indexes.
+    let statistics: Vec<_> =
+        indexes.iter().filter_map(|entry| entry.hypothetical.statistics().cloned()).collect();
+    if !statistics.is_empty() {
+        analysed.estimate_with(statistics)?;
+    }
     let _named = Named::begin(&indexes);
     let before = shown(&mut analysed, &[], &[], format)?;
     let seen: Vec<&Hypothetical> = indexes.iter().map(|entry| &entry.hypothetical).collect();

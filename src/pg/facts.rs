@@ -10,7 +10,7 @@ use super::clause::{Sides, Workbench};
 use super::compat;
 use super::node::{self, is_a};
 use super::parameters::ParameterUse;
-use crate::candidate::definition::{Collation, KeyPart};
+use crate::candidate::definition::{Collation, Expression, KeyPart, KeyTarget};
 use crate::candidate::facts::*;
 use crate::catalog::{AttrNumber, Oid};
 use pgrx::pg_sys;
@@ -36,6 +36,8 @@ pub struct Collector {
     pub reads_user_relation: bool,
     /// Whether any relation was read at all.
     pub reads_relation: bool,
+    /// Node texts, by relation, of expressions of which the planner has no statistics.
+    without_statistics: BTreeSet<(Oid, String)>,
     /// Number of join classes handed out so far; they are per statement, not per sub-query.
     classes: u32,
 }
@@ -54,6 +56,24 @@ pub(super) fn ancestors(relation: pg_sys::Oid) -> Vec<Oid> {
 }
 
 impl Collector {
+    /// The expressions of the facts, by relation, of which the planner has no statistics; predicates that rest on such.
+    pub(super) fn without_statistics(&mut self) -> Vec<(Oid, Expression)> {
+        let mut found: BTreeSet<(Oid, Expression)> = BTreeSet::new();
+        for usage in &mut self.facts.relations {
+            let relation = usage.relation;
+            let keys = usage.key_parts_mut().filter_map(|key| match &key.target {
+                KeyTarget::Expression(expression) => Some(expression.clone()),
+                KeyTarget::Column(_) => None,
+            });
+            found.extend(keys.map(|expression| (relation, expression)));
+            found.extend(usage.predicates.iter().map(|clause| (relation, clause.expression.clone())));
+        }
+        let without = |(relation, expression): &(Oid, Expression)| {
+            self.without_statistics.contains(&(*relation, expression.node.clone()))
+        };
+        found.into_iter().filter(without).collect()
+    }
+
     /// The body of `set_rel_pathlist_hook`.
     ///
     /// # Safety
@@ -109,6 +129,8 @@ impl Collector {
             self.restrictions(&bench, &mut used);
             self.joins(&bench, &mut used);
             used.orders = orders(&bench);
+            let without = bench.without_statistics.take().into_iter();
+            self.without_statistics.extend(without.map(|node| (used.relation, node)));
             self.facts.relations.push(used);
         }
     }

@@ -1,4 +1,5 @@
-//! The planner hooks: hypothetical indexes go in by one, what a statement needs comes out by the other.
+//! The planner hooks: hypothetical indexes go in by one, the statistics of their expressions by another, and what a
+//! statement needs comes out by the third.
 //!
 //! They do nothing unless a planner call of ours is running: `planner` puts a `Configuration` or a `Collector` in
 //! force for the time of one call and takes it away whatever happens (invariant 1).
@@ -12,19 +13,40 @@
 
 use super::compat;
 use super::explain_hook;
+use super::expression_statistics::{self, ExpressionStatistics};
 use super::facts::Collector;
 use super::hypothetical::Hypothetical;
+use super::index_cost::Costing;
 use crate::catalog::Oid;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_char, c_int};
+use std::rc::Rc;
 
-/// The hypothetical indexes that one planner call sees.
+/// What one planner call sees of things that are not there.
+#[derive(Clone, Copy, Default)]
 pub struct Configuration<'a> {
+    /// Hypothetical indexes.
     pub indexes: &'a [&'a Hypothetical],
     /// Real indexes that it does not see.
     pub hidden: &'a [Oid],
+    /// Statistics of expressions in hypothetical indexes.
+    pub statistics: &'a [Rc<ExpressionStatistics>],
+    /// Whether the statistics count also where no index on the expression is in view: so that plans with and without it
+    /// are estimated alike, and differ by the index alone.
+    pub statistics_without_index: bool,
+}
+
+impl<'a> Configuration<'a> {
+    /// Of a statement whose plans rest on `statistics`, with an index on the expressions and without.
+    pub fn resting_on(
+        indexes: &'a [&'a Hypothetical],
+        hidden: &'a [Oid],
+        statistics: &'a [Rc<ExpressionStatistics>],
+    ) -> Configuration<'a> {
+        Configuration { indexes, hidden, statistics, statistics_without_index: true }
+    }
 }
 
 thread_local! {
@@ -67,6 +89,12 @@ type PathlistHook = unsafe extern "C-unwind" fn(
     *mut pg_sys::RangeTblEntry,
 );
 
+type IndexStatisticsHook = unsafe extern "C-unwind" fn(
+    *mut pg_sys::PlannerInfo,
+    pg_sys::Oid,
+    pg_sys::AttrNumber,
+    *mut pg_sys::VariableStatData,
+) -> bool;
 type PlannerHook = unsafe extern "C-unwind" fn(
     *mut pg_sys::Query,
     *const c_char,
@@ -77,6 +105,7 @@ type PlannerHook = unsafe extern "C-unwind" fn(
 static PREVIOUS_RELATION_INFO: Previous<RelationInfoHook> = Previous::none();
 static PREVIOUS_PATHLIST: Previous<PathlistHook> = Previous::none();
 static PREVIOUS_PLANNER: Previous<PlannerHook> = Previous::none();
+static PREVIOUS_INDEX_STATISTICS: Previous<IndexStatisticsHook> = Previous::none();
 
 /// Installs the hooks; called once, by `_PG_init`.
 pub fn init() {
@@ -88,6 +117,8 @@ pub fn init() {
         pg_sys::set_rel_pathlist_hook = Some(pathlist);
         PREVIOUS_PLANNER.keep(pg_sys::planner_hook);
         pg_sys::planner_hook = Some(planner);
+        PREVIOUS_INDEX_STATISTICS.keep(pg_sys::get_index_stats_hook);
+        pg_sys::get_index_stats_hook = Some(index_statistics);
     }
 }
 
@@ -126,6 +157,13 @@ impl Drop for InForce {
     }
 }
 
+/// How the hypothetical index of this OID is to be costed; None unless it is in force.
+pub(super) fn costing(index: Oid) -> Option<Costing> {
+    // SAFETY: what is in force outlives the planner call (InForce::begin), within which cost functions run.
+    let configuration = unsafe { CONFIGURATION.get().as_ref() }?;
+    configuration.indexes.iter().find(|found| found.fake_oid == index).map(|found| found.costing)
+}
+
 #[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
 unsafe extern "C-unwind" fn relation_info(
     root: *mut pg_sys::PlannerInfo,
@@ -153,22 +191,48 @@ unsafe extern "C-unwind" fn apply_configuration(oid: pg_sys::Oid, rel: *mut pg_s
         if !configuration.hidden.is_empty() {
             hide(rel, configuration.hidden);
         }
-        inject(oid, rel, configuration.indexes);
+        let mut lineage = Lineage { relations: vec![oid.to_u32()], complete: false };
+        if configuration.statistics_without_index {
+            for statistics in configuration.statistics {
+                if lineage.contains(statistics.relation()) {
+                    let info = statistics.build(rel, oid);
+                    if !info.is_null() {
+                        (*rel).indexlist = pg_sys::lcons(info.cast(), (*rel).indexlist);
+                    }
+                }
+            }
+        }
+        inject(oid, rel, configuration.indexes, &mut lineage);
+    }
+}
+
+/// A relation and, for a partition, its parents; these are looked up when first asked for.
+struct Lineage {
+    relations: Vec<Oid>,
+    complete: bool,
+}
+
+impl Lineage {
+    fn contains(&mut self, relation: Oid) -> bool {
+        if relation != self.relations[0] && !self.complete {
+            self.complete = true;
+            self.relations.extend(super::facts::ancestors(self.relations[0].into()));
+        }
+        self.relations.contains(&relation)
     }
 }
 
 /// Adds the hypothetical indexes defined on the relation or, for a partition, on one of its parents.
-unsafe fn inject(oid: pg_sys::Oid, rel: *mut pg_sys::RelOptInfo, indexes: &[&Hypothetical]) {
+unsafe fn inject(
+    oid: pg_sys::Oid,
+    rel: *mut pg_sys::RelOptInfo,
+    indexes: &[&Hypothetical],
+    lineage: &mut Lineage,
+) {
     unsafe {
-        let mut lineage = vec![oid.to_u32()];
-        let mut looked_up = false;
         let mut relation: pg_sys::Relation = std::ptr::null_mut();
         for index in indexes {
-            if index.relation != lineage[0] && !looked_up {
-                looked_up = true;
-                lineage.extend(super::facts::ancestors(oid));
-            }
-            if !lineage.contains(&index.relation) {
+            if !lineage.contains(index.relation) {
                 continue;
             }
             if relation.is_null() {
@@ -195,6 +259,38 @@ unsafe fn hide(rel: *mut pg_sys::RelOptInfo, hidden: &[Oid]) {
             }
         }
         (*rel).indexlist = kept;
+    }
+}
+
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
+unsafe extern "C-unwind" fn index_statistics(
+    root: *mut pg_sys::PlannerInfo,
+    index: pg_sys::Oid,
+    column: pg_sys::AttrNumber,
+    variable: *mut pg_sys::VariableStatData,
+) -> bool {
+    // SAFETY: called by examine_variable and the cost functions (selfuncs.c) with valid arguments.
+    unsafe {
+        if let Some(previous) = PREVIOUS_INDEX_STATISTICS.get()
+            && previous(root, index, column, variable)
+        {
+            return true;
+        }
+        !CONFIGURATION.get().is_null() && serve_statistics(root, index, column, variable)
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn serve_statistics(
+    root: *mut pg_sys::PlannerInfo,
+    index: pg_sys::Oid,
+    column: pg_sys::AttrNumber,
+    variable: *mut pg_sys::VariableStatData,
+) -> bool {
+    // SAFETY: a configuration outlives the time that it is in force.
+    unsafe {
+        let Some(configuration) = CONFIGURATION.get().as_ref() else { return false };
+        expression_statistics::serve(configuration, root, index.to_u32(), column, variable)
     }
 }
 
@@ -282,7 +378,8 @@ unsafe extern "C-unwind" fn planner_under_configuration(
     match explain_hook::asked_for(query) {
         Some(indexes) => {
             let seen: Vec<&Hypothetical> = indexes.seen.iter().map(|entry| &entry.hypothetical).collect();
-            let configuration = Configuration { indexes: &seen, hidden: &indexes.hidden };
+            let configuration =
+                Configuration { indexes: &seen, hidden: &indexes.hidden, ..Configuration::default() };
             // SAFETY: both outlive the call.
             let _in_force = unsafe { InForce::begin(&configuration, None) };
             // For a scrollable cursor the planner asks the catalog whether an index can be read backwards

@@ -8,6 +8,8 @@
 
 use super::access_method::Traits;
 use super::compat;
+use super::expression_statistics::ExpressionStatistics;
+use super::index_cost::Costing;
 use super::node;
 use super::opclass_options;
 use crate::candidate::definition::{IndexDefinition, KeyTarget};
@@ -15,6 +17,7 @@ use crate::catalog::Oid;
 use crate::cost::size::SizeEstimate;
 use pgrx::pg_sys;
 use std::ffi::{CString, c_int};
+use std::rc::Rc;
 
 /// Everything of an `IndexOptInfo` that does not depend on the planner call.
 ///
@@ -25,6 +28,8 @@ pub struct Hypothetical {
     pub relation: Oid,
     /// An OID that no catalog row has.
     pub fake_oid: Oid,
+    /// What our cost function must know of it, where the access method's own will not do.
+    pub costing: Costing,
     indexkeys: Vec<c_int>,
     collations: Vec<pg_sys::Oid>,
     families: Vec<pg_sys::Oid>,
@@ -39,6 +44,8 @@ pub struct Hypothetical {
     /// Types of the plain columns when the definition was made; a relation altered since then is not matched.
     column_types: Vec<pg_sys::Oid>,
     expressions: Vec<CString>,
+    /// The same as `Expression::sql`, by which their statistics are known.
+    expression_texts: Vec<String>,
     predicate: Option<CString>,
     size: SizeEstimate,
     /// Rows of `relation` when the size was estimated; leaves get their share by it.
@@ -47,6 +54,8 @@ pub struct Hypothetical {
     unique: bool,
     nulls_not_distinct: bool,
     traits: Traits,
+    /// Of its expressions, where it brings them along.
+    statistics: Option<Rc<ExpressionStatistics>>,
 }
 
 impl Hypothetical {
@@ -62,12 +71,14 @@ impl Hypothetical {
     ) -> Hypothetical {
         let mut indexkeys = Vec::new();
         let mut expressions = Vec::new();
+        let mut expression_texts = Vec::new();
         for key in &definition.keys {
             match &key.part.target {
                 KeyTarget::Column(number) => indexkeys.push(c_int::from(*number)),
                 KeyTarget::Expression(expression) => {
                     indexkeys.push(0);
                     expressions.push(c_string(&expression.node));
+                    expression_texts.push(expression.sql.clone());
                 }
             }
         }
@@ -88,6 +99,7 @@ impl Hypothetical {
         Hypothetical {
             relation: definition.relation,
             fake_oid,
+            costing: Costing::of(definition),
             collations: parts().map(|part| oid(part.collation.oid)).collect(),
             families: parts().map(|part| oid(part.operator_class.family)).collect(),
             input_types: parts().map(|part| oid(part.operator_class.input_type)).collect(),
@@ -104,13 +116,39 @@ impl Hypothetical {
                 .collect(),
             indexkeys,
             expressions,
+            expression_texts,
             predicate: definition.predicate.as_ref().map(|predicate| c_string(&predicate.node)),
             size,
             relation_tuples,
             unique: false,
             nulls_not_distinct: false,
             traits,
+            statistics: None,
         }
+    }
+
+    /// The same with statistics of its expressions, which it takes wherever it is seen.
+    pub fn with_statistics(self, statistics: Rc<ExpressionStatistics>) -> Hypothetical {
+        Hypothetical { statistics: Some(statistics), ..self }
+    }
+
+    /// The statistics that it brought along.
+    pub fn statistics(&self) -> Option<&Rc<ExpressionStatistics>> {
+        self.statistics.as_ref()
+    }
+
+    /// Whether it holds only some of the rows.
+    pub fn is_partial(&self) -> bool {
+        self.predicate.is_some()
+    }
+
+    /// The expression in a column, counted from 1; None for a plain column.
+    pub fn expression(&self, column: i16) -> Option<&str> {
+        let position = usize::try_from(column).ok()?.checked_sub(1)?;
+        let before = self.indexkeys.get(..position)?.iter().filter(|number| **number == 0).count();
+        (self.indexkeys.get(position) == Some(&0))
+            .then(|| self.expression_texts.get(before))?
+            .map(String::as_str)
     }
 
     /// The same taken as unique: where the user vouches for it, never for a candidate (invariant 4).
@@ -119,8 +157,7 @@ impl Hypothetical {
     }
 
     /// Builds the planner's view of this index on `relation`, as get_relation_info (plancat.c) does for a real one.
-    /// NULL if the relation no longer has the columns, or a partition numbers them differently and an expression
-    /// stands in the way.
+    /// NULL if the relation no longer has the columns.
     ///
     /// # Safety
     /// Only inside a planner call, in its memory context; `rel` must be the relation's RelOptInfo, `relation` open, and
@@ -131,12 +168,15 @@ impl Hypothetical {
         relation: pg_sys::Relation,
     ) -> *mut pg_sys::IndexOptInfo {
         unsafe {
-            let indexkeys = match self.column_numbers(relation) {
-                Some(numbers) => numbers,
-                None => return std::ptr::null_mut(),
+            let varno = (*rel).relid;
+            let nodes = |texts: &[CString]| node_list(texts, varno, self.relation, (*relation).rd_id);
+            let (Some(indexkeys), Some(expressions), Some(predicate)) =
+                (self.column_numbers(relation), nodes(&self.expressions), nodes(self.predicate.as_slice()))
+            else {
+                return std::ptr::null_mut();
             };
             let info = pg_sys::palloc0(size_of::<pg_sys::IndexOptInfo>()).cast::<pg_sys::IndexOptInfo>();
-            let varno = (*rel).relid;
+            super::inject::point();
             // The share of the index that lies on this leaf; the whole for a plain table.
             let share =
                 if pg_sys::Oid::from(self.relation) == (*relation).rd_id || self.relation_tuples <= 0.0 {
@@ -165,19 +205,19 @@ impl Hypothetical {
             }
             (*info).opclassoptions = self.options.as_ptr().cast_mut();
             (*info).canreturn = self.can_return.as_ptr().cast_mut();
-            (*info).indexprs = node_list(&self.expressions, varno);
-            (*info).indpred = node_list(self.predicate.as_slice(), varno);
-            if !(*info).indpred.is_null() {
-                // A predicate is kept as the server keeps it: an implicit AND.
-                let clause =
-                    node::list::<pg_sys::Expr>((*info).indpred).next().unwrap_or(std::ptr::null_mut());
-                (*info).indpred = pg_sys::make_ands_implicit(clause);
-            }
+            (*info).indexprs = expressions;
+            // A predicate is kept as the server keeps it: an implicit AND.
+            let predicate = node::list::<pg_sys::Expr>(predicate).next();
+            (*info).indpred =
+                predicate.map_or(std::ptr::null_mut(), |clause| pg_sys::make_ands_implicit(clause));
             (*info).unique = self.unique;
             compat::set_nulls_not_distinct(info, self.nulls_not_distinct);
             (*info).immediate = true;
             (*info).hypothetical = true;
             self.traits.apply(info);
+            if let Some(function) = self.costing.function() {
+                compat::set_cost_function(info, Some(function));
+            }
             (*info).indextlist = self.target_list(indexkeys, (*info).indexprs, varno, relation);
             info
         }
@@ -188,7 +228,6 @@ impl Hypothetical {
         unsafe {
             let numbers = pg_sys::palloc(size_of::<c_int>() * self.indexkeys.len()).cast::<c_int>();
             let partition = (*relation).rd_id != pg_sys::Oid::from(self.relation);
-            let mut moved = false;
             for (i, number) in self.indexkeys.iter().enumerate() {
                 let mut here = *number;
                 if partition && here != 0 {
@@ -197,7 +236,6 @@ impl Hypothetical {
                         return None;
                     }
                     here = c_int::from(pg_sys::get_attnum((*relation).rd_id, name));
-                    moved |= here != *number;
                 }
                 if here != 0 {
                     let attribute = attribute((*relation).rd_att, here)?;
@@ -207,8 +245,7 @@ impl Hypothetical {
                 }
                 *numbers.add(i) = here;
             }
-            // Expressions are stored with the parent's numbers.
-            (!(moved && (!self.expressions.is_empty() || self.predicate.is_some()))).then_some(numbers)
+            Some(numbers)
         }
     }
 
@@ -256,21 +293,40 @@ unsafe fn attribute(descriptor: pg_sys::TupleDesc, number: c_int) -> Option<pg_s
     }
 }
 
-/// Fresh copies of stored expressions with their columns renumbered for this range table entry.
-unsafe fn node_list(texts: &[CString], varno: pg_sys::Index) -> *mut pg_sys::List {
+/// Fresh copies of expressions stored for the relation `home`, with their columns as this range table entry and the relation `here`, home
+/// itself or a partition of it, number them. None if a column is not there any more.
+pub(super) unsafe fn node_list(
+    texts: &[CString],
+    varno: pg_sys::Index,
+    home: Oid,
+    here: pg_sys::Oid,
+) -> Option<*mut pg_sys::List> {
     unsafe {
         let mut list = std::ptr::null_mut();
         for text in texts {
             let expr = pg_sys::stringToNode(text.as_ptr()).cast::<pg_sys::Node>();
             compat::change_varno(expr, 1, varno);
+            if here != pg_sys::Oid::from(home) {
+                for var in node::find::<pg_sys::Var>(expr, &[pg_sys::NodeTag::T_Var]) {
+                    let name = pg_sys::get_attname(home.into(), (*var).varattno, true);
+                    if name.is_null() {
+                        return None;
+                    }
+                    (*var).varattno = pg_sys::get_attnum(here, name);
+                    (*var).varattnosyn = (*var).varattno;
+                    if (*var).varattno == 0 {
+                        return None;
+                    }
+                }
+            }
             // Not read back from text; RelationGetIndexExpressions (relcache.c) does the same.
             pg_sys::fix_opfuncids(expr);
             list = pg_sys::lappend(list, expr.cast());
         }
-        list
+        Some(list)
     }
 }
 
-fn c_string(text: &str) -> CString {
+pub(super) fn c_string(text: &str) -> CString {
     CString::new(text).unwrap_or_default()
 }

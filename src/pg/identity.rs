@@ -44,6 +44,25 @@ impl Identity {
         Identity { search_path: path, ..Identity::caller(i32::MAX) }
     }
 
+    /// As `reader`, but as the owner of a relation where the caller may act as the owner: code that the owner wrote into expressions
+    /// then runs with the owner's rights, as ANALYZE and CREATE INDEX run it.
+    pub fn owner_or_caller(relation: Oid) -> Identity {
+        let reader = Identity::reader();
+        let owner = reading(|| {
+            scalar::first::<pg_sys::Oid>(
+                "SELECT relowner FROM pg_catalog.pg_class WHERE oid = $1",
+                &[pg_sys::Oid::from(relation).into()],
+            )
+        });
+        let Ok(Ok(Some(owner))) = owner else { return reader };
+        // SAFETY: plain catalog look-up by two valid role OIDs.
+        if owner == reader.role || !unsafe { pg_sys::is_member_of_role(reader.role, owner) } {
+            return reader;
+        }
+        let role_name = scalar::role_name(owner).unwrap_or_else(|| owner.to_u32().to_string());
+        Identity { role: owner, role_name, ..reader }
+    }
+
     /// `role`, where the caller may act as it (a superuser or a member); else the caller (invariant 3).
     ///
     /// # Errors
@@ -89,6 +108,7 @@ impl Identity {
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
             pg_sys::SetUserIdAndSecContext(self.role, context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32);
         }
+        super::inject::point();
         if let Some(path) = &self.search_path {
             set_setting("search_path", path);
         }

@@ -52,17 +52,17 @@ pub unsafe fn as_map(array: pg_sys::Datum) -> BTreeMap<String, String> {
 }
 
 /// What the operator class makes of its parameters, as `index_opclass_options` (indexam.c) does: a struct of its own behind a
-/// varlena header, or NULL where the class takes none. Raises for parameters that it refuses.
+/// varlena header, or NULL where the class takes none. `procedure` is the number of the support function that knows them. Raises for parameters that it refuses.
 ///
 /// # Safety
 /// Within a transaction; the result lives in the current context.
 pub unsafe fn parse(
     part: &KeyPart,
-    traits: &Traits,
+    procedure: u32,
     options: &BTreeMap<String, String>,
 ) -> *mut pg_sys::bytea {
     unsafe {
-        let Some(procedure) = support(part, u32::from(traits.options_procedure)) else {
+        let Some(procedure) = support(part, procedure) else {
             return std::ptr::null_mut();
         };
         let mut known = pg_sys::local_relopts::default();
@@ -78,7 +78,7 @@ pub unsafe fn parse(
 /// As `parse`.
 pub unsafe fn stored(part: &KeyPart, traits: &Traits) -> Option<Vec<u64>> {
     unsafe {
-        let parsed = parse(part, traits, &part.operator_class.options);
+        let parsed = parse(part, u32::from(traits.options_procedure), &part.operator_class.options);
         if parsed.is_null() {
             return None;
         }

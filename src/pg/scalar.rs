@@ -65,6 +65,10 @@ pub trait Fields {
     fn number(&self, name: &str) -> Result<f64, pgrx::spi::Error>;
     fn text(&self, name: &str) -> Result<String, pgrx::spi::Error>;
     fn oid(&self, name: &str) -> Result<crate::catalog::Oid, pgrx::spi::Error>;
+    /// An array's elements; none for NULL.
+    fn list<T>(&self, name: &str) -> Result<Vec<T>, pgrx::spi::Error>
+    where
+        Vec<T>: pgrx::FromDatum + pgrx::IntoDatum;
 }
 
 impl Fields for pgrx::spi::SpiHeapTupleData<'_> {
@@ -78,5 +82,18 @@ impl Fields for pgrx::spi::SpiHeapTupleData<'_> {
 
     fn oid(&self, name: &str) -> Result<crate::catalog::Oid, pgrx::spi::Error> {
         Ok(self[name].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32()))
+    }
+
+    fn list<T>(&self, name: &str) -> Result<Vec<T>, pgrx::spi::Error>
+    where
+        Vec<T>: pgrx::FromDatum + pgrx::IntoDatum,
+    {
+        // pgrx copies an array into the parent of the current context: that of SPI's own context is the transaction's,
+        // that of one within it is SPI's, which SPI_finish deletes.
+        // SAFETY: what is read is a Vec, which lies outside of both.
+        unsafe {
+            pgrx::PgMemoryContexts::new("pg_index_advisor array")
+                .switch_to(|_| Ok(self[name].value::<Vec<T>>()?.unwrap_or_default()))
+        }
     }
 }

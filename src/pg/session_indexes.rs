@@ -6,11 +6,14 @@ use super::access_method::Traits;
 use super::analyze;
 use super::catalog;
 use super::create_index::{self, Written};
+use super::expression_statistics::ExpressionStatistics;
 use super::hypothetical::Hypothetical;
 use super::isolated::PgError;
-use crate::candidate::definition::{IndexDefinition, KeyTarget};
+use super::opclass;
+use super::sample::Sampler;
+use crate::candidate::definition::{Expression, IndexDefinition, KeyTarget};
 use crate::catalog::{Oid, Relation};
-use crate::cost::size::{self, SizeEstimate};
+use crate::cost::size::SizeEstimate;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,11 +71,28 @@ pub fn create(text: &str, lock_timeout_ms: i32) -> Result<(Vec<Rc<Entry>>, Vec<u
     Ok((entries, others))
 }
 
+/// Between two looks at a table its lock is given back. One that another session drops just then makes a look-up fail with an
+/// internal error ("cache lookup failed"); the next look says in plain words what is the matter.
+const LOOKS_AGAIN: usize = 3;
+
 /// The same outside the session's list.
 ///
 /// # Errors
 /// As `create`.
 pub fn prepare_all(text: &str, lock_timeout_ms: i32) -> Result<(Vec<Entry>, Vec<usize>), PgError> {
+    let mut outcome = prepare_once(text, lock_timeout_ms);
+    for _ in 0..LOOKS_AGAIN {
+        match &outcome {
+            Err(error) if error.code == ERRCODE_INTERNAL_ERROR => {
+                outcome = prepare_once(text, lock_timeout_ms)
+            }
+            _ => break,
+        }
+    }
+    outcome
+}
+
+fn prepare_once(text: &str, lock_timeout_ms: i32) -> Result<(Vec<Entry>, Vec<usize>), PgError> {
     let script = create_index::read(text, lock_timeout_ms)?;
     let mut entries = Vec::new();
     for written in script.indexes {
@@ -84,16 +104,25 @@ pub fn prepare_all(text: &str, lock_timeout_ms: i32) -> Result<(Vec<Entry>, Vec<
 /// A definition made ready for the planner.
 fn prepare(written: Written, oid: Oid, lock_timeout_ms: i32) -> Result<Entry, PgError> {
     let Written { definition, unique, nulls_not_distinct } = written;
-    let relation = catalog::read_one(definition.relation)?
+    let mut relation = catalog::read_one(definition.relation)?
         .ok_or_else(|| PgError::new(ERRCODE_UNDEFINED_TABLE, "the table was dropped meanwhile"))?;
     let storage = catalog::read_storage()?;
-    let kept = match &definition.predicate {
-        Some(predicate) => analyze::share_of_rows(&relation, &predicate.sql, lock_timeout_ms),
-        None => 1.0,
-    };
-    let size = size::estimate(&definition, &relation, kept, storage, None).ok_or_else(|| {
-        let message = format!("the size of a {} index cannot be told", definition.access_method.name());
-        PgError::new(ERRCODE_FEATURE_NOT_SUPPORTED, message)
+    let estimate = definition
+        .predicate
+        .as_ref()
+        .map(|predicate| analyze::share_of_rows(&relation, &predicate.sql, lock_timeout_ms));
+    let counted = definition.predicate.as_ref().filter(|_| estimate.is_some_and(|(_, founded)| !founded));
+    let statistics = sample_expressions(&definition, counted, &mut relation);
+    let share = counted.and_then(|predicate| statistics.as_ref()?.share(predicate));
+    let kept = share.or(estimate.map(|(share, _)| share)).unwrap_or(1.0);
+    let sampler = Sampler { max_pages: crate::settings::sample_pages() };
+    let size = opclass::size_of(&definition, &relation, storage, Some(kept), sampler).map_err(|reason| {
+        let mut error = PgError::new(
+            ERRCODE_FEATURE_NOT_SUPPORTED,
+            format!("the size of the {} index cannot be estimated", definition.access_method.name()),
+        );
+        error.detail = Some(reason.to_string());
+        error
     })?;
     let traits = Traits::of(definition.access_method)?;
     let mut hypothetical = Hypothetical::new(&definition, size, relation.tuples, oid, traits, |number| {
@@ -102,9 +131,35 @@ fn prepare(written: Written, oid: Oid, lock_timeout_ms: i32) -> Result<Entry, Pg
     if unique {
         hypothetical = hypothetical.taken_as_unique(nulls_not_distinct);
     }
+    if let Some(statistics) = statistics {
+        hypothetical = hypothetical.with_statistics(Rc::new(statistics));
+    }
     let ddl = definition.create_statement(&relation, false);
     let ddl = if unique { ddl.replacen("CREATE INDEX", "CREATE UNIQUE INDEX", 1) } else { ddl };
     Ok(Entry { oid, name: name_of(&definition, &relation, oid), definition, unique, size, ddl, hypothetical })
+}
+
+/// Statistics of the expressions that it is on, and of a condition to be counted, from a sample of rows; None where there are none
+/// to be had, which leaves the planner's own assumptions.
+fn sample_expressions(
+    definition: &IndexDefinition,
+    counted: Option<&Expression>,
+    relation: &mut Relation,
+) -> Option<ExpressionStatistics> {
+    let keys = definition.keys.iter().filter_map(|key| match &key.part.target {
+        KeyTarget::Expression(expression) => Some(expression),
+        KeyTarget::Column(_) => None,
+    });
+    let expressions: Vec<Expression> = keys.chain(counted).cloned().collect();
+    if expressions.is_empty() {
+        return None;
+    }
+    let sampler = Sampler { max_pages: crate::settings::sample_pages() };
+    let statistics = ExpressionStatistics::sample(&sampler, relation, &expressions).ok()?;
+    for (expression, found) in statistics.known() {
+        relation.expression_statistics.insert(expression.sql.clone(), found.clone());
+    }
+    Some(statistics)
 }
 
 /// `<oid>am_table_columns`, no longer than a name may be (`NAMEDATALEN`).

@@ -77,6 +77,26 @@ impl<'a> ServerWhatIf<'a> {
     }
 }
 
+/// Analyses queries as the caller.
+fn analyse_all(queries: &[String]) -> Result<Vec<Analysed>, PgError> {
+    use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED;
+    let refused = |reason: LeftOut| PgError::new(ERRCODE_FEATURE_NOT_SUPPORTED, reason.to_string());
+    let caller = Identity::caller(1000);
+    let analysed = |query: &String| {
+        let reading = crate::statement::read(query, usize::MAX).map_err(refused)?;
+        analyse(&reading, &caller, None).map_err(refused)
+    };
+    queries.iter().map(analysed).collect()
+}
+
+/// The planner's total cost of each query as things are.
+///
+/// # Errors
+/// What keeps a query from being examined.
+pub fn costs_before(queries: &[String]) -> Result<Vec<f64>, PgError> {
+    Ok(analyse_all(queries)?.iter().map(|analysed| analysed.before_cost().total).collect())
+}
+
 /// For each query, the candidates in view and the median time of a what-if call, milliseconds. `indexes` candidates are
 /// taken evenly from the pool of all the queries; of these a query sees the ones that are relevant to it, as in a run.
 /// For the benchmarks.
@@ -84,21 +104,16 @@ impl<'a> ServerWhatIf<'a> {
 /// # Errors
 /// What keeps a query from being examined.
 pub fn time_calls(queries: &[String], indexes: usize, rounds: usize) -> Result<Vec<(usize, f64)>, PgError> {
-    use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED;
-    let refused = |reason: LeftOut| PgError::new(ERRCODE_FEATURE_NOT_SUPPORTED, reason.to_string());
-    let caller = Identity::caller(1000);
-    let mut statements = Vec::new();
-    for query in queries {
-        let reading = crate::statement::read(query, usize::MAX).map_err(refused)?;
-        statements.push(analyse(&reading, &caller, None).map_err(refused)?);
-    }
+    let mut statements = analyse_all(queries)?;
     let catalog = super::catalog::read_for(&statements)?;
     let facts: Vec<_> =
         statements.iter().enumerate().map(|(id, analysed)| (id, 1.0, analysed.facts.clone())).collect();
     let all = candidate::pool(&facts, &catalog, &candidate::Options::default());
     let taken = indexes.min(all.len());
     let pool: Vec<Candidate> = (0..taken).map(|i| all[i * all.len() / taken].clone()).collect();
-    let prices = CostModel::new(&[], None, super::session::cost_units()).prices(&pool, &catalog);
+    let model = CostModel::new(&[], None, super::session::cost_units());
+    let (pool, prices) = model.priced(pool, &catalog);
+    let taken = pool.len();
     let mut what_if = ServerWhatIf::new(&mut statements, &pool, &prices, &catalog, None)?;
     let mut results = Vec::new();
     for (id, _, facts) in &facts {

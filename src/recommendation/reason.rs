@@ -194,12 +194,21 @@ fn partitioned(relation: &Relation) -> Option<String> {
 }
 
 fn expression(candidate: &Candidate, relation: &Relation) -> Option<String> {
-    let on_expression =
-        candidate.definition.keys.iter().any(|key| matches!(key.part.target, KeyTarget::Expression(_)));
-    on_expression.then(|| {
-        format!(
+    let mut expressions = candidate.definition.keys.iter().filter_map(|key| match &key.part.target {
+        KeyTarget::Expression(expression) => Some(&expression.sql),
+        KeyTarget::Column(_) => None,
+    });
+    let sampled = |sql: &String| relation.expression_statistics.contains_key(sql);
+    let all_sampled = expressions.clone().all(sampled);
+    expressions.next().map(|_| match all_sampled {
+        true => format!(
+            "The estimate rests on a sample of the expression's values; the planner has none of its own yet, so run \
+             ANALYZE {} after creating the index.",
+            relation.sql_name
+        ),
+        false => format!(
             "The expression has no statistics yet, so the estimate is rough: run ANALYZE {} after creating the index.",
             relation.sql_name
-        )
+        ),
     })
 }

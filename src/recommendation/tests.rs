@@ -67,6 +67,9 @@ fn orders() -> Relation {
         columns: BTreeMap::new(),
         indexes: Vec::new(),
         activity: WriteActivity::default(),
+        column_groups: Vec::new(),
+        leaf_tuples: Vec::new(),
+        expression_statistics: BTreeMap::new(),
     }
 }
 

@@ -1,20 +1,26 @@
 //! Tests that need a server, by subject. Each runs in a transaction that is rolled back.
 
 mod advice;
+mod catalog;
+mod expression_statistics;
+mod injection;
 mod isolation;
+mod nested;
 mod odd_statements;
+mod sampled_sizes;
 mod statements;
+mod traps;
 
 use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};
 
 /// Runs SQL for its effect.
-fn run(sql: &str) {
+pub(crate) fn run(sql: &str) {
     Spi::run(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 
 /// The one value that a query gives.
-fn value<T: FromDatum + IntoDatum>(sql: &str) -> T {
+pub(crate) fn value<T: FromDatum + IntoDatum>(sql: &str) -> T {
     match Spi::get_one::<T>(sql) {
         Ok(Some(value)) => value,
         other => panic!("{sql} gave no value: {:?}", other.err()),

@@ -81,7 +81,7 @@ fn select(schema: &str) -> Result<Vec<Statement>, PgError> {
                     role: Role { oid: row.oid("userid")?, name: row["role"].value::<String>()? },
                     calls: row.number("calls")?,
                     total_ms: row.number("total_ms")?,
-                    rows: row.number("rows")?,
+                    rows: Some(row.number("rows")?),
                     blocks_hit: row.number("hit")?,
                     blocks_read: row.number("read")?,
                 })

@@ -28,8 +28,8 @@ pub struct Statement {
     pub calls: f64,
     /// Planning plus execution, milliseconds over all calls.
     pub total_ms: f64,
-    /// Rows returned or affected over all calls.
-    pub rows: f64,
+    /// Rows returned or affected over all calls; None for a statement that was not measured.
+    pub rows: Option<f64>,
     /// Shared and local blocks found in cache, over all calls.
     pub blocks_hit: f64,
     /// Shared and local blocks read from outside the cache, over all calls.
@@ -45,8 +45,8 @@ pub struct Role {
 }
 
 impl Statement {
-    /// Rows returned or affected by a call, if it was called.
+    /// Rows returned or affected by a call, if it was called and measured.
     pub fn rows_per_call(&self) -> Option<f64> {
-        (self.calls > 0.0).then(|| self.rows / self.calls)
+        self.rows.filter(|_| self.calls > 0.0).map(|rows| rows / self.calls)
     }
 }

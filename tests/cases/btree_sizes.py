@@ -243,7 +243,7 @@ def leaves(name: str) -> str:
 
 def columns(table: str) -> dict:
     found = rows(f"""
-        SELECT a.attnum, a.attname, quote_ident(a.attname) AS quoted, a.atttypid::oid::int AS type, a.attlen, a.attalign,
+        SELECT a.attnum, a.attname, quote_ident(a.attname) AS quoted, a.atttypid::oid::int AS type, a.attlen, a.attalign, a.atttypmod,
                s.stanullfrac, s.stawidth, s.stadistinct,
                CASE 1 WHEN stakind1 THEN stanumbers1 WHEN stakind2 THEN stanumbers2 WHEN stakind3 THEN stanumbers3
                     WHEN stakind4 THEN stanumbers4 WHEN stakind5 THEN stanumbers5 END AS common,
@@ -267,7 +267,7 @@ def columns(table: str) -> dict:
         result[row["attnum"]] = {
             "number": row["attnum"], "name": row["attname"], "sql_name": row["quoted"], "type_oid": row["type"],
             "type_length": row["attlen"], "alignment": {"c": 1, "s": 2, "i": 4, "d": 8}[row["attalign"]],
-            "statistics": statistics,
+            "type_modifier": row["atttypmod"], "statistics": statistics,
         }
     return result
 
@@ -288,8 +288,11 @@ def definition(index: str, table_columns: dict) -> dict:
         SELECT n, i.indnkeyatts AS key_count, i.indkey[n - 1] AS attnum, i.indrelid::int AS relation,
                i.indoption[n - 1] AS option, i.indcollation[n - 1]::int AS collation, o.oid::int AS class,
                o.opcfamily::int AS family, o.opcintype::int AS input, pg_get_indexdef(i.indexrelid, n, false) AS text,
-               a.atttypid::int AS type, a.attlen, a.attalign, pg_get_expr(i.indpred, i.indrelid) AS predicate
+               a.atttypid::int AS type, a.attlen, a.attalign, pg_get_expr(i.indpred, i.indrelid) AS predicate,
+               m.amname AS method, c.reloptions AS parameters, a.attoptions AS options,
+               CASE WHEN NOT o.opcdefault THEN o.opcname END AS class_name
         FROM pg_index i CROSS JOIN generate_series(1, i.indnatts) n
+        JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
         JOIN pg_attribute a ON a.attrelid = i.indexrelid AND a.attnum = n
         LEFT JOIN pg_opclass o ON o.oid = i.indclass[n - 1] WHERE i.indexrelid = '{index}'::regclass ORDER BY n"""):
         if row["predicate"]:
@@ -303,17 +306,33 @@ def definition(index: str, table_columns: dict) -> dict:
         keys.append({
             "part": {
                 "target": target,
-                "operator_class": {"oid": row["class"], "family": row["family"], "input_type": row["input"], "sql_name": None},
+                "operator_class": {
+                    "oid": row["class"], "family": row["family"], "input_type": row["input"], "sql_name": row["class_name"],
+                    "options": sorted("{} = '{}'".format(*option.split("=")) for option in row["options"] or []),
+                },
                 "collation": {"oid": row["collation"], "sql_name": None},
             },
             "descending": bool(row["option"] & 1), "nulls_first": bool(row["option"] & 2),
         })
-    return {"relation": row["relation"], "access_method": "btree", "keys": keys, "include": sorted(include), "predicate": predicate}
+    return {
+        "relation": row["relation"], "access_method": row["method"], "keys": keys, "include": sorted(include), "predicate": predicate,
+        "parameters": dict(option.split("=") for option in row["parameters"] or []),
+    }
+
+
+def column_groups(table: str) -> list:
+    """Numbers of combinations, from extended statistics."""
+    found = rows(f"SELECT n_distinct::text AS groups FROM pg_stats_ext WHERE tablename = '{table}' AND n_distinct IS NOT NULL")
+    return [
+        {"columns": sorted(int(number) for number in numbers.split(",")), "distinct": distinct}
+        for row in found for numbers, distinct in json.loads(row["groups"]).items()
+    ]
 
 
 def relation(table: str) -> dict:
     found = rows(f"""
-        SELECT root.oid::int AS oid, root.relkind, sum(leaf.reltuples) AS tuples, sum(leaf.relpages) AS pages, count(*) AS leaves
+        SELECT root.oid::int AS oid, root.relkind, sum(leaf.reltuples) AS tuples, sum(leaf.relpages) AS pages, count(*) AS leaves,
+               array_agg(leaf.reltuples) AS leaf_tuples
         FROM pg_class root, ({leaves(table)}) l JOIN pg_class leaf ON leaf.oid = l.relid
         WHERE root.oid = '{table}'::regclass GROUP BY 1, 2""")[0]
     table_columns = columns(table)
@@ -323,13 +342,14 @@ def relation(table: str) -> dict:
     return {
         "oid": found["oid"], "schema": "public", "name": table, "sql_name": f"public.{table}",
         "kind": "PartitionedTable" if found["relkind"] == "p" else "Table", "tuples": found["tuples"],
-        "pages": found["pages"], "all_visible_fraction": 1, "leaves": found["leaves"], "columns": table_columns,
+        "pages": found["pages"], "all_visible_fraction": 1, "leaves": found["leaves"],
+        "leaf_tuples": found["leaf_tuples"] if found["leaves"] > 1 else [], "columns": table_columns,
         "indexes": [{
             "oid": index["oid"], "name": index["name"], "definition": definition(index["name"], table_columns),
             "unique": index["indisunique"], "primary": index["indisprimary"], "constraint": True, "valid": True,
             "size_bytes": index["size"], "scans": 0,
         } for index in existing],
-        "activity": {"inserted": 0, "updated": 0, "hot_updated": 0, "deleted": 0},
+        "activity": {"inserted": 0, "updated": 0, "hot_updated": 0, "deleted": 0}, "column_groups": column_groups(table),
     }
 
 

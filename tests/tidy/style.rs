@@ -30,7 +30,8 @@ pub fn leftovers(file: &Source) -> Vec<Violation> {
 /// Whether the file is compiled for tests only.
 fn is_test(file: &Source) -> bool {
     let tests = ["/tests.rs", "/simulated.rs"];
-    tests.iter().any(|end| file.path.ends_with(end)) || file.path.starts_with("src/server_tests/")
+    let places = ["src/server_tests/", "/tests/"];
+    tests.iter().any(|end| file.path.ends_with(end)) || places.iter().any(|place| file.path.contains(place))
 }
 
 /// Public types, traits and functions without a documentation comment. Fields are left to judgement, and so are

@@ -4,7 +4,7 @@
 
 use super::distribution::NullMask;
 use super::shape::{Draws, MAXALIGN, Shape, TUPLE_HEADER, align};
-use super::{SizeEstimate, Storage};
+use super::{SizeEstimate, Storage, parameter};
 use crate::candidate::definition::IndexDefinition;
 use crate::catalog::Relation;
 
@@ -12,9 +12,9 @@ use crate::catalog::Relation;
 ///
 /// `kept` is the share of the rows that the predicate of a partial index keeps.
 ///
-/// What statistics cannot tell is assumed as follows. Key columns are independent of each other, unless a unique index says
-/// that rows differ. An expression has as many distinct values as the columns it reads (an upper bound). A column without
-/// statistics holds no value twice. Each of these errs towards a larger index. Every collation is taken to be deterministic.
+/// What statistics cannot tell is assumed as follows. Key columns are independent of each other, unless the number of their
+/// combinations is known (`Relation::column_groups`) or a unique index says that rows differ. An expression without statistics of
+/// its own has as many distinct values as the columns it reads (an upper bound). A column without statistics holds no value twice. Each of these errs towards a larger index. Every collation is taken to be deterministic.
 pub(super) fn estimate(
     definition: &IndexDefinition,
     relation: &Relation,
@@ -25,7 +25,8 @@ pub(super) fn estimate(
     let trees = f64::from(relation.leaves.max(1));
     let tuples = (relation.tuples * kept).round().max(0.0);
     let shape = Shape::new(definition, relation, kept, storage);
-    let load = Load { shape: &shape, page: Page::new(block_size), tuples: (tuples / trees).ceil() };
+    let load =
+        Load { shape: &shape, page: Page::new(definition, block_size), tuples: (tuples / trees).ceil() };
     let (pages, tree_height) = load.run();
     SizeEstimate { pages: pages * trees, tuples, tree_height: Some(tree_height), block_size }
 }
@@ -46,11 +47,14 @@ const REPLAY_LIMIT: f64 = 8_000.0;
 #[derive(Clone, Copy, Debug)]
 struct Page {
     size: u32,
+    /// Per cent of a leaf page that a build fills.
+    leaf_fillfactor: u32,
 }
 
 impl Page {
-    fn new(size: u32) -> Page {
-        Page { size: size.max(1024) }
+    fn new(definition: &IndexDefinition, size: u32) -> Page {
+        let fillfactor: u32 = parameter(definition, "fillfactor").unwrap_or(LEAF_FILLFACTOR);
+        Page { size: size.max(1024), leaf_fillfactor: fillfactor.clamp(10, 100) }
     }
 
     /// `PageGetFreeSpace` of an empty page of a build, which reserves the high key's line pointer.
@@ -60,7 +64,7 @@ impl Page {
 
     /// `btps_full`: a page is finished once less than this is free.
     fn reserve(self, leaf: bool) -> i64 {
-        let fillfactor = if leaf { LEAF_FILLFACTOR } else { INTERNAL_FILLFACTOR };
+        let fillfactor = if leaf { self.leaf_fillfactor } else { INTERNAL_FILLFACTOR };
         i64::from(self.size * (100 - fillfactor) / 100)
     }
 

@@ -28,7 +28,6 @@ pub(super) struct Groups {
 /// The joint distribution of some key columns.
 #[derive(Clone, Debug)]
 pub(super) struct Distribution {
-    columns: u32,
     classes: Vec<Class>,
 }
 
@@ -52,6 +51,8 @@ pub(super) enum Restriction {
     SomeValues(f64),
 }
 
+/// Parts of a cell that are as many as are ever asked for.
+const MOST_PARTS: f64 = 1e9;
 /// Rows per cell below which a mean of one row per value is not told apart from "all values differ".
 const LEAST_MEAN: f64 = 1e-6;
 /// Rows that ANALYZE samples at the default statistics target (`std_typanalyze`: 300 * 100).
@@ -62,20 +63,20 @@ const BUCKETS_PER_OCTAVE: f64 = 4.0;
 /// Up to this mean, group sizes follow the Poisson distribution term by term; above, quantiles of the normal one.
 const POISSON_LIMIT: f64 = 40.0;
 /// Quantiles of the standard normal distribution at (i + 0.5) / 8.
-const NORMAL_OCTILES: [f64; 8] = [-1.534, -0.887, -0.489, -0.157, 0.157, 0.489, 0.887, 1.534];
+pub(super) const NORMAL_OCTILES: [f64; 8] = [-1.534, -0.887, -0.489, -0.157, 0.157, 0.489, 0.887, 1.534];
 
 impl Distribution {
     /// The distribution of no column: all rows are one group.
     pub fn unit() -> Distribution {
-        Distribution { columns: 0, classes: vec![Class { nulls: 0, share: 1.0, cells: 1.0 }] }
+        Distribution { classes: vec![Class { nulls: 0, share: 1.0, cells: 1.0 }] }
     }
 
-    /// Joins one more key column, taken to be independent of those before.
+    /// Joins key column number `key`, taken to be independent of those before.
     ///
     /// Independence is what the planner assumes of clauses, too. It gives the most groups, so correlated columns make the
     /// estimate too large rather than too small.
-    pub fn with(&self, values: &Values<'_>, restriction: Restriction) -> Distribution {
-        let bit = 1 << self.columns.min(31);
+    pub fn with(&self, key: usize, values: &Values<'_>, restriction: Restriction) -> Distribution {
+        let bit = 1 << key.min(31);
         let column = column_classes(values, restriction);
         let mut classes = Vec::with_capacity(self.classes.len() * column.len());
         for class in &self.classes {
@@ -85,7 +86,28 @@ impl Distribution {
                 cells: class.cells * cells,
             }));
         }
-        Distribution { columns: self.columns + 1, classes: merged(classes) }
+        Distribution { classes: merged(classes) }
+    }
+
+    /// The same rows in `groups` non-empty groups among `rows` rows, if that is more: each cell is split into as many.
+    pub fn split_into(mut self, groups: f64, rows: f64) -> Distribution {
+        let count = |parts: f64, classes: &[Class]| -> f64 {
+            classes.iter().map(|class| class.cells * parts * occupied(rows * class.share / parts)).sum()
+        };
+        let target = groups.min(rows);
+        if count(1.0, &self.classes) >= target {
+            return self;
+        }
+        let (mut low, mut high) = (1.0, MOST_PARTS);
+        for _ in 0..60 {
+            let middle = 0.5 * (low + high);
+            if count(middle, &self.classes) < target { low = middle } else { high = middle }
+        }
+        for class in &mut self.classes {
+            class.cells *= high;
+            class.share /= high;
+        }
+        self
     }
 
     /// Expected number of non-empty groups among `rows` rows.

@@ -5,7 +5,7 @@
 use super::Storage;
 use super::distribution::{Distribution, NullMask, Restriction, Values};
 use crate::candidate::definition::{Expression, IndexDefinition, Key, KeyTarget};
-use crate::catalog::{AttrNumber, Column, Oid, Relation};
+use crate::catalog::{AttrNumber, Column, ColumnGroup, Oid, Relation};
 
 /// `MAXALIGN` of every 64-bit platform.
 pub(super) const MAXALIGN: u32 = 8;
@@ -43,7 +43,7 @@ pub(super) enum Length {
 pub(super) struct Attribute {
     length: Length,
     alignment: u32,
-    null_fraction: f64,
+    pub null_fraction: f64,
 }
 
 /// Lengths of text are taken to lie within this share of their average.
@@ -53,7 +53,7 @@ const SHORT_VARLENA: u32 = 127;
 
 impl Attribute {
     /// Where the attribute ends if the one before ended at `offset`. `draw` in [0, 1) chooses among the lengths.
-    fn end(&self, offset: u32, draw: f64) -> u32 {
+    pub fn end(&self, offset: u32, draw: f64) -> u32 {
         let length = match self.length {
             Length::Fixed(length) => return align(offset, self.alignment) + length,
             Length::Either { shorter, longer_share } => shorter + if draw < longer_share { 2 } else { 0 },
@@ -84,16 +84,13 @@ impl Shape {
             .filter_map(|number| relation.column(*number))
             .map(column_attribute)
             .collect();
-        let mut prefixes = Vec::new();
-        let mut joint = Distribution::unit();
-        for (key, attribute) in definition.keys.iter().zip(&keys) {
-            let restriction = restriction(definition, key, relation, kept, attribute.null_fraction);
-            joint = key_values(key, relation, attribute, |values| joint.with(&values, restriction));
-            prefixes.push(joint.clone());
-        }
+        let joint = Joint { definition, relation, kept, attributes: &keys };
+        let prefixes = (1..=keys.len()).map(|length| joint.distribution(length)).collect();
         Shape {
             unique: rows_differ(definition, relation),
-            deduplicates: include.is_empty() && definition.keys.iter().all(|key| deduplicates(key, storage)),
+            deduplicates: include.is_empty()
+                && allows_deduplication(definition)
+                && definition.keys.iter().all(|key| deduplicates(key, storage)),
             keys,
             include,
             prefixes,
@@ -155,6 +152,8 @@ const INET: Oid = 869;
 const BPCHAR: Oid = 1042;
 const TEXT_TYPES: [Oid; 3] = [25, BPCHAR, 1043];
 const NUMERIC: Oid = 1700;
+/// int4range, tsrange, tstzrange, daterange, int8range: bounds of one length each.
+const FIXED_RANGES: [Oid; 5] = [3904, 3908, 3910, 3912, 3926];
 /// First OID of objects that are not built in (`FirstNormalObjectId`).
 const FIRST_USER_OID: Oid = 16384;
 
@@ -165,6 +164,12 @@ const EQUAL_IMAGE_TYPES: [Oid; 26] = [
     16, 17, 18, 19, 20, 21, 23, 25, 26, 27, 30, 774, 790, 829, 869, 1082, 1083, 1114, 1184, 1266, 1560, 1562,
     2950, 3220, 3500, 5069,
 ];
+
+/// The storage parameter `deduplicate_items` of a btree.
+fn allows_deduplication(definition: &IndexDefinition) -> bool {
+    let value = definition.parameters.get("deduplicate_items").map(String::as_str);
+    !matches!(value, Some("off" | "false" | "no" | "0"))
+}
 
 /// Whether equal values of a key may share an index tuple (`_bt_allequalimage`).
 fn deduplicates(key: &Key, storage: Storage) -> bool {
@@ -196,6 +201,19 @@ fn key_attribute(key: &Key, relation: &Relation) -> Attribute {
     match &key.part.target {
         KeyTarget::Column(number) => relation.column(*number).map_or(missing, column_attribute),
         KeyTarget::Expression(expression) => {
+            if let Some(known) = relation.expression_statistics.get(&expression.sql) {
+                let width = Some(stored_width(expression, known.average_width)).filter(|width| *width > 0.0);
+                return Attribute {
+                    length: length(
+                        expression.type_oid,
+                        expression.type_length,
+                        width,
+                        known.distinct <= -0.9,
+                    ),
+                    alignment: u32::from(expression.alignment),
+                    null_fraction: known.null_fraction,
+                };
+            }
             // A strict expression is NULL where any of its columns is.
             let present: f64 = statistics_of(&expression.columns, relation)
                 .map(|column| column.statistics.as_ref().map_or(1.0, |s| 1.0 - s.null_fraction))
@@ -210,6 +228,14 @@ fn key_attribute(key: &Key, relation: &Relation) -> Attribute {
             }
         }
     }
+}
+
+/// The width in an index tuple of a computed value: its statistics count a varlena's 4-byte header, and index_form_tuple (indextuple.c)
+/// gives a short one the 1-byte header (`VARATT_CAN_MAKE_SHORT`).
+fn stored_width(expression: &Expression, width: f64) -> f64 {
+    let saved = 3.0;
+    let short = expression.type_length == -1 && width - saved <= f64::from(SHORT_VARLENA) && width > saved;
+    if short { width - saved } else { width }
 }
 
 /// The average width of the text that a text expression is made of: `lower(email)` is as long as `email`.
@@ -248,6 +274,7 @@ fn length(type_oid: Oid, type_length: i16, width: Option<f64>, all_differ: bool)
     };
     match type_oid {
         BPCHAR => Length::Spread { least: whole, most: whole },
+        _ if FIXED_RANGES.contains(&type_oid) => Length::Spread { least: whole, most: whole },
         NUMERIC => {
             // 3 bytes of headers and 2 for each four digits, so an even average is one of different lengths.
             let even = (whole as u32).is_multiple_of(2);
@@ -271,6 +298,13 @@ fn key_values<T>(
 ) -> T {
     let tuples = relation.tuples.max(1.0);
     let null_fraction = attribute.null_fraction;
+    if let KeyTarget::Expression(expression) = &key.part.target
+        && let Some(known) = relation.expression_statistics.get(&expression.sql)
+    {
+        let present = tuples * (1.0 - null_fraction);
+        let distinct = known.distinct_values(tuples).unwrap_or(present).min(present.max(1.0));
+        return use_values(Values { tuples, null_fraction, common: &known.common_frequencies, distinct });
+    }
     let columns = key.part.target.columns();
     let (type_oid, plain) = match &key.part.target {
         KeyTarget::Column(number) => (relation.column(*number).map_or(0, |column| column.type_oid), true),
@@ -300,6 +334,73 @@ fn key_values<T>(
         common: single.map_or(&[], |statistics| statistics.common_frequencies.as_slice()),
         distinct: if columns.is_empty() { 1.0 } else { product.min(present.max(1.0)) },
     })
+}
+
+/// What is known of the keys together.
+struct Joint<'a> {
+    definition: &'a IndexDefinition,
+    relation: &'a Relation,
+    kept: f64,
+    attributes: &'a [Attribute],
+}
+
+impl Joint<'_> {
+    /// The distribution of the first `length` keys: independent of each other, but for the largest group of columns among them
+    /// of which the number of combinations is known. That one is distributed like its column of most values, each of which
+    /// occurs with as many combinations of the others as that number says.
+    fn distribution(&self, length: usize) -> Distribution {
+        let group = self.known_group(length);
+        let (mut members, mut others) = (Vec::new(), Vec::new());
+        for (index, key) in self.definition.keys[..length].iter().enumerate() {
+            let known = matches!(key.part.target, KeyTarget::Column(number)
+                if group.is_some_and(|group| group.columns.contains(&number)));
+            if known { members.push(index) } else { others.push(index) }
+        }
+        let mut joint = Distribution::unit();
+        if let Some(group) = group {
+            let rows = self.relation.tuples.max(1.0);
+            let count = |index: &usize| self.with(Distribution::unit(), *index).group_count(rows);
+            let widest = members.iter().copied().max_by(|a, b| count(a).total_cmp(&count(b)));
+            for index in &members {
+                joint = if Some(*index) == widest {
+                    self.with(joint, *index)
+                } else {
+                    let values = Values {
+                        tuples: rows,
+                        null_fraction: self.attributes[*index].null_fraction,
+                        common: &[],
+                        distinct: 1.0,
+                    };
+                    joint.with(*index, &values, self.restriction(*index))
+                };
+            }
+            joint = joint.split_into(group.distinct, rows);
+        }
+        others.into_iter().fold(joint, |joint, index| self.with(joint, index))
+    }
+
+    /// The largest known group of columns, two at least, that are all among the first `length` keys.
+    fn known_group(&self, length: usize) -> Option<&ColumnGroup> {
+        let is_key = |column: &AttrNumber| {
+            self.definition.keys[..length].iter().any(|key| key.part.target == KeyTarget::Column(*column))
+        };
+        let groups = self.relation.column_groups.iter();
+        groups
+            .filter(|group| group.columns.len() > 1 && group.columns.iter().all(is_key))
+            .max_by_key(|group| group.columns.len())
+    }
+
+    fn with(&self, joint: Distribution, index: usize) -> Distribution {
+        let (key, attribute) = (&self.definition.keys[index], &self.attributes[index]);
+        key_values(key, self.relation, attribute, |values| {
+            joint.with(index, &values, self.restriction(index))
+        })
+    }
+
+    fn restriction(&self, index: usize) -> Restriction {
+        let null_fraction = self.attributes[index].null_fraction;
+        restriction(self.definition, &self.definition.keys[index], self.relation, self.kept, null_fraction)
+    }
 }
 
 /// What the definition's predicate leaves of a key's values.

@@ -40,6 +40,9 @@ fn relation(rows: f64, indexed: &[AttrNumber], hot_ratio: f64) -> Relation {
             hot_updated: 1000.0 * hot_ratio,
             deleted: 0.0,
         },
+        column_groups: Vec::new(),
+        leaf_tuples: Vec::new(),
+        expression_statistics: BTreeMap::new(),
     }
 }
 

@@ -1,0 +1,160 @@
+"""Selection on TPC-H, promised and built: `make bench-selection [VERSION=15]`.
+
+TPC-H at scale 1 with primary keys only, each statement counting with its planner cost, without 2, 17 and 20. For each storage budget
+the advisor is asked, its indexes are really built, and the planner's cost and the bytes on disk are held against the promise and
+against what ten peers reached on the same data. With RUN=1 the statements are also run before and after, on-CPU time of the
+backend. Prints a Markdown section for docs/BENCHMARKS.md.
+
+    SCALE=0.1 BUDGETS=15,35 make bench-selection    something smaller
+"""
+
+import json
+import os
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools import extension, postgres, tpch  # noqa: E402
+from tools.progress import Failed, phase, say  # noqa: E402
+
+SCALE = float(os.environ.get("SCALE", "1"))
+BUDGETS = [int(megabytes) for megabytes in os.environ.get("BUDGETS", "150,350,1050,1650").split(",")]
+RUN = os.environ.get("RUN") == "1"
+RUNS = 3  # of each statement; the median counts
+MEGABYTE = 1_000_000
+LEFT_OUT = ("Q2", "Q17", "Q20")  # they dominate by orders of magnitude where no index is there
+SETTINGS = {
+    "random_page_cost": "1.1", "effective_cache_size": "12GB", "work_mem": "64MB", "jit": "off", "max_parallel_workers_per_gather": "0",
+    "shared_buffers": "4GB", "maintenance_work_mem": "512MB", "max_wal_size": "8GB", "autovacuum": "off", "max_parallel_maintenance_workers": "0",
+}  # fmt: skip
+# Cost after / before at bytes really used, the best of ten algorithms of Magic Mirror's framework and two tools on the same data.
+PEERS = {150: (149, 0.658), 350: (347, 0.594), 1050: (1053, 0.551), 1650: (1621, 0.542)}
+
+
+@dataclass
+class Answer:
+    """What was promised within one budget, and what came of it."""
+
+    budget: int  # megabytes
+    report: dict
+    seconds: float
+    peak_megabytes: float
+    built_cost: dict[str, float]
+    built_bytes: int
+    milliseconds: dict[str, float]
+
+    @property
+    def promised(self) -> float:
+        return sum(statement["outcome"]["cost_after"] for statement in self.report["statements"])
+
+
+def costs(connection, queries) -> dict[str, float]:
+    found = {}
+    for query in queries:
+        [[[plan]]] = connection.execute("EXPLAIN (FORMAT JSON) " + query.text).fetchall()
+        found[query.name] = plan["Plan"]["Total Cost"]
+    return found
+
+
+def on_cpu(server, queries) -> dict[str, float]:
+    """Median milliseconds of the backend on a processor, in a session of its own."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    with server.connect() as connection:
+        pid = connection.info.backend_pid
+
+        def spent() -> float:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / ticks
+
+        found = {}
+        for query in queries:
+            times = []
+            for _ in range(RUNS):
+                began = spent()
+                connection.execute(query.text).fetchall()
+                times.append(spent() - began)
+            found[query.name] = statistics.median(times) * 1000
+    return found
+
+
+def answer(server, connection, queries, megabytes: int) -> Answer:
+    texts = [query.text for query in queries]
+    with server.connect() as session:
+        began = time.perf_counter()
+        [[found]] = session.execute("SELECT index_advisor._bench_select(%s::text[], %s)", (texts, megabytes * MEGABYTE)).fetchall()
+        seconds = time.perf_counter() - began
+        status = Path(f"/proc/{session.info.backend_pid}/status").read_text()
+    peak = next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+    report = json.loads(found) if isinstance(found, str) else found
+    for position, advice in enumerate(report["recommendations"]):
+        connection.execute(advice["ddl"].replace("CREATE INDEX CONCURRENTLY ON", f"CREATE INDEX advised_{position} ON"))
+    names = [f"advised_{position}" for position in range(len(report["recommendations"]))]
+    [[size]] = connection.execute("SELECT coalesce(sum(pg_relation_size(n::regclass)), 0)::bigint FROM unnest(%s::text[]) n", (names,)).fetchall()
+    built = costs(connection, queries)
+    times = on_cpu(server, queries) if RUN else {}
+    for name in names:
+        connection.execute(f"DROP INDEX {name}")
+    return Answer(megabytes, report, seconds, peak, built, size, times)
+
+
+def table(answers: list[Answer], before: dict[str, float], times: dict[str, float]) -> list[str]:
+    whole = sum(before.values())
+    lines = [
+        "| budget, MB | indexes | really used, MB | promised after / before | built after / before | best peer (MB used) | gap to the bound | planner calls | exact, graph, bound hits | seconds | peak MB |",
+        "| ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for found in answers:
+        search = found.report["search"]
+        certificate = found.report.get("certificate")
+        gap = f"{100 * certificate['gap']:.2f} %" if certificate else ""
+        peer = PEERS.get(found.budget)
+        best = f"{peer[1]:.3f} ({peer[0]})" if peer and SCALE == 1 else ""
+        lines.append(
+            f"| {found.budget} | {len(found.report['recommendations'])} | {found.built_bytes / MEGABYTE:.0f} | {found.promised / whole:.4f} "
+            f"| {sum(found.built_cost.values()) / whole:.4f} | {best} | {gap} | {search['planner_calls']} "
+            f"| {search['exact_hits']}, {search['graph_hits']}, {search['bound_hits']} | {found.seconds:.1f} | {found.peak_megabytes:.0f} |"
+        )
+    for found in answers:
+        if found.milliseconds:
+            ratio = sum(found.milliseconds.values()) / sum(times.values())
+            slower = [
+                f"{name} {found.milliseconds[name] / times[name]:.2f}"
+                for name in times
+                if found.milliseconds[name] > 1.2 * times[name] and found.milliseconds[name] > 50
+            ]
+            lines += ["", f"Run with {found.budget} MB: {ratio:.3f} of the time on a processor; more than 20 % slower: {', '.join(slower) or 'none'}."]
+    for found in answers:
+        lines += ["", f"{found.budget} MB:", ""] + [f"- `{advice['ddl']}`, {advice['size_bytes'] / MEGABYTE:.0f} MB" for advice in found.report["recommendations"]]
+    return lines
+
+
+def main(version: int) -> int:
+    installation = postgres.installation(version)
+    with postgres.ends_cleanly():
+        extension.install(installation)
+        with postgres.Server(installation, f"selection-{version}", SETTINGS) as server, server.connect() as connection:
+            connection.execute("CREATE EXTENSION pg_index_advisor")
+            with phase(f"loading TPC-H at scale {SCALE}"):
+                tpch.load(connection, tpch.generate(SCALE))
+            queries = [query for query in tpch.queries() if query.name not in LEFT_OUT]
+            before = costs(connection, queries)
+            times = on_cpu(server, queries) if RUN else {}
+            answers = []
+            for megabytes in BUDGETS:
+                with phase(f"within {megabytes} MB"):
+                    answers.append(answer(server, connection, queries, megabytes))
+    title = f"### {installation.version}, {date.today().isoformat()}, TPC-H at scale {SCALE}, {len(queries)} statements, {os.cpu_count()} cores"
+    say("\n" + "\n".join([title, "", *table(answers, before, times)]))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 18))
+    except Failed as e:
+        sys.exit(f"FAILED: {e}")

@@ -1,0 +1,180 @@
+//! Expressions that candidates would index but that the planner knows nothing of: their values are sampled, so that plans with
+//! the index and without it are estimated from the same statistics.
+//!
+//! Decides what is sampled within which bounds; `pg::expression_statistics` does it. Where nothing is missing, nothing is read.
+
+use crate::candidate::definition::{Expression, IndexDefinition, KeyTarget};
+use crate::candidate::{self, Candidate};
+use crate::catalog::{Catalog, Oid};
+use crate::cost::model::CostModel;
+use crate::examine::Examination;
+use crate::pg::analyze::Analysed;
+use crate::pg::expression_statistics::ExpressionStatistics;
+use crate::pg::sample::Sampler;
+use crate::pg::session;
+use crate::settings::{Settings, sample_pages};
+use crate::workload::Workload;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// Relations that a run samples for expressions, those of the heaviest statements.
+const MAX_RELATIONS: usize = 50;
+/// Expressions of a relation that a run samples, those of the heaviest statements.
+const MAX_EXPRESSIONS: usize = 20;
+/// The search for indexes needs most of a run's time.
+const SHARE_OF_TIME: u32 = 4;
+
+/// What sampling a relation gave: statistics, or why there are none.
+type Sampled = Result<Rc<ExpressionStatistics>, String>;
+
+/// Expressions that raise an error for a row that is there, by relation: no index on them can be built.
+pub type Raising = BTreeSet<(Oid, Expression)>;
+
+/// Samples the expressions of candidates that have no statistics, and lets the statements that use them be planned by what was
+/// found. What could not be had is a note of the statement.
+pub fn sample(
+    examination: &mut Examination,
+    workload: &Workload,
+    catalog: &mut Catalog,
+    settings: &Settings,
+    deadline: Option<Instant>,
+) -> Raising {
+    if examination.examined.iter().all(|analysed| analysed.without_statistics.is_empty()) {
+        return Raising::new();
+    }
+    let now = Instant::now();
+    let until = deadline.map(|deadline| now + deadline.saturating_duration_since(now) / SHARE_OF_TIME);
+    let wanted = wanted(examination, workload, catalog, settings);
+    let mut sampled: BTreeMap<Oid, Sampled> = BTreeMap::new();
+    for (relation, expressions) in wanted {
+        pgrx::check_for_interrupts!();
+        let result = if sampled.len() >= MAX_RELATIONS {
+            Err(format!("a run samples no more than {MAX_RELATIONS} tables"))
+        } else if until.is_some_and(|until| Instant::now() >= until) {
+            Err("the run's time limit leaves no time".to_string())
+        } else {
+            sample_relation(relation, &expressions, catalog)
+        };
+        sampled.insert(relation, result);
+    }
+    for analysed in &mut examination.examined {
+        apply(analysed, &sampled, catalog);
+    }
+    let missing = sampled
+        .values()
+        .flatten()
+        .flat_map(|statistics| statistics.missing.iter().map(|missing| (statistics.relation(), missing)));
+    missing
+        .filter(|(_, missing)| missing.raises)
+        .map(|(relation, missing)| (relation, missing.expression.clone()))
+        .collect()
+}
+
+/// The candidates that can be built.
+pub fn buildable(pool: Vec<Candidate>, raising: &Raising) -> Vec<Candidate> {
+    let raises = |candidate: &Candidate| {
+        expressions(&candidate.definition)
+            .any(|expression| raising.contains(&(candidate.definition.relation, expression.clone())))
+    };
+    pool.into_iter().filter(|candidate| raising.is_empty() || !raises(candidate)).collect()
+}
+
+/// The expressions among the keys of a definition, and its predicate.
+fn expressions(definition: &IndexDefinition) -> impl Iterator<Item = &Expression> {
+    let keys = definition.keys.iter().filter_map(|key| match &key.part.target {
+        KeyTarget::Expression(expression) => Some(expression),
+        KeyTarget::Column(_) => None,
+    });
+    keys.chain(&definition.predicate)
+}
+
+/// The expressions that candidates are made of and that have no statistics, by relation, those of the heaviest statements first.
+fn wanted(
+    examination: &Examination,
+    workload: &Workload,
+    catalog: &Catalog,
+    settings: &Settings,
+) -> Vec<(Oid, Vec<Expression>)> {
+    let units = session::cost_units();
+    let model = CostModel::new(&examination.measured(workload), workload.window_seconds, units);
+    let pool = candidate::pool(&examination.facts(&model), catalog, &settings.candidate_options());
+    let mut asked: BTreeSet<(Oid, &Expression)> = BTreeSet::new();
+    for definition in pool.iter().map(|candidate| &candidate.definition) {
+        asked.extend(expressions(definition).map(|expression| (definition.relation, expression)));
+    }
+    let mut wanted: Vec<(Oid, Vec<Expression>)> = Vec::new();
+    for (relation, expression) in examination.examined.iter().flat_map(|a| &a.without_statistics) {
+        if !asked.contains(&(*relation, expression)) {
+            continue;
+        }
+        let position = wanted.iter().position(|(known, _)| known == relation).unwrap_or_else(|| {
+            wanted.push((*relation, Vec::new()));
+            wanted.len() - 1
+        });
+        let expressions = &mut wanted[position].1;
+        if expressions.len() < MAX_EXPRESSIONS && !expressions.contains(expression) {
+            expressions.push(expression.clone());
+        }
+    }
+    wanted
+}
+
+fn sample_relation(oid: Oid, expressions: &[Expression], catalog: &mut Catalog) -> Sampled {
+    let relation = catalog.relations.get_mut(&oid).ok_or("it is gone")?;
+    let sampler = Sampler { max_pages: sample_pages() };
+    let statistics = ExpressionStatistics::sample(&sampler, relation, expressions)
+        .map_err(|reason| format!("{}: {reason}", relation.sql_name))?;
+    for (expression, found) in statistics.known() {
+        relation.expression_statistics.insert(expression.sql.clone(), found.clone());
+    }
+    Ok(Rc::new(statistics))
+}
+
+/// Lets a statement be planned by what was found of its expressions, and notes what was not.
+fn apply(analysed: &mut Analysed, sampled: &BTreeMap<Oid, Sampled>, catalog: &Catalog) {
+    let mut used: Vec<Rc<ExpressionStatistics>> = Vec::new();
+    let mut notes: BTreeSet<String> = BTreeSet::new();
+    for (relation, expression) in &analysed.without_statistics {
+        match sampled.get(relation) {
+            None => {}
+            Some(Err(reason)) => {
+                notes.insert(format!("no statistics of expressions: {reason}"));
+            }
+            Some(Ok(statistics)) => {
+                if statistics.known().any(|(known, _)| known == expression) {
+                    if used.iter().all(|other| other.relation() != *relation) {
+                        used.push(statistics.clone());
+                    }
+                    let table = catalog.relations.get(relation).map_or("", |relation| &relation.sql_name);
+                    let pages = statistics.pages;
+                    notes.insert(format!(
+                        "expression statistics from a sample of {pages} {} of {table}",
+                        if pages == 1 { "page" } else { "pages" }
+                    ));
+                } else if let Some(missing) =
+                    statistics.missing.iter().find(|missing| missing.expression == *expression)
+                {
+                    let what = if missing.raises { "index can be built on" } else { "statistics of" };
+                    notes.insert(format!("no {what} {}: {}", expression.sql, missing.reason));
+                }
+            }
+        }
+    }
+    if !used.is_empty()
+        && let Err(error) = analysed.estimate_with(used.clone())
+    {
+        notes = BTreeSet::from([format!("planned without statistics of expressions: {error}")]);
+    }
+    // How many rows a partial index would hold is counted, not estimated.
+    for usage in &mut analysed.facts.relations {
+        for predicate in &mut usage.predicates {
+            let counted = used.iter().filter(|statistics| statistics.relation() == usage.relation);
+            let mut counted = counted.filter_map(|statistics| statistics.share(&predicate.expression));
+            if let Some(share) = counted.next() {
+                predicate.selectivity = share;
+            }
+        }
+    }
+    analysed.notes.extend(notes);
+}

@@ -1,0 +1,57 @@
+//! What is read of the catalog is what is there.
+
+#[pgrx::pg_schema]
+mod tests {
+    use crate::catalog::{Catalog, ColumnGroup, Relation};
+    use crate::pg::analyze::analyse;
+    use crate::pg::catalog;
+    use crate::pg::identity::Identity;
+    use crate::server_tests::*;
+
+    /// The only relation that a query reads.
+    fn relation_of(query: &str) -> Relation {
+        let reading = crate::statement::read(query, usize::MAX).expect("a statement");
+        let analysed = analyse(&reading, &Identity::caller(1000), None).expect("can be planned");
+        let catalog: Catalog = catalog::read_for(&[analysed]).expect("the catalog");
+        catalog.relations.into_values().next().expect("a relation")
+    }
+
+    #[pg_test]
+    fn extended_statistics_tell_the_combinations_of_columns() {
+        run(
+            "CREATE TABLE places AS SELECT g % 500 AS city, g % 500 / 10 AS country, g AS id FROM generate_series(1, 20000) AS g",
+        );
+        run("CREATE STATISTICS known (ndistinct) ON country, city FROM places");
+        run("CREATE STATISTICS other (ndistinct) ON city, (country + 1), country FROM places");
+        run("ANALYZE places");
+        let groups = relation_of("SELECT * FROM places WHERE city = 1").column_groups;
+        assert_eq!(groups, [ColumnGroup { columns: vec![1, 2], distinct: 500.0 }]);
+        run("CREATE ROLE stranger");
+        run("GRANT SELECT (city) ON places TO stranger");
+        run("SET LOCAL ROLE stranger");
+        let groups = relation_of("SELECT city FROM places WHERE city = 1").column_groups;
+        assert!(groups.is_empty(), "statistics of columns that the caller may not read: {groups:?}");
+    }
+
+    #[pg_test]
+    fn leaves_are_read_with_their_rows() {
+        run("CREATE TABLE parts (k int, v int) PARTITION BY RANGE (k)");
+        run("CREATE TABLE part1 PARTITION OF parts FOR VALUES FROM (0) TO (100)");
+        run("CREATE TABLE part2 PARTITION OF parts FOR VALUES FROM (100) TO (100000)");
+        run("INSERT INTO parts SELECT g, g FROM generate_series(0, 9999) AS g");
+        run("ANALYZE");
+        let relation = relation_of("SELECT * FROM parts WHERE v = 1");
+        let mut leaves = relation.leaf_tuples.clone();
+        leaves.sort_by(f64::total_cmp);
+        assert_eq!((relation.leaves, leaves), (2, vec![100.0, 9900.0]));
+        assert!(relation_of("SELECT * FROM part2 WHERE v = 1").leaf_tuples.is_empty());
+    }
+
+    #[pg_test]
+    fn dimensions_of_a_type_are_read() {
+        run("CREATE TABLE short (a varchar(7), b int)");
+        let columns = relation_of("SELECT * FROM short").columns;
+        // VARHDRSZ is part of the modifier of varchar.
+        assert_eq!((columns[&1].type_modifier, columns[&2].type_modifier), (11, -1));
+    }
+}
