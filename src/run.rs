@@ -9,7 +9,7 @@ use crate::pg::isolated::PgError;
 use crate::pg::session::{self, Quiet};
 use crate::pg::what_if::ServerWhatIf;
 use crate::recommendation::advise;
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::selection;
 use crate::settings::Settings;
 use crate::workload::Workload;
@@ -55,6 +55,8 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
         recommendations,
         limits: settings.report_limits(),
         candidates: pool.len(),
+        certificate: selection.certificate.clone(),
+        frontier: report::frontier(&selection, &problem),
         search: selection.search,
         elapsed_ms: started.elapsed().as_secs_f64() * 1000.0,
     })

@@ -192,6 +192,36 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         known.dearest_superset(&Bits::of(configuration, &known.relevant))
     }
 
+    /// What the planner says of a statement, exactly, as far as that follows from what it said already.
+    pub fn known(&self, statement: usize, configuration: &[CandidateId]) -> Option<PlanCost> {
+        let known = &self.statements[statement];
+        let set = Bits::of(configuration, &known.relevant);
+        let at = if known.frozen {
+            Some(0)
+        } else {
+            known.by_set.get(&set).copied().or_else(|| known.by_graph(&set))
+        };
+        at.map(|at| known.entries[at].plan.clone())
+    }
+
+    /// Cost of the cheapest known plan of a statement that a configuration allows: the planner will not do worse.
+    pub fn cheapest_known(&self, statement: usize, configuration: &[CandidateId]) -> f64 {
+        let known = &self.statements[statement];
+        let at =
+            if known.frozen { 0 } else { known.cheapest_allowed(&Bits::of(configuration, &known.relevant)) };
+        known.entries[at].plan.total
+    }
+
+    /// Every plan of a statement that the planner gave, the one without candidates first.
+    pub fn plans(&self, statement: usize) -> impl Iterator<Item = &PlanCost> {
+        self.statements[statement].entries.iter().map(|entry| &entry.plan)
+    }
+
+    /// Whether a statement failed, and so stays at its cost before.
+    pub fn is_frozen(&self, statement: usize) -> bool {
+        self.statements[statement].frozen
+    }
+
     /// From now on no question reaches the planner: what is unknown is answered by the cheapest known plan that the
     /// configuration allows, an upper bound. For after the time limit, which is no longer heeded.
     pub fn go_offline(&mut self) {

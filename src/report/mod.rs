@@ -12,7 +12,9 @@ pub mod text;
 
 use crate::cost::StatementId;
 use crate::recommendation::Recommendation;
-use crate::selection::SearchRecord;
+use crate::selection::certificate::Certificate;
+use crate::selection::frontier::FrontierPoint;
+use crate::selection::{Problem, SearchRecord, Selection};
 use crate::statement::LeftOut;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +41,35 @@ pub struct Report {
     /// Candidates that the planner was asked about.
     pub candidates: usize,
     pub search: SearchRecord,
+    /// How far the recommendations can be from the best set of the candidates.
+    pub certificate: Certificate,
+    /// What other amounts of storage would give, smallest first.
+    pub frontier: Vec<StoragePoint>,
     pub elapsed_ms: f64,
+}
+
+/// What the workload would cost with a set of indexes of some size; no smaller set that was found saves as much.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoragePoint {
+    pub bytes: u64,
+    /// Milliseconds a day of the examined statements, the indexes' write costs included.
+    pub cost_ms: f64,
+    /// CREATE INDEX statements of all of them.
+    pub indexes: Vec<String>,
+    /// The one that this set has more than the one before; None when more than that differs.
+    pub added: Option<String>,
+}
+
+/// The frontier of a selection in the words of the report.
+pub fn frontier(selection: &Selection, problem: &Problem) -> Vec<StoragePoint> {
+    let ddl = |candidate: &usize| problem.candidates[*candidate].tie_break.clone();
+    let point = |point: &FrontierPoint| StoragePoint {
+        bytes: point.bytes,
+        cost_ms: point.cost_ms,
+        indexes: point.members.iter().map(ddl).collect(),
+        added: point.added.as_ref().map(ddl),
+    };
+    selection.frontier.iter().map(point).collect()
 }
 
 /// The limits that the run kept to.

@@ -167,6 +167,7 @@ fn how_sure(report: &Report) -> String {
                 .to_string(),
         );
     }
+    sentences.extend(how_far_from_best(report));
     if let Some(assumed) = assumptions(&examined) {
         sentences.push(assumed);
     }
@@ -199,6 +200,31 @@ fn how_sure(report: &Report) -> String {
         sentences.push("There was nothing to examine.".to_string());
     }
     sentences.join(" ")
+}
+
+/// What the best set could save beyond the recommendations, and what that rests on.
+fn how_far_from_best(report: &Report) -> Option<String> {
+    let certificate = &report.certificate;
+    if certificate.total_before_ms <= 0.0 || report.candidates == 0 {
+        return None;
+    }
+    let within = match report.limits.storage_bytes {
+        Some(budget) => format!(" within {}", size(budget)),
+        None => String::new(),
+    };
+    let exceptions = match certificate.violations as usize {
+        0 => "no exception".to_string(),
+        n => format!("{}, all allowed for", number(n, "exception", "exceptions")),
+    };
+    let late = if certificate.complete { "" } else { " Time ran out before more could be proven." };
+    Some(format!(
+        "No set of up to {} of the {}{within} can save more than {} of the examined time on top of this, in planner cost, \
+         if indexes help each other no more than in the plans seen ({} checked, {exceptions}).{late}",
+        count(report.limits.max_indexes as f64),
+        number(report.candidates, "candidate", "candidates"),
+        percent(certificate.gap),
+        number(certificate.checked as usize, "combination", "combinations"),
+    ))
 }
 
 /// What was assumed of how many statements.

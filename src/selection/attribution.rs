@@ -2,13 +2,18 @@
 //!
 //! The last step: changes the configuration only to drop what turned out not to be worth its place.
 
+use super::certificate::{Certificate, Evidence};
 use super::search::{Configuration, Search};
-use super::{Choice, SearchRecord, Selection, improve};
+use super::{Choice, SearchRecord, Selection, frontier, improve};
 use crate::cost::cache::Expired;
 use crate::cost::{PlanCost, WhatIf};
 
 /// Turns the best configuration into the answer. Where time has run out, what is known stands in for what is not.
-pub(super) fn conclude<W: WhatIf>(mut search: Search<'_, W>, complete: bool) -> Selection {
+pub(super) fn conclude<W: WhatIf>(
+    mut search: Search<'_, W>,
+    complete: bool,
+    evidence: &Evidence,
+) -> Selection {
     let attributed = attribute(&mut search);
     let complete = complete && attributed.is_ok();
     let (chosen, after) = match attributed {
@@ -28,7 +33,10 @@ pub(super) fn conclude<W: WhatIf>(mut search: Search<'_, W>, complete: bool) -> 
         bound_hits: counters.bound_hits,
         failures: search.cache.failures().to_vec(),
     };
-    Selection { chosen, after, search: record }
+    let order: Vec<usize> = chosen.iter().map(|choice| choice.candidate).collect();
+    let certificate = Certificate::of(evidence, &search, &order, &after);
+    let frontier = frontier::curve(&mut search, &order);
+    Selection { chosen, after, certificate, frontier, search: record }
 }
 
 fn attribute<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(Vec<Choice>, Vec<PlanCost>), Expired> {

@@ -5,11 +5,14 @@
 //! The search is made of moves on a `search::Configuration`: `peel` finds the candidates worth moving, `greedy` adds,
 //! `improve` drops and exchanges, `slim` takes smaller ones, `attribution` says what each chosen index brings. `propose`
 //! runs the moves on what is known and asks the planner only about what they find, `explore` asks for what is not known
-//! yet: planner calls are what a run waits for. A further move or a bound is a further module beside them. The greedy step is that of Extend (ICDE 2019) without its widening, which the candidates
-//! already hold.
+//! yet: planner calls are what a run waits for. A further move is a further module beside them. The greedy step is that of
+//! Extend (ICDE 2019) without its widening, which the candidates already hold. `certificate` then proves how far the
+//! answer can be from the best, and `frontier` keeps what other amounts of storage would give.
 
 mod attribution;
+pub mod certificate;
 mod explore;
+pub mod frontier;
 mod greedy;
 mod improve;
 mod peel;
@@ -21,6 +24,8 @@ mod tests;
 
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf};
+use certificate::Certificate;
+use frontier::FrontierPoint;
 use search::Search;
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +87,10 @@ pub struct Selection {
     pub chosen: Vec<Choice>,
     /// Cost of every statement of the problem (same order) with all chosen candidates.
     pub after: Vec<PlanCost>,
+    /// How far the answer can be from the best possible.
+    pub certificate: Certificate,
+    /// What other amounts of storage would give.
+    pub frontier: Vec<FrontierPoint>,
     pub search: SearchRecord,
 }
 
@@ -124,7 +133,8 @@ pub fn select<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
         search.cache.go_offline();
         let _ = greedy::run(&mut search);
     }
-    attribution::conclude(search, complete)
+    let evidence = certificate::certify(&mut search, complete);
+    attribution::conclude(search, complete, &evidence)
 }
 
 fn examine<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {

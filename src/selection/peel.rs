@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 const LEVELS: usize = 3;
 /// Planning slows down with every index present (joins most: 100 ms and more were measured with 270 of them), so more
 /// candidates than this are planned in parts and the winners meet in a final.
-const AT_ONCE: usize = 60;
+pub(super) const AT_ONCE: usize = 60;
 /// Up to this many candidates in all, every one is searched: peeling would save nothing.
 const SMALL_POOL: usize = 48;
 /// A plan that is no cheaper than this share of the cost before has nothing further to peel.

@@ -2,6 +2,7 @@
 //!
 //! Knows what a configuration saves and whether it fits; does not decide where to go next.
 
+use super::frontier::Seen;
 use super::{Limits, Problem};
 use crate::cost::cache::{CostCache, Expired};
 use crate::cost::{CandidateId, WhatIf};
@@ -11,7 +12,7 @@ use std::cmp::Ordering;
 /// A statement within this factor of its floor has nothing more to gain: a tenth of the planner's own 1 % fuzz.
 const SATURATED: f64 = 1.001;
 /// How far below the cost measured with every candidate another configuration may get (see `cost::cache`).
-const FLOOR_SLACK: f64 = 1.015;
+pub(super) const FLOOR_SLACK: f64 = 1.015;
 /// Net savings below this share of the examined time are rounding errors, whatever the user's minimum.
 const NOTHING: f64 = 1e-9;
 
@@ -28,6 +29,8 @@ pub(super) struct Search<'a, W: WhatIf> {
     pub bundles: Vec<Vec<CandidateId>>,
     /// The best configuration so far; always within the limits.
     pub best: Configuration,
+    /// The best configurations of other sizes.
+    pub seen: Seen,
     /// Net milliseconds a day that an index has to save.
     pub least_gain: f64,
     /// Milliseconds a day of all statements as they are.
@@ -93,6 +96,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
             floor: problem.statements.iter().map(|s| s.before.total).collect(),
             bundles: Vec::new(),
             best: Configuration { members: Vec::new(), savings, net: 0.0, bytes: 0 },
+            seen: Seen::default(),
             least_gain: (problem.limits.min_gain * total_before).max(NOTHING * total_before),
             total_before,
             looked_at: Cell::new(0),
@@ -233,7 +237,14 @@ impl<'a, W: WhatIf> Search<'a, W> {
         }
         let net = savings.iter().sum::<f64>() - self.write_ms(&members);
         let bytes = self.bytes(&members);
-        Ok(Configuration { members, savings, net, bytes })
+        let moved = Configuration { members, savings, net, bytes };
+        if self.seen.is_news(&moved)
+            && self.fits(moved.members.len(), bytes)
+            && !self.has_rivals_within(&moved.members)
+        {
+            self.seen.keep(&moved);
+        }
+        Ok(moved)
     }
 
     /// Keeps `configuration` if it is better than the best so far. One that takes more space has to save as much more

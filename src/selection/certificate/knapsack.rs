@@ -1,0 +1,196 @@
+//! `Knapsack`: the best set of items within bytes and a count, by best-first branch and bound.
+//!
+//! Knows nothing of statements. Its `most` is an upper bound at every moment, so ending early keeps whatever is built
+//! on it true.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+/// An item worth having.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Item {
+    /// The caller's number.
+    pub id: usize,
+    pub reward: f64,
+    pub bytes: u64,
+    /// Items that share a number exclude each other.
+    pub keys: Option<u32>,
+}
+
+/// What a knapsack can hold at most, and what to put into it for that.
+#[derive(Clone, Debug)]
+pub(super) struct Packed {
+    /// No allowed set has a larger reward.
+    pub most: f64,
+    /// Items with their shares, 1 but for the one that did not fit whole when the search ended early.
+    pub shares: Vec<(usize, f64)>,
+    /// Whether `shares` is an allowed set whose reward is `most`.
+    pub exact: bool,
+}
+
+/// The items by reward per byte, and the limits.
+struct Knapsack<'i> {
+    items: &'i [Item],
+    /// Positions in `items` by reward.
+    by_reward: Vec<usize>,
+    room: u64,
+    count: usize,
+}
+
+/// Decisions on the first `decided` items.
+#[derive(Clone, Debug)]
+struct Node {
+    most: f64,
+    decided: usize,
+    taken: Vec<usize>,
+    reward: f64,
+    bytes: u64,
+    /// How the bytes alone would be filled up: shares of the items not decided.
+    rest: Vec<(usize, f64)>,
+}
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Node) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Node {}
+
+impl PartialOrd for Node {
+    fn partial_cmp(&self, other: &Node) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Node {
+    fn cmp(&self, other: &Node) -> Ordering {
+        let by_bound = self.most.total_cmp(&other.most);
+        by_bound.then_with(|| self.decided.cmp(&other.decided)).then_with(|| other.taken.cmp(&self.taken))
+    }
+}
+
+/// Packs items of positive reward into `room` bytes, `count` of them at most, looking at `nodes` partial choices at
+/// most.
+pub(super) fn pack(mut items: Vec<Item>, room: Option<u64>, count: usize, nodes: usize) -> Packed {
+    let room = room.unwrap_or(u64::MAX);
+    items.retain(|item| item.reward > 0.0 && item.bytes <= room);
+    let per_byte = |item: &Item| item.reward / item.bytes.max(1) as f64;
+    items.sort_by(|a, b| per_byte(b).total_cmp(&per_byte(a)).then(a.id.cmp(&b.id)));
+    let mut by_reward: Vec<usize> = (0..items.len()).collect();
+    by_reward.sort_by(|a, b| items[*b].reward.total_cmp(&items[*a].reward).then(a.cmp(b)));
+    Knapsack { items: &items, by_reward, room, count }.search(nodes)
+}
+
+impl Knapsack<'_> {
+    fn search(&self, nodes: usize) -> Packed {
+        let mut open = BinaryHeap::from([self.node(0, Vec::new(), 0.0, 0)]);
+        let mut looked_at = 0;
+        loop {
+            // Never empty: every node but a whole one leaves at least the one without its next item.
+            let Some(node) = open.pop() else { return self.packed(&self.node(0, Vec::new(), 0.0, 0)) };
+            looked_at += 1;
+            if self.is_whole(&node) || looked_at >= nodes {
+                return self.packed(&node);
+            }
+            let (next, item) = (node.decided, self.items[node.decided]);
+            let excluded =
+                item.keys.is_some() && node.taken.iter().any(|at| self.items[*at].keys == item.keys);
+            let bytes = node.bytes.saturating_add(item.bytes);
+            if !excluded && bytes <= self.room && node.taken.len() < self.count {
+                let taken = [node.taken.as_slice(), &[next]].concat();
+                open.push(self.node(next + 1, taken, node.reward + item.reward, bytes));
+            }
+            open.push(self.node(next + 1, node.taken, node.reward, node.bytes));
+        }
+    }
+
+    /// Whether the bound of the node is the reward of an allowed set.
+    fn is_whole(&self, node: &Node) -> bool {
+        let all = || node.taken.iter().chain(node.rest.iter().map(|(at, _)| at));
+        let keys = |at: &usize| self.items[*at].keys;
+        let rivals = || {
+            all().enumerate().any(|(i, a)| keys(a).is_some() && all().skip(i + 1).any(|b| keys(a) == keys(b)))
+        };
+        node.rest.iter().all(|(_, share)| *share == 1.0)
+            && node.taken.len() + node.rest.len() <= self.count
+            && !rivals()
+    }
+
+    fn packed(&self, node: &Node) -> Packed {
+        let taken = node.taken.iter().map(|at| (self.items[*at].id, 1.0));
+        let rest = node.rest.iter().map(|(at, share)| (self.items[*at].id, *share));
+        Packed { most: node.most, shares: taken.chain(rest).collect(), exact: self.is_whole(node) }
+    }
+
+    /// A node with its bound: the smaller of what the bytes left can hold in fractions and what the best items of the
+    /// number left bring.
+    fn node(&self, decided: usize, taken: Vec<usize>, reward: f64, bytes: u64) -> Node {
+        let places = self.count - taken.len();
+        let (mut left, mut by_bytes, mut rest) = (self.room - bytes, 0.0, Vec::new());
+        for (at, item) in self.items.iter().enumerate().skip(decided) {
+            if item.bytes <= left {
+                left -= item.bytes;
+                by_bytes += item.reward;
+                rest.push((at, 1.0));
+            } else {
+                let share = left as f64 / item.bytes as f64;
+                by_bytes += share * item.reward;
+                rest.push((at, share));
+                break;
+            }
+        }
+        let undecided = self.by_reward.iter().copied().filter(|at| *at >= decided);
+        let best: Vec<usize> = undecided.take(places).collect();
+        let by_count: f64 = best.iter().map(|at| self.items[*at].reward).sum();
+        if by_count < by_bytes {
+            // What counts is the number: its best items, if they fit, are the answer.
+            let fit = best.iter().map(|at| self.items[*at].bytes).fold(0_u64, u64::saturating_add)
+                <= self.room - bytes;
+            if fit {
+                rest = best.into_iter().map(|at| (at, 1.0)).collect();
+            }
+        }
+        Node { most: reward + by_bytes.min(by_count), decided, taken, reward, bytes, rest }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn best(items: &[Item], room: u64, count: usize) -> f64 {
+        let subsets = (0_u32..1 << items.len()).map(|mask| {
+            items.iter().enumerate().filter(move |(i, _)| mask >> i & 1 == 1).map(|(_, item)| *item)
+        });
+        let allowed = subsets.filter(|set| {
+            let set: Vec<Item> = set.clone().collect();
+            let rivals = set
+                .iter()
+                .enumerate()
+                .any(|(i, a)| a.keys.is_some() && set[i + 1..].iter().any(|b| a.keys == b.keys));
+            !rivals && set.len() <= count && set.iter().map(|item| item.bytes).sum::<u64>() <= room
+        });
+        allowed.map(|set| set.map(|item| item.reward).sum()).fold(0.0, f64::max)
+    }
+
+    proptest! {
+        #[test]
+        fn an_upper_bound_always_and_the_optimum_when_exact(
+            items in prop::collection::vec((-1.0..9.0, 0_u64..50, 0_u32..6), 0..10),
+            room in 0_u64..150, count in 0_usize..8, nodes in 1_usize..300,
+        ) {
+            let items: Vec<Item> = items.into_iter().enumerate().map(|(id, (reward, bytes, keys))| {
+                Item { id, reward, bytes, keys: (keys < 3).then_some(keys) }
+            }).collect();
+            let truth = best(&items, room, count);
+            let packed = pack(items.clone(), Some(room), count, nodes);
+            prop_assert!(packed.most >= truth - 1e-9, "{} < {truth}", packed.most);
+            let whole = pack(items.clone(), Some(room), count, usize::MAX);
+            prop_assert!(whole.exact && (whole.most - truth).abs() <= 1e-9, "{} != {truth}", whole.most);
+            let reward: f64 = whole.shares.iter().map(|(id, share)| items[*id].reward * share).sum();
+            prop_assert!((reward - truth).abs() <= 1e-9);
+        }
+    }
+}

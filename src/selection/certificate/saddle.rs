@@ -1,0 +1,171 @@
+//! The linear program of a `Relaxation`, solved from both sides at once: sets in fractions against mixtures of cuts.
+//!
+//! Primal-dual hybrid gradient (Chambolle, Pock 2011) with their diagonal steps, restarted at the average as in PDLP
+//! (Applegate et al. 2021). Gives a mixture and fractions that are close to optimal; proves nothing by itself.
+
+use super::relaxation::{Cut, Taken, onto_simplex};
+
+/// What both sides hold.
+#[derive(Clone, Debug)]
+pub(super) struct Point {
+    /// By statement: shares of its cuts.
+    pub mixture: Vec<Vec<f64>>,
+    /// By candidate, 0 to 1, within bytes and count.
+    pub shares: Vec<f64>,
+}
+
+/// The program as the iteration needs it, in shares of `unit`.
+pub(super) struct Saddle<'c> {
+    cuts: &'c [Vec<Cut>],
+    candidates: &'c [Taken],
+    room: Option<u64>,
+    count: usize,
+    /// Milliseconds that count as 1.
+    unit: f64,
+    /// Steps by statement and by candidate; 0 for a candidate that is in no cut.
+    statement_steps: Vec<f64>,
+    candidate_steps: Vec<f64>,
+    /// How far the mixtures move for the fractions.
+    balance: f64,
+}
+
+impl<'c> Saddle<'c> {
+    /// The program of these cuts, before the first step.
+    pub fn new(
+        cuts: &'c [Vec<Cut>],
+        candidates: &'c [Taken],
+        room: Option<u64>,
+        count: usize,
+        unit: f64,
+    ) -> Saddle<'c> {
+        let unit = unit.max(f64::MIN_POSITIVE);
+        let mut candidate_sums = vec![0.0; candidates.len()];
+        let mut statement_steps = Vec::with_capacity(cuts.len());
+        for cuts in cuts {
+            let mut most: f64 = 0.0;
+            for cut in cuts {
+                let mut sum = 0.0;
+                for (candidate, relief) in &cut.reliefs {
+                    sum += relief / unit;
+                    candidate_sums[*candidate] += relief / unit;
+                }
+                most = most.max(sum);
+            }
+            statement_steps.push(if most > 0.0 { 1.0 / most } else { 0.0 });
+        }
+        let candidate_steps =
+            candidate_sums.iter().map(|sum| if *sum > 0.0 { 1.0 / sum } else { 0.0 }).collect();
+        Saddle { cuts, candidates, room, count, unit, statement_steps, candidate_steps, balance: 1.0 }
+    }
+
+    /// `steps` steps from `start`: where they end, and their average.
+    pub fn walk(&mut self, start: &Point, steps: usize) -> [Point; 2] {
+        let mut now = start.clone();
+        let mut sum = Point {
+            mixture: now.mixture.iter().map(|mixture| vec![0.0; mixture.len()]).collect(),
+            shares: vec![0.0; now.shares.len()],
+        };
+        for _ in 0..steps {
+            let shares = self.next_shares(&now);
+            let ahead: Vec<f64> = shares.iter().zip(&now.shares).map(|(new, old)| 2.0 * new - old).collect();
+            for ((cuts, mixture), step) in self.cuts.iter().zip(&mut now.mixture).zip(&self.statement_steps) {
+                if mixture.len() > 1 {
+                    for (share, cut) in mixture.iter_mut().zip(cuts) {
+                        *share += self.balance * step * cut.at(&ahead) / self.unit;
+                    }
+                    onto_simplex(mixture);
+                }
+            }
+            now.shares = shares;
+            for (sum, mixture) in sum.mixture.iter_mut().zip(&now.mixture) {
+                sum.iter_mut().zip(mixture).for_each(|(sum, share)| *sum += share);
+            }
+            sum.shares.iter_mut().zip(&now.shares).for_each(|(sum, share)| *sum += share);
+        }
+        let scale = 1.0 / steps.max(1) as f64;
+        sum.mixture.iter_mut().flatten().for_each(|share| *share *= scale);
+        sum.shares.iter_mut().for_each(|share| *share *= scale);
+        self.rebalance(start, &now);
+        [now, sum]
+    }
+
+    /// Lets the side that moved more take the longer steps.
+    fn rebalance(&mut self, start: &Point, end: &Point) {
+        let square = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+        let mixtures = start.mixture.iter().zip(&end.mixture).map(|(a, b)| square(a, b)).sum::<f64>().sqrt();
+        let shares = square(&start.shares, &end.shares).sqrt();
+        if mixtures > 1e-9 && shares > 1e-9 {
+            self.balance = (self.balance * mixtures / shares).sqrt().clamp(1e-3, 1e3);
+        }
+    }
+
+    fn next_shares(&self, now: &Point) -> Vec<f64> {
+        let mut slopes: Vec<f64> = self.candidates.iter().map(|c| c.write_ms / self.unit).collect();
+        for (cuts, mixture) in self.cuts.iter().zip(&now.mixture) {
+            for (cut, share) in cuts.iter().zip(mixture).filter(|(_, share)| **share > 0.0) {
+                for (candidate, relief) in &cut.reliefs {
+                    slopes[*candidate] -= share * relief / self.unit;
+                }
+            }
+        }
+        let steps = self.candidate_steps.iter().map(|step| step / self.balance);
+        let steps: Vec<f64> = steps.collect();
+        let wanted: Vec<f64> = now
+            .shares
+            .iter()
+            .zip(&slopes)
+            .zip(&steps)
+            .map(|((share, slope), step)| share - step * slope)
+            .collect();
+        self.within_limits(&wanted, &steps)
+    }
+
+    /// The nearest fractions within bytes and count, near as the steps measure it.
+    fn within_limits(&self, wanted: &[f64], steps: &[f64]) -> Vec<f64> {
+        let room = self.room.map(|room| room.max(1) as f64);
+        let size = |candidate: &Taken| room.map_or(0.0, |room| candidate.bytes as f64 / room);
+        // Prices only lower shares, so those that are at nothing already stay there.
+        let active: Vec<(usize, f64, f64, f64)> = (0..wanted.len())
+            .filter(|at| wanted[*at] > 0.0 && steps[*at] > 0.0)
+            .map(|at| (at, wanted[at], steps[at], size(&self.candidates[at])))
+            .collect();
+        let share = |wanted: f64, step: f64, size: f64, bytes: f64, each: f64| {
+            (wanted - step * (bytes * size + each)).clamp(0.0, 1.0)
+        };
+        let filled = |bytes: f64, each: f64| -> f64 {
+            active.iter().map(|&(_, wanted, step, size)| size * share(wanted, step, size, bytes, each)).sum()
+        };
+        let number = |bytes: f64, each: f64| -> f64 {
+            let sum: f64 =
+                active.iter().map(|&(_, wanted, step, size)| share(wanted, step, size, bytes, each)).sum();
+            sum / self.count.max(1) as f64
+        };
+        // The price of bytes, then that of a place, each by bisection: one of them is nearly always 0.
+        let mut bytes = least_price(&|price| filled(price, 0.0));
+        let each = least_price(&|price| number(bytes, price));
+        if bytes > 0.0 && each > 0.0 {
+            bytes = least_price(&|price| filled(price, each));
+        }
+        let mut shares = vec![0.0; wanted.len()];
+        for &(at, wanted, step, size) in &active {
+            shares[at] = share(wanted, step, size, bytes, each);
+        }
+        shares
+    }
+}
+
+/// The least price, from 0, at which no more than 1 is wanted.
+fn least_price(wanted: &dyn Fn(f64) -> f64) -> f64 {
+    if wanted(0.0) <= 1.0 {
+        return 0.0;
+    }
+    let (mut low, mut high) = (0.0, 1e-3);
+    while wanted(high) > 1.0 && high < 1e12 {
+        (low, high) = (high, 4.0 * high);
+    }
+    for _ in 0..24 {
+        let middle = (low + high) / 2.0;
+        if wanted(middle) > 1.0 { low = middle } else { high = middle }
+    }
+    high
+}

@@ -1,0 +1,81 @@
+//! The frontier: what the workload costs at every amount of storage that the search came by.
+//!
+//! Records what the search sees anyway; moves nothing, and asks the planner nothing.
+
+use super::search::{Configuration, Search};
+use crate::cost::{CandidateId, WhatIf};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A set of candidates that no smaller set seen was better than.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrontierPoint {
+    pub bytes: u64,
+    pub indexes: usize,
+    /// Milliseconds a day of the whole workload with these indexes, their write costs included; no less than it will
+    /// be, by the planner's costs.
+    pub cost_ms: f64,
+    /// The candidates, ascending.
+    pub members: Vec<CandidateId>,
+    /// The candidate that this set has and the point before lacks, when that is the whole difference.
+    pub added: Option<CandidateId>,
+}
+
+/// The configurations seen that no other one seen beats in both bytes and saving.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    /// By bytes: net saving (it rises with the bytes) and members.
+    best: BTreeMap<u64, (f64, Vec<CandidateId>)>,
+}
+
+impl Seen {
+    /// Whether everything seen that is no larger saves less.
+    pub fn is_news(&self, configuration: &Configuration) -> bool {
+        let smaller = self.best.range(..=configuration.bytes).next_back();
+        configuration.net > smaller.map_or(0.0, |(_, (net, _))| *net)
+    }
+
+    /// Puts a configuration that is news in the place of those that it beats.
+    pub fn keep(&mut self, configuration: &Configuration) {
+        let beaten = |(_, (net, _)): &(&u64, &(f64, Vec<CandidateId>))| *net <= configuration.net;
+        let beaten: Vec<u64> =
+            self.best.range(configuration.bytes..).take_while(beaten).map(|(bytes, _)| *bytes).collect();
+        for bytes in beaten {
+            self.best.remove(&bytes);
+        }
+        self.best.insert(configuration.bytes, (configuration.net, configuration.members.clone()));
+    }
+}
+
+/// The curve, smallest first: from no index at all, each point at least the saving of one index below the one before.
+/// The chosen candidates in their `order` are on it as far as nothing of their size is better; all of them always.
+pub(super) fn curve<W: WhatIf>(search: &mut Search<'_, W>, order: &[CandidateId]) -> Vec<FrontierPoint> {
+    let mut answer = order.to_vec();
+    answer.sort_unstable();
+    let seen = std::mem::take(&mut search.seen).best;
+    let mut points = vec![FrontierPoint {
+        bytes: 0,
+        indexes: 0,
+        cost_ms: search.total_before,
+        members: Vec::new(),
+        added: None,
+    }];
+    for (bytes, (net, members)) in seen {
+        let cost_ms = search.total_before - net;
+        let chosen = members == answer;
+        // The list is never empty: it starts with no index.
+        let enough = points.last().is_none_or(|last| cost_ms <= last.cost_ms - search.least_gain);
+        if (chosen || enough) && bytes > 0 {
+            let indexes = members.len();
+            points.push(FrontierPoint { bytes, indexes, cost_ms, members, added: None });
+        }
+    }
+    for at in 1..points.len() {
+        let (before, point) = (&points[at - 1].members, &points[at].members);
+        let new: Vec<CandidateId> = point.iter().copied().filter(|c| !before.contains(c)).collect();
+        if let ([added], true) = (new.as_slice(), point.len() == before.len() + 1) {
+            points[at].added = Some(*added);
+        }
+    }
+    points
+}
