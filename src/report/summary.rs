@@ -212,18 +212,24 @@ fn how_far_from_best(report: &Report) -> Option<String> {
         Some(budget) => format!(" within {}", size(budget)),
         None => String::new(),
     };
+    let most = match report.limits.max_indexes < report.candidates {
+        true => format!("up to {} of ", count(report.limits.max_indexes as f64)),
+        false => String::new(),
+    };
     let exceptions = match certificate.violations as usize {
         0 => "no exception".to_string(),
         n => format!("{}, all allowed for", number(n, "exception", "exceptions")),
     };
+    let checked = match certificate.checked as usize {
+        0 => String::new(),
+        n => format!(" ({} checked, {exceptions})", number(n, "combination", "combinations")),
+    };
     let late = if certificate.complete { "" } else { " Time ran out before more could be proven." };
     Some(format!(
-        "No set of up to {} of the {}{within} can save more than {} of the examined time on top of this, in planner cost, \
-         if indexes help each other no more than in the plans seen ({} checked, {exceptions}).{late}",
-        count(report.limits.max_indexes as f64),
+        "No set of {most}the {}{within} can save more than {} of the examined time on top of this, in planner cost, \
+         if indexes help each other no more than in the plans seen{checked}.{late}",
         number(report.candidates, "candidate", "candidates"),
         percent(certificate.gap),
-        number(certificate.checked as usize, "combination", "combinations"),
     ))
 }
 
