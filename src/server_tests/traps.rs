@@ -203,7 +203,7 @@ mod tests {
             ("SELECT * FROM a WHERE y = 5.5::float8 AND s > 'f'", "double precision"),
         ] {
             let ddl = advised(query);
-            assert!(ddl.iter().all(|ddl| ddl.contains(key)), "{query}: {ddl:?}");
+            assert!(ddl.iter().any(|ddl| ddl.contains(key)), "{query}: {ddl:?}");
             let cost = |text: &str| {
                 value::<pgrx::Json>(&format!("EXPLAIN (FORMAT JSON) {text}")).0[0]["Plan"]["Total Cost"]
                     .as_f64()
