@@ -87,6 +87,12 @@ pub(super) fn read_one(relation: Oid) -> Result<Option<Relation>, PgError> {
     Ok(Some(read))
 }
 
+/// Keeps a relation from being dropped or altered until the end of the sub-transaction. It may be gone already.
+pub(super) fn lock(relation: Oid) {
+    // SAFETY: locking needs no more than an OID; it also takes in pending invalidations.
+    unsafe { pg_sys::LockRelationOid(relation.into(), pg_sys::AccessShareLock as i32) };
+}
+
 /// How this server stores indexes.
 ///
 /// # Errors

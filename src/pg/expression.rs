@@ -44,10 +44,12 @@ pub unsafe fn read(
     }
 }
 
+/// The text of an expression that has its type: an implicit cast at its top is written down too.
+///
 /// # Safety
 /// As `read`.
 pub unsafe fn deparse(expr: *mut pg_sys::Node, context: *mut pg_sys::List) -> String {
-    unsafe { owned(pg_sys::deparse_expression(expr, context, false, false)).unwrap_or_default() }
+    unsafe { owned(pg_sys::deparse_expression(expr, context, false, true)).unwrap_or_default() }
 }
 
 /// Writes the expression out again with every name as the search path in force asks: in full, within `reading`.

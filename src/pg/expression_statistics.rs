@@ -160,6 +160,10 @@ impl ExpressionStatistics {
         column: usize,
         expression: &Expression,
     ) -> Result<bool, PgError> {
+        // The values are taken for what the node says they are; the text that gave them has to agree.
+        if rows.columns()[column].type_oid.to_u32() != expression.type_oid {
+            return Ok(false);
+        }
         // Values that the sample knows by their size alone count neither way.
         let known = (0..rows.places().len()).filter_map(|row| match rows.row(row)[column] {
             Value::Null => Some((pg_sys::Datum::from(0), true)),

@@ -8,7 +8,8 @@ use super::catalog;
 use super::create_index::{self, Written};
 use super::expression_statistics::ExpressionStatistics;
 use super::hypothetical::Hypothetical;
-use super::isolated::PgError;
+use super::identity::Identity;
+use super::isolated::{PgError, isolated};
 use super::opclass;
 use super::sample::Sampler;
 use crate::candidate::definition::{Expression, IndexDefinition, KeyTarget};
@@ -94,11 +95,15 @@ pub fn prepare_all(text: &str, lock_timeout_ms: i32) -> Result<(Vec<Entry>, Vec<
 
 fn prepare_once(text: &str, lock_timeout_ms: i32) -> Result<(Vec<Entry>, Vec<usize>), PgError> {
     let script = create_index::read(text, lock_timeout_ms)?;
-    let mut entries = Vec::new();
-    for written in script.indexes {
-        entries.push(prepare(written, next_oid()?, lock_timeout_ms)?);
-    }
-    Ok((entries, script.others))
+    // The tables stay as they are until all is known of them; the end of the sub-transaction gives the locks back.
+    isolated(Some(&Identity::caller(lock_timeout_ms)), || {
+        let mut entries = Vec::new();
+        for written in script.indexes {
+            catalog::lock(written.definition.relation);
+            entries.push(prepare(written, next_oid()?, lock_timeout_ms)?);
+        }
+        Ok((entries, script.others))
+    })?
 }
 
 /// A definition made ready for the planner.

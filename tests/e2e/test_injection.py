@@ -194,6 +194,8 @@ class Trial:
             while not over.is_set():
                 self.other.execute("DROP TABLE IF EXISTS passing")
                 self.other.execute(f"CREATE TABLE passing (k int, v int); GRANT SELECT ON passing TO {self.role}")
+                # A call looks again a few times, not for ever.
+                over.wait(0.005)
 
         worker = threading.Thread(target=work)
         worker.start()
