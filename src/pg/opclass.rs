@@ -17,7 +17,7 @@ use crate::candidate::definition::{AccessMethod, IndexDefinition, Key, KeyTarget
 use crate::catalog::Relation;
 use crate::cost::size::{self, Entries, Sample, SizeEstimate, Storage};
 use pgrx::pg_sys;
-use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED;
+use pgrx::pg_sys::errcodes::PgSqlErrorCode::{ERRCODE_DATATYPE_MISMATCH, ERRCODE_FEATURE_NOT_SUPPORTED};
 
 /// Why the size of an index is not known.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -126,6 +126,20 @@ fn look_at(
     relation: &Relation,
     storage: Storage,
 ) -> Result<Sample, PgError> {
+    // The functions take values on trust: a table altered since its definition was read must not give them others.
+    let expected = |key: &Key| match &key.part.target {
+        KeyTarget::Column(number) => relation.column(*number).map_or(0, |column| column.type_oid),
+        KeyTarget::Expression(expression) => expression.type_oid,
+    };
+    let types = rows.columns().iter().map(|column| column.type_oid.to_u32());
+    if rows.columns().len() < definition.keys.len()
+        || !definition.keys.iter().map(expected).eq(types.take(definition.keys.len()))
+    {
+        return Err(PgError::new(
+            ERRCODE_DATATYPE_MISMATCH,
+            "its columns have changed their types meanwhile",
+        ));
+    }
     let entries = isolated(rows.identity(), || -> Result<Option<Entries>, PgError> {
         // SAFETY: the sub-transaction's abort pops the snapshot (AtSubAbort_Snapshot, snapmgr.c).
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
