@@ -111,10 +111,11 @@ mod tests {
             close(same.total, truth.total, 1e-9) && close(same.startup, truth.startup, 1e-9),
             "{ddl}, {query}: {same:?} is not {truth:?}"
         );
-        // With the size as estimated, too, about the same.
+        // With the size as estimated, too, about the same. How full the lists of ivfflat are is a matter of where random centres lie.
+        let tolerance = if ddl.contains("ivfflat") { 0.1 } else { 0.05 };
         let estimated = comparison.plan(&definition, None, &[real]);
         assert!(
-            close(estimated.total, truth.total, 0.05),
+            close(estimated.total, truth.total, tolerance),
             "{ddl}, {query}: {estimated:?} is far from {truth:?}"
         );
         run("DROP INDEX i");
