@@ -215,3 +215,30 @@ def test_errors_of_other_statements_keep_their_fields(orders):
     with pytest.raises(psycopg.errors.UndefinedColumn) as caught:
         orders.execute("EXPLAIN SELECT nothing FROM orders")
     assert caught.value.diag.statement_position == "16"
+
+
+def test_partitions(orders):
+    """An index on the parent counts on every leaf, sizes add up, and planning stays usable with many of them."""
+    orders.execute("CREATE TABLE events (id int, kind int, at date) PARTITION BY RANGE (at)")
+    orders.execute(
+        """DO $$ BEGIN FOR i IN 0..399 LOOP
+             EXECUTE format('CREATE TABLE events_%s PARTITION OF events FOR VALUES FROM (%L) TO (%L)', i, date '2025-01-01' + i, date '2025-01-02' + i);
+           END LOOP; END $$"""
+    )
+    orders.execute("INSERT INTO events SELECT i, (i::bigint * 7919 % 100003)::int % 5000, date '2025-01-01' + i % 400 FROM generate_series(1, 200000) i")
+    orders.execute("VACUUM ANALYZE events")
+    create(orders, "CREATE INDEX ON events (kind); CREATE INDEX ON events ((kind % 1000)); CREATE INDEX ON events_7 (id)")
+    promised = [row[0] for row in orders.execute("SELECT size_bytes FROM index_advisor.hypothetical_indexes ORDER BY indexrelid")]
+    began = time.monotonic()
+    plan = explain(orders, "SELECT * FROM events WHERE kind = 7")
+    took = time.monotonic() - began
+    assert plan.count("btree_events_kind") == 400
+    assert took < 5, f"{took} s"
+    assert explain(orders, "SELECT * FROM events WHERE kind % 1000 = 7").count("btree_events_expr") == 400
+    assert explain(orders, "SELECT * FROM events WHERE id = 7").count("btree_events_7_id") == 1
+    # The pruned leaf alone.
+    assert explain(orders, "SELECT * FROM events WHERE kind = 7 AND at = '2025-02-01'").count("btree_events_kind") == 1
+    orders.execute("CREATE INDEX real_kind ON events (kind); CREATE INDEX real_expr ON events ((kind % 1000))")
+    for name, bytes_promised in zip(("real_kind", "real_expr"), promised):
+        [[built]] = orders.execute("SELECT sum(pg_relation_size(relid))::bigint FROM pg_partition_tree(%s)", [name]).fetchall()
+        assert 0.8 * built <= bytes_promised <= 1.25 * built, f"{name}: {bytes_promised} promised, {built} built"

@@ -55,3 +55,12 @@ def test_hot_standby(standby):
         assert any("customer_id" in str(row) for row in rows)
         assert "customer_id" in shop.ask(connection, "report()").words
         assert len(shop.ask(connection, f"recommend_for('{shop.BY_CUSTOMER.format(3)}')").rows) == 1
+        # The engine by hand, with an expression and a GIN index that take a sample of the rows.
+        ddl = "CREATE INDEX ON orders (customer_id); CREATE INDEX ON orders (upper(status)); CREATE INDEX ON orders USING gin ((ARRAY[status]))"
+        connection.execute("SELECT index_advisor.create_hypothetical_index(%s)", [ddl]).fetchall()
+        sizes = connection.execute("SELECT access_method, size_bytes > 8192 FROM index_advisor.hypothetical_indexes ORDER BY indexrelid").fetchall()
+        assert sizes == [("btree", True), ("btree", True), ("gin", True)]
+        plan = "\n".join(row[0] for row in connection.execute("EXPLAIN " + shop.BY_CUSTOMER.format(3)))
+        assert "btree_orders_customer_id" in plan
+        after = connection.execute("SELECT after FROM index_advisor.explain(%s)", [shop.BY_CUSTOMER.format(3)]).fetchall()
+        assert any("btree_orders_customer_id" in row[0] for row in after)
