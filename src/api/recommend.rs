@@ -108,15 +108,20 @@ fn recommend_for(
     if let Some(Outcome::LeftOut { reason }) = report.statements.first().map(|statement| &statement.outcome) {
         PgError::new(code(reason), format!("the statement cannot be examined: {reason}")).raise()
     }
+    let mut cost = match report.statements.first().map(|statement| &statement.outcome) {
+        Some(Outcome::Examined { cost_before, .. }) => *cost_before,
+        _ => 0.0,
+    };
     let rows: Vec<_> = report
         .recommendations
         .iter()
         .zip(rows(&report))
         .map(|(advice, row)| {
             let (rank, action, ddl, relation, size, saving, alone, .., reason) = row;
-            let effect = advice.statements.first();
-            let cost_before = effect.map_or(0.0, |effect| effect.cost_before);
-            let cost_after = effect.map_or(cost_before, |effect| effect.cost_after);
+            // One that helps only together with those below changes nothing by itself.
+            let cost_before = cost;
+            cost = advice.statements.first().map_or(cost, |effect| effect.cost_after);
+            let cost_after = cost;
             (rank, action, ddl, relation, size, saving, alone, cost_before, cost_after, reason)
         })
         .collect();

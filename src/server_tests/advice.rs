@@ -66,6 +66,13 @@ mod tests {
                 continue;
             };
             let promised = last["cost_after"].as_f64().expect("a number");
+            // Each row goes on where the one above ends, also where two indexes help only together.
+            let costs =
+                |name: &str| -> Vec<f64> { advice.iter().filter_map(|row| row[name].as_f64()).collect() };
+            let (before, after) = (costs("cost_before"), costs("cost_after"));
+            if before[0] <= 0.0 || before[1..] != after[..after.len() - 1] || before[0] <= promised {
+                faults.push(format!("{text}: costs {before:?} become {after:?}"));
+            }
             for row in &advice {
                 let ddl = row["ddl"].as_str().expect("text");
                 let table = row["relation"].as_str().expect("a name");
