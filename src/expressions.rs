@@ -3,7 +3,7 @@
 //!
 //! Decides what is sampled within which bounds; `pg::expression_statistics` does it. Where nothing is missing, nothing is read.
 
-use crate::candidate::definition::{Expression, IndexDefinition, KeyTarget};
+use crate::candidate::definition::{Expression, IndexDefinition};
 use crate::candidate::{self, Candidate};
 use crate::catalog::{Catalog, Oid};
 use crate::cost::model::CostModel;
@@ -82,11 +82,7 @@ pub fn buildable(pool: Vec<Candidate>, raising: &Raising) -> Vec<Candidate> {
 
 /// The expressions among the keys of a definition, and its predicate.
 fn expressions(definition: &IndexDefinition) -> impl Iterator<Item = &Expression> {
-    let keys = definition.keys.iter().filter_map(|key| match &key.part.target {
-        KeyTarget::Expression(expression) => Some(expression),
-        KeyTarget::Column(_) => None,
-    });
-    keys.chain(&definition.predicate)
+    definition.key_expressions().chain(&definition.predicate)
 }
 
 /// The expressions that candidates are made of and that have no statistics, by relation, those of the heaviest statements first.
@@ -125,9 +121,7 @@ fn sample_relation(oid: Oid, expressions: &[Expression], catalog: &mut Catalog) 
     let sampler = Sampler { max_pages: sample_pages() };
     let statistics = ExpressionStatistics::sample(&sampler, relation, expressions)
         .map_err(|reason| format!("{}: {reason}", relation.sql_name))?;
-    for (expression, found) in statistics.known() {
-        relation.expression_statistics.insert(expression.sql.clone(), found.clone());
-    }
+    statistics.record(relation);
     Ok(Rc::new(statistics))
 }
 

@@ -204,6 +204,14 @@ impl KeyTarget {
 }
 
 impl IndexDefinition {
+    /// The expressions among its keys, in order.
+    pub fn key_expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.keys.iter().filter_map(|key| match &key.part.target {
+            KeyTarget::Expression(expression) => Some(expression),
+            KeyTarget::Column(_) => None,
+        })
+    }
+
     /// Columns whose plain value the index stores, key or included.
     pub fn stored_columns(&self) -> impl Iterator<Item = AttrNumber> + '_ {
         let keys = self.keys.iter().filter_map(|key| match key.part.target {

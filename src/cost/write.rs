@@ -123,10 +123,7 @@ pub fn write_cost(
 
 /// The columns whose change makes an index need a new entry: key, included, in an expression or the predicate.
 pub fn indexed_columns(definition: &IndexDefinition) -> BTreeSet<AttrNumber> {
-    let keys = definition.keys.iter().flat_map(|key| match &key.part.target {
-        KeyTarget::Column(number) => std::slice::from_ref(number).iter(),
-        KeyTarget::Expression(expression) => expression.columns.iter(),
-    });
+    let keys = definition.keys.iter().flat_map(|key| key.part.target.columns());
     let predicate = definition.predicate.iter().flat_map(|expression| expression.columns.iter());
     keys.chain(&definition.include).chain(predicate).copied().collect()
 }

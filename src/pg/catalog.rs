@@ -61,10 +61,9 @@ pub(super) fn read_one(relation: Oid) -> Result<Option<Relation>, PgError> {
     let Some(mut read) = read(&[relation])?.relations.remove(&relation) else { return Ok(None) };
     // SAFETY: within a sub-transaction that releases the locks; relations are opened and closed here.
     let (pages, tuples) = reading(|| unsafe {
-        let lock = pg_sys::AccessShareLock as i32;
         // find_all_inheritors (pg_inherits.c) locks the children only.
-        pg_sys::LockRelationOid(relation.into(), lock);
-        let leaves = compat::inheritors(relation.into(), lock);
+        lock(relation);
+        let leaves = compat::inheritors(relation.into(), pg_sys::AccessShareLock as i32);
         let mut sum = (0.0, 0.0);
         for i in 0..(*leaves).length as usize {
             let leaf = (*(*leaves).elements.add(i)).oid_value;

@@ -18,6 +18,7 @@ use super::opclass_options;
 use super::scalar::{self, owned};
 use crate::candidate::definition::*;
 use crate::catalog::{AttrNumber, Oid};
+use crate::cost::write::indexed_columns;
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::{self, *};
 use std::collections::{BTreeMap, BTreeSet};
@@ -465,10 +466,7 @@ unsafe fn included(element: *mut pg_sys::IndexElem, relation: pg_sys::Oid) -> Re
 /// The caller must be able to read what the index would hold: estimates tell of it.
 fn check_rights(definition: &IndexDefinition) -> Result<(), PgError> {
     let relation = pg_sys::Oid::from(definition.relation);
-    let of_keys = definition.keys.iter().flat_map(|key| key.part.target.columns().iter().copied());
-    let of_predicate = definition.predicate.iter().flat_map(|predicate| predicate.columns.iter().copied());
-    let columns: BTreeSet<AttrNumber> =
-        of_keys.chain(of_predicate).chain(definition.include.iter().copied()).collect();
+    let columns = indexed_columns(definition);
     // SAFETY: look-ups of rights by OIDs found a moment ago.
     unsafe {
         let role = pg_sys::GetUserId();

@@ -219,6 +219,13 @@ impl ExpressionStatistics {
         self.entries.iter().map(|entry| (&entry.expression, &entry.statistics))
     }
 
+    /// Makes what is known part of what the catalog says of the relation, for size models.
+    pub fn record(&self, relation: &mut Relation) {
+        for (expression, found) in self.known() {
+            relation.expression_statistics.insert(expression.sql.clone(), found.clone());
+        }
+    }
+
     /// The share of the rows for which a condition holds, 0 to 1; None if it was not sampled.
     pub fn share(&self, condition: &Expression) -> Option<f64> {
         self.entries.iter().find(|entry| entry.expression == *condition)?.share

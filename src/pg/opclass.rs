@@ -10,6 +10,7 @@ mod spgist;
 use super::access_method::support;
 use super::catalog;
 use super::create_index;
+use super::expression::alignment;
 use super::isolated::{PgError, isolated};
 use super::sample::{NotSampled, SampledRows, Sampler};
 use super::scalar;
@@ -230,12 +231,7 @@ impl Stored {
             pg_sys::get_typlenbyvalalign(type_oid, &mut length, &mut by_value, &mut align);
             pg_sys::get_typstorage(type_oid)
         };
-        let alignment = match align as u8 {
-            b'd' => 8,
-            b'i' => 4,
-            b's' => 2,
-            _ => 1,
-        };
+        let alignment = usize::from(alignment(align));
         Stored { length, by_value, alignment, packable: storage as u8 != b'p' }
     }
 

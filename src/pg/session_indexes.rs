@@ -117,10 +117,10 @@ fn prepare(written: Written, oid: Oid, lock_timeout_ms: i32) -> Result<Entry, Pg
         .as_ref()
         .map(|predicate| analyze::share_of_rows(&relation, &predicate.sql, lock_timeout_ms));
     let counted = definition.predicate.as_ref().filter(|_| estimate.is_some_and(|(_, founded)| !founded));
-    let statistics = sample_expressions(&definition, counted, &mut relation);
+    let sampler = Sampler { max_pages: crate::settings::sample_pages() };
+    let statistics = sample_expressions(&definition, counted, &mut relation, &sampler);
     let share = counted.and_then(|predicate| statistics.as_ref()?.share(predicate));
     let kept = share.or(estimate.map(|(share, _)| share)).unwrap_or(1.0);
-    let sampler = Sampler { max_pages: crate::settings::sample_pages() };
     let size = opclass::size_of(&definition, &relation, storage, Some(kept), sampler).map_err(|reason| {
         let mut error = PgError::new(
             ERRCODE_FEATURE_NOT_SUPPORTED,
@@ -150,20 +150,14 @@ fn sample_expressions(
     definition: &IndexDefinition,
     counted: Option<&Expression>,
     relation: &mut Relation,
+    sampler: &Sampler,
 ) -> Option<ExpressionStatistics> {
-    let keys = definition.keys.iter().filter_map(|key| match &key.part.target {
-        KeyTarget::Expression(expression) => Some(expression),
-        KeyTarget::Column(_) => None,
-    });
-    let expressions: Vec<Expression> = keys.chain(counted).cloned().collect();
+    let expressions: Vec<Expression> = definition.key_expressions().chain(counted).cloned().collect();
     if expressions.is_empty() {
         return None;
     }
-    let sampler = Sampler { max_pages: crate::settings::sample_pages() };
-    let statistics = ExpressionStatistics::sample(&sampler, relation, &expressions).ok()?;
-    for (expression, found) in statistics.known() {
-        relation.expression_statistics.insert(expression.sql.clone(), found.clone());
-    }
+    let statistics = ExpressionStatistics::sample(sampler, relation, &expressions).ok()?;
+    statistics.record(relation);
     Some(statistics)
 }
 
