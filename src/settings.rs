@@ -11,6 +11,7 @@ use std::time::Duration;
 static STORAGE_BUDGET: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MAX_INDEXES: GucSetting<i32> = GucSetting::<i32>::new(20);
 static MIN_SAVING: GucSetting<f64> = GucSetting::<f64>::new(1.0);
+static MAX_SLOWDOWN: GucSetting<f64> = GucSetting::<f64>::new(5.0);
 static TIME_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 static COVER: GucSetting<f64> = GucSetting::<f64>::new(99.0);
@@ -42,6 +43,8 @@ pub struct Settings {
     pub max_indexes: usize,
     /// Least saving of an index, share of the examined time (0 to 1).
     pub min_saving: f64,
+    /// Most that a statement may get slower, as a share; None to accept any and show it.
+    pub slowdown: Option<f64>,
     /// Cost reductions below this share are taken for none.
     pub noise: f64,
     pub time_limit: Option<Duration>,
@@ -110,6 +113,7 @@ impl Settings {
             storage_budget: (budget > 0).then_some(budget),
             max_indexes: max_indexes as usize,
             min_saving: min_saving / 100.0,
+            slowdown: (MAX_SLOWDOWN.get() >= 0.0).then(|| MAX_SLOWDOWN.get() / 100.0),
             noise: NOISE,
             time_limit: (seconds > 0.0).then(|| Duration::from_secs_f64(seconds)),
             lock_timeout_ms: LOCK_TIMEOUT.get(),
@@ -134,6 +138,7 @@ impl Settings {
             max_indexes: self.max_indexes,
             min_gain: self.min_saving,
             noise: self.noise,
+            slowdown: self.slowdown,
         }
     }
 
@@ -180,6 +185,16 @@ pub fn define() {
         &MIN_SAVING,
         0.0,
         100.0,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_float_guc(
+        c"pg_index_advisor.max_slowdown",
+        c"Most that recommended indexes may slow a statement down, in per cent of its cost.",
+        c"By the planner's cost and by the cost with all pages in memory. -1 means that any slowdown is accepted and shown.",
+        &MAX_SLOWDOWN,
+        -1.0,
+        10_000.0,
         GucContext::Userset,
         GucFlags::default(),
     );

@@ -32,6 +32,7 @@ pub mod scalar;
 pub mod session;
 pub mod session_indexes;
 mod spgist;
+mod page_work;
 mod watch;
 pub mod what_if;
 

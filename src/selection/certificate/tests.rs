@@ -43,11 +43,12 @@ fn small_instance(seed: u64, kind: usize) -> (Problem, Simulated) {
     let make = [arbitrary, relational, additive][kind];
     let planner = make(&mut numbers, statements, count);
     let storage_bytes = [None, Some(MB * (20 + numbers.below(200) as u64))][numbers.below(2)];
-    let limits = Limits { storage_bytes, max_indexes: 1 + numbers.below(count), min_gain: 0.0, noise: 0.01 };
+    let limits = Limits { storage_bytes, max_indexes: 1 + numbers.below(count), min_gain: 0.0, noise: 0.01, slowdown: None };
     let statements = (0..planner.plans.len()).map(|id| WeightedStatement {
         id,
         weight: 0.1 + 10.0 * numbers.share().powi(3),
         before: planner.plan(id, &[]),
+        pace: 1.0,
         relevant: planner.relevant(id),
     });
     let statements = statements.collect();
@@ -187,6 +188,7 @@ fn spelled_out(plans: Vec<Vec<Plan>>, candidates: usize, max_indexes: usize) -> 
         id,
         weight: 1.0,
         before: planner.plan(id, &[]),
+        pace: 1.0,
         relevant: planner.relevant(id),
     });
     let statements = statements.collect();
@@ -198,7 +200,7 @@ fn spelled_out(plans: Vec<Vec<Plan>>, candidates: usize, max_indexes: usize) -> 
         keys: None,
     });
     let candidates = candidates.collect();
-    let limits = Limits { storage_bytes: None, max_indexes, min_gain: 0.0, noise: 0.01 };
+    let limits = Limits { storage_bytes: None, max_indexes, min_gain: 0.0, noise: 0.01, slowdown: None };
     (Problem { statements, candidates, limits }, planner)
 }
 
@@ -293,7 +295,7 @@ impl Warehouse {
                 best = other;
             }
         }
-        PlanCost { startup: 0.0, total: best.0, rows: 1.0, used: best.1, used_existing: Vec::new() }
+        PlanCost { startup: 0.0, total: best.0, in_memory: best.0, rows: 1.0, used: best.1, used_existing: Vec::new() }
     }
 }
 
@@ -417,12 +419,13 @@ fn warehouse(seed: u64, statements: usize, budget: f64) -> (Problem, Warehouse) 
             id,
             weight: (0.3 + n.share()) * 1000.0 / before.total.powf(0.5),
             before,
+            pace: 1.0,
             relevant: relevant.into_iter().collect(),
         }
     });
     let statements = statements.collect();
     let limits =
-        Limits { storage_bytes: Some((budget * 1e6) as u64), max_indexes: 100, min_gain: 0.003, noise: 0.01 };
+        Limits { storage_bytes: Some((budget * 1e6) as u64), max_indexes: 100, min_gain: 0.003, noise: 0.01, slowdown: None };
     (Problem { statements, candidates, limits }, planner)
 }
 
