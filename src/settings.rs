@@ -148,6 +148,7 @@ impl Settings {
             storage_bytes: self.storage_budget,
             max_indexes: self.max_indexes,
             min_saving: self.min_saving,
+            slowdown: self.slowdown,
         }
     }
 }
