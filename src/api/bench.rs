@@ -57,6 +57,7 @@ fn bench_select(queries: Option<Vec<String>>, storage_bytes: Option<i64>, millis
             let _quiet = Quiet::begin(settings.lock_timeout_ms);
             what_if::costs_before(&queries)?
         };
+        let costs: Vec<f64> = costs.iter().map(|cost| cost.total).collect();
         // A time that is the cost makes every planner unit of every statement count the same; as many calls as make a call take
         // what it takes.
         let times = milliseconds.unwrap_or_else(|| costs.clone());

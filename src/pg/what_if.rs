@@ -90,12 +90,12 @@ fn analyse_all(queries: &[String]) -> Result<Vec<Analysed>, PgError> {
     queries.iter().map(analysed).collect()
 }
 
-/// The planner's total cost of each query as things are.
+/// What the planner says of each query as things are.
 ///
 /// # Errors
 /// What keeps a query from being examined.
-pub fn costs_before(queries: &[String]) -> Result<Vec<f64>, PgError> {
-    Ok(analyse_all(queries)?.iter().map(|analysed| analysed.before_cost().total).collect())
+pub fn costs_before(queries: &[String]) -> Result<Vec<PlanCost>, PgError> {
+    Ok(analyse_all(queries)?.iter().map(Analysed::before_cost).collect())
 }
 
 /// For each query, the candidates in view and the median time of a what-if call, milliseconds. `indexes` candidates are

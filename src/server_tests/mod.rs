@@ -7,6 +7,7 @@ mod injection;
 mod isolation;
 mod nested;
 mod odd_statements;
+mod page_work;
 mod sampled_sizes;
 mod statements;
 mod traps;
