@@ -22,6 +22,8 @@ pub mod identity;
 mod index_cost;
 pub mod inject;
 pub mod isolated;
+pub mod left_alone;
+pub mod list_setting;
 mod node;
 pub mod opclass;
 mod opclass_options;

@@ -20,11 +20,21 @@ fn report(statements: Vec<ExaminedStatement>, recommendations: Vec<Recommendatio
         evicted: 0,
         statements,
         recommendations,
-        limits: ReportLimits { storage_bytes: None, max_indexes: 20, min_saving: 0.005 },
+        limits: ReportLimits {
+            storage_bytes: None,
+            max_indexes: 20,
+            max_indexes_per_table: None,
+            min_saving: 0.005,
+            min_saving_ms_per_day: None,
+            access_methods: None,
+            left_alone: Vec::new(),
+        },
         candidates: 41,
         search: SearchRecord { complete: true, planner_calls: 1234, ..SearchRecord::default() },
         certificate: Certificate::default(),
         frontier: Vec::new(),
+        kept: None,
+        notes: Vec::new(),
         elapsed_ms: 2345.0,
     }
 }
@@ -197,7 +207,7 @@ fn many_are_added_up_and_the_tables_are_cut() {
     many.search.complete = false;
     many.search.failures = vec![(4, "relation \"x\" does not exist".to_string())];
     many.evicted = 35;
-    many.limits = ReportLimits { storage_bytes: Some(1 << 30), max_indexes: 3, min_saving: 0.005 };
+    many.limits = ReportLimits { storage_bytes: Some(1 << 30), max_indexes: 3, ..many.limits };
     many.statements[2].notes = vec!["parameter values assumed from column statistics".to_string()];
     let text = says(
         &many,

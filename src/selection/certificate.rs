@@ -445,7 +445,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
     /// Offers the set of the relaxed program to the search: now and then it is the better answer.
     fn offer(&mut self, set: &[CandidateId]) {
         let search = &mut *self.search;
-        if !search.fits(set.len(), search.bytes(set)) || search.has_rivals_within(set) {
+        if !search.fits(set) || search.has_rivals_within(set) {
             return;
         }
         let empty = search.empty();

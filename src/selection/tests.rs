@@ -19,15 +19,14 @@ fn problem(planner: &Simulated, numbers: &mut Numbers, candidates: usize, limits
         size_bytes: MB * (1 + numbers.below(100) as u64),
         write_ms: if numbers.below(3) == 0 { 60.0 * numbers.share() } else { 0.0 },
         tie_break: format!("index {id:04}"),
-        relatives: Vec::new(),
-        keys: None,
+        ..CandidateCost::default()
     });
     let candidates = candidates.collect();
-    Problem { statements, candidates, limits }
+    Problem { statements, candidates, limits, previous: Vec::new() }
 }
 
 fn unlimited() -> Limits {
-    Limits { storage_bytes: None, max_indexes: 100, min_gain: 0.0, noise: 0.01 }
+    Limits { storage_bytes: None, max_indexes: 100, noise: 0.01, ..Limits::default() }
 }
 
 /// Net milliseconds a day that `members` save, computed without cache or search.
@@ -341,10 +340,7 @@ fn peeling_alone_gives_an_answer_when_time_is_short() {
 
 #[test]
 fn nothing_to_choose_from_is_an_answer() {
-    let selection = select(
-        &Problem { statements: vec![], candidates: vec![], limits: unlimited() },
-        &mut Simulated::default(),
-    );
+    let selection = select(&Problem { limits: unlimited(), ..Problem::default() }, &mut Simulated::default());
     assert!(selection.chosen.is_empty() && selection.after.is_empty() && selection.search.complete);
 }
 
