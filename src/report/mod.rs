@@ -4,6 +4,7 @@
 
 pub mod coverage;
 pub mod format;
+pub mod limits;
 mod lines;
 pub mod summary;
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! Selection against exhaustive search, naive greedy and hand-made traps, with a planner whose costs are known.
 
+mod limits;
+mod stability;
+
 use super::*;
 use crate::cost::cache::simulated::{Numbers, Simulated, arbitrary, relational};
 use proptest::prelude::*;
@@ -43,7 +46,14 @@ fn bytes(problem: &Problem, members: &[CandidateId]) -> u64 {
 }
 
 fn fits(problem: &Problem, members: &[CandidateId]) -> bool {
+    let on_one_table = |a: &CandidateId| {
+        let table = |c: &CandidateId| problem.candidates[*c].table;
+        members.iter().filter(|b| table(a) == table(b)).count()
+    };
     members.len() <= problem.limits.max_indexes
+        && members.iter().all(|member| {
+            problem.limits.max_indexes_per_table.is_none_or(|most| on_one_table(member) <= most)
+        })
         && problem.limits.storage_bytes.is_none_or(|limit| bytes(problem, members) <= limit)
 }
 
