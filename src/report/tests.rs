@@ -437,7 +437,7 @@ fn the_limits_of_the_run_are_told() {
         &[
             "No more than 2 were asked for on one table; more may help.",
             "Limits: 1024 MB in all, 20 indexes at most, 2 of them on one table, btree and gin only; each saves at \
-             least 0.5 % of the examined time and 60 s a day. Left alone, as asked: public.audit and public.log.",
+             least 0.5 % of the examined time and 1 min a day. Left alone, as asked: public.audit and public.log.",
             "Note: pg_index_advisor.exclude_tables: there is no table x.",
         ],
     );
