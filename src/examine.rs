@@ -108,8 +108,12 @@ impl Examination {
         selection: &Selection,
     ) -> Vec<ExaminedStatement> {
         let total: f64 = workload.statements.iter().map(|statement| statement.total_ms).sum();
-        let after: BTreeMap<StatementId, &PlanCost> =
-            problem.statements.iter().map(|statement| statement.id).zip(&selection.after).collect();
+        let after: BTreeMap<StatementId, (&PlanCost, f64)> = problem
+            .statements
+            .iter()
+            .zip(&selection.after)
+            .map(|(statement, plan)| (statement.id, (plan, statement.slowdown(plan))))
+            .collect();
         let statements = workload.statements.iter().zip(&self.outcomes);
         statements
             .map(|(statement, outcome)| ExaminedStatement {
@@ -123,8 +127,10 @@ impl Examination {
                 outcome: match outcome {
                     Ok(id) => {
                         let cost_before = self.examined[*id].before.total;
-                        let cost_after = after.get(id).map_or(cost_before, |cost| cost.total);
-                        Outcome::Examined { id: *id, cost_before, cost_after }
+                        let (cost_after, slowdown) = after
+                            .get(id)
+                            .map_or((cost_before, 0.0), |(cost, slowdown)| (cost.total, *slowdown));
+                        Outcome::Examined { id: *id, cost_before, cost_after, slowdown }
                     }
                     Err(reason) => Outcome::LeftOut { reason: reason.clone() },
                 },

@@ -211,6 +211,7 @@ impl Settings {
             min_saving_ms_per_day: (limits.min_gain_ms > 0.0).then_some(limits.min_gain_ms),
             access_methods: (!all).then(methods),
             left_alone,
+            slowdown: limits.slowdown,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::arguments::{Arguments, noted, run_on_recorded};
 use crate::report::Outcome;
+use crate::report::format::percent;
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
@@ -54,9 +55,12 @@ fn statements(
         .into_iter()
         .enumerate()
         .map(|(i, statement)| {
+            let slower = statement.outcome.notable_slowdown().map(|share| {
+                format!("may take up to {} longer with the recommended indexes", percent(share))
+            });
             let (status, before, after, reason) = match statement.outcome {
                 Outcome::Examined { cost_before, cost_after, .. } => {
-                    ("examined", Some(cost_before), Some(cost_after), None)
+                    ("examined", Some(cost_before), Some(cost_after), slower)
                 }
                 Outcome::LeftOut { reason } => ("left out", None, None, Some(reason.to_string())),
             };

@@ -101,6 +101,8 @@ pub struct ReportLimits {
     pub access_methods: Option<Vec<String>>,
     /// The relations in examined statements that get no index, by name.
     pub left_alone: Vec<String>,
+    /// Most that a statement may get slower, as a share; None for no limit.
+    pub slowdown: Option<f64>,
 }
 
 /// A statement of the workload and what became of it.
@@ -120,6 +122,9 @@ pub struct ExaminedStatement {
     pub notes: Vec<String>,
 }
 
+/// From here on a statement's slowdown is worth a word, as a share.
+const NOTABLE_SLOWDOWN: f64 = 0.05;
+
 /// Whether a statement was examined.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
@@ -130,10 +135,23 @@ pub enum Outcome {
         id: StatementId,
         cost_before: f64,
         cost_after: f64,
+        /// How much longer it may take with the recommended indexes, as a share, by the worse of the planner's cost and the
+        /// cost with all pages in memory; 0 when it does not.
+        slowdown: f64,
     },
     LeftOut {
         reason: LeftOut,
     },
+}
+
+impl Outcome {
+    /// How much longer the statement may take with the recommended indexes, as a share, where that is worth a word.
+    pub fn notable_slowdown(&self) -> Option<f64> {
+        match self {
+            Outcome::Examined { slowdown, .. } => Some(*slowdown).filter(|share| *share > NOTABLE_SLOWDOWN),
+            Outcome::LeftOut { .. } => None,
+        }
+    }
 }
 
 impl Report {

@@ -175,7 +175,25 @@ fn what_it_costs(report: &Report) -> String {
             worst.relation_name
         ));
     }
+    text.push_str(&slower(report));
     text
+}
+
+/// Statements that may get slower, the worst first.
+fn slower(report: &Report) -> String {
+    let statements = report.statements.iter().enumerate();
+    let mut slower: Vec<(f64, usize)> =
+        statements.filter_map(|(i, s)| Some((s.outcome.notable_slowdown()?, i + 1))).collect();
+    slower.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let Some(&(most, worst)) = slower.first() else { return String::new() };
+    let others = match slower.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {} by less", number(more, "other", "others")),
+    };
+    format!(
+        " Statement #{worst} may take up to {} longer{others}, mostly where its tables are in memory: measure it.",
+        percent(most)
+    )
 }
 
 fn how_sure(report: &Report) -> String {
@@ -254,10 +272,11 @@ fn how_far_from_best(report: &Report) -> Option<String> {
     };
     let late = if certificate.complete { "" } else { " Time ran out before more could be proven." };
     Some(format!(
-        "No set of {most}the {}{within} can save more than {} of the examined time on top of this, in planner cost, \
+        "No set of {most}the {}{within} can save more than {} of the examined time on top of this, in planner cost{}, \
          if indexes help each other no more than in the plans seen{checked}.{late}",
         number(report.candidates, "candidate", "candidates"),
         percent(certificate.gap),
+        if report.limits.slowdown.is_some() { " and counting sets that slow statements down" } else { "" },
     ))
 }
 

@@ -28,6 +28,7 @@ fn report(statements: Vec<ExaminedStatement>, recommendations: Vec<Recommendatio
             min_saving_ms_per_day: None,
             access_methods: None,
             left_alone: Vec::new(),
+            slowdown: None,
         },
         candidates: 41,
         search: SearchRecord { complete: true, planner_calls: 1234, ..SearchRecord::default() },
@@ -47,7 +48,7 @@ fn examined(id: usize, share: f64, cost: (f64, f64)) -> ExaminedStatement {
         calls: 12_345.0,
         total_ms: share * 100_000.0,
         share,
-        outcome: Outcome::Examined { id, cost_before: cost.0, cost_after: cost.1 },
+        outcome: Outcome::Examined { id, cost_before: cost.0, cost_after: cost.1, slowdown: 0.0 },
         notes: Vec::new(),
     }
 }
@@ -208,6 +209,11 @@ fn many_are_added_up_and_the_tables_are_cut() {
     many.search.failures = vec![(4, "relation \"x\" does not exist".to_string())];
     many.evicted = 35;
     many.limits = ReportLimits { storage_bytes: Some(1 << 30), max_indexes: 3, ..many.limits };
+    for (at, share) in [(3, 0.04), (5, 0.12), (7, 0.31)] {
+        if let Outcome::Examined { slowdown, .. } = &mut many.statements[at].outcome {
+            *slowdown = share;
+        }
+    }
     many.statements[2].notes = vec!["parameter values assumed from column statistics".to_string()];
     let text = says(
         &many,
@@ -223,6 +229,8 @@ fn many_are_added_up_and_the_tables_are_cut() {
             "pg_stat_statements was full and dropped its least used entries 35 times",
             "statement #5 (relation \"x\" does not exist).",
             "Assumed or repaired: parameter values assumed from column statistics (1 statement).",
+            "Statement #8 may take up to 31 % longer and 1 other by less, mostly where its tables are in memory: measure it.",
+            "may take 31 % longer",
             "Helps 7 statements, most of all:",
             "The 20 heaviest of 30 statements",
         ],
@@ -332,7 +340,7 @@ prop_compose! {
     ) -> ExaminedStatement {
         let outcome = match reason {
             Some(reason) => Outcome::LeftOut { reason },
-            None => Outcome::Examined { id, cost_before: costs.0, cost_after: costs.1 },
+            None => Outcome::Examined { id, cost_before: costs.0, cost_after: costs.1, slowdown: 0.0 },
         };
         ExaminedStatement { query_id: None, role: None, text, calls, total_ms, share, outcome, notes }
     }

@@ -148,8 +148,11 @@ fn row(page: &mut Page, rank: usize, statement: &ExaminedStatement) {
     let mean = if statement.calls > 0.0 { statement.total_ms / statement.calls } else { 0.0 };
     let fate = match &statement.outcome {
         Outcome::Examined { cost_before, cost_after, .. } => {
+            let slower = statement.outcome.notable_slowdown();
+            let slower =
+                slower.map_or_else(String::new, |share| format!(", may take {} longer", percent(share)));
             format!(
-                "{} -> {} ({})",
+                "{} -> {} ({}){slower}",
                 thousands(*cost_before),
                 thousands(*cost_after),
                 change(*cost_before, *cost_after)
