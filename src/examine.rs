@@ -127,8 +127,9 @@ impl Examination {
                 outcome: match outcome {
                     Ok(id) => {
                         let cost_before = self.examined[*id].before.total;
-                        let (cost_after, slowdown) =
-                            after.get(id).map_or((cost_before, 0.0), |(cost, slowdown)| (cost.total, *slowdown));
+                        let (cost_after, slowdown) = after
+                            .get(id)
+                            .map_or((cost_before, 0.0), |(cost, slowdown)| (cost.total, *slowdown));
                         Outcome::Examined { id: *id, cost_before, cost_after, slowdown }
                     }
                     Err(reason) => Outcome::LeftOut { reason: reason.clone() },

@@ -8,6 +8,7 @@ use crate::pg::catalog;
 use crate::pg::isolated::PgError;
 use crate::pg::session::{self, Quiet};
 use crate::pg::what_if::ServerWhatIf;
+use crate::previous::Previous;
 use crate::recommendation::advise;
 use crate::report::{self, Report};
 use crate::selection;
@@ -29,15 +30,21 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     // What each statement needs, as the planner sees it.
     let mut examination = examine(workload, settings, deadline)?;
     let mut catalog = catalog::read_for(&examination.examined)?;
+    let left_alone = settings.left_alone(&catalog)?;
+    let options = settings.candidate_options(&left_alone);
+    let mut previous = Previous::read(&settings.previous, &catalog, &options, settings.lock_timeout_ms)?;
     // The planner is told what ANALYZE would say of the expressions in them.
-    let raising = expressions::sample(&mut examination, workload, &mut catalog, settings, deadline);
+    let raising = expressions::sample(&mut examination, workload, &mut catalog, &options, deadline);
     // Which indexes could serve it, and what each would take.
     let model =
         CostModel::new(&examination.measured(workload), workload.window_seconds, session::cost_units());
-    let pool = candidate::pool(&examination.facts(&model), &catalog, &settings.candidate_options());
+    let pool = candidate::pool(&examination.facts(&model), &catalog, &options);
+    let pool = previous.added_to(pool, &catalog);
     let pool = expressions::buildable(pool, &raising);
     let (pool, prices) = model.priced(pool, &catalog);
-    let problem = model.problem(&examination.measured(workload), &pool, &prices, &catalog, settings.limits());
+    let limits = settings.limits(workload.window_seconds);
+    let mut problem = model.problem(&examination.measured(workload), &pool, &prices, &catalog, limits);
+    problem.previous = previous.candidates(&pool);
     // What the planner says they would save, and the best choice among them.
     let mut what_if = ServerWhatIf::new(&mut examination.examined, &pool, &prices, &catalog, deadline)?;
     let selection = selection::select(&problem, &mut what_if);
@@ -53,10 +60,12 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
         evicted: workload.evicted,
         statements: examination.report(workload, &problem, &selection),
         recommendations,
-        limits: settings.report_limits(),
+        limits: settings.report_limits(&problem.limits, &catalog, &left_alone),
+        notes: [left_alone.notes(&catalog), previous.notes].concat(),
         candidates: pool.len(),
         certificate: selection.certificate.clone(),
-        frontier: report::frontier(&selection, &problem),
+        frontier: report::frontier(&selection, &pool, &catalog),
+        kept: selection.kept,
         search: selection.search,
         elapsed_ms: started.elapsed().as_secs_f64() * 1000.0,
     })

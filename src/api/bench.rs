@@ -49,7 +49,11 @@ COMMENT ON FUNCTION _bench_select(text[], bigint, double precision[])
 IS 'for benchmarks: a run over queries, each weighted by its planner cost; 0 bytes for no limit; with what each takes, if known';
 "#
 )]
-fn bench_select(queries: Option<Vec<String>>, storage_bytes: Option<i64>, milliseconds: Option<Vec<f64>>) -> pgrx::Json {
+fn bench_select(
+    queries: Option<Vec<String>>,
+    storage_bytes: Option<i64>,
+    milliseconds: Option<Vec<f64>>,
+) -> pgrx::Json {
     let queries = queries.unwrap_or_default();
     let overrides = Overrides { storage_budget: storage_bytes, ..Overrides::default() };
     let report = Settings::read(&overrides).and_then(|settings| {

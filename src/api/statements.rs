@@ -1,6 +1,6 @@
 //! `statements()`: the workload as examined, one row a statement.
 
-use super::arguments::{Arguments, run_on_recorded};
+use super::arguments::{Arguments, noted, run_on_recorded};
 use crate::report::Outcome;
 use crate::report::format::percent;
 use pgrx::datum::Interval;
@@ -47,8 +47,9 @@ fn statements(
         name!(notes, Option<String>),
     ),
 > {
-    let arguments = Arguments { storage_budget, max_indexes, min_saving_percent, time_limit };
-    let report = run_on_recorded(&arguments);
+    let arguments =
+        Arguments { storage_budget, max_indexes, min_saving_percent, time_limit, ..Arguments::default() };
+    let report = noted(run_on_recorded(&arguments));
     let rows: Vec<_> = report
         .statements
         .into_iter()

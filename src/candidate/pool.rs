@@ -72,7 +72,7 @@ pub fn pool(
         }
         note(&mut standings, definition, statement, 2 * LATER, words);
     }
-    standings.retain(|definition, _| !exists(definition, catalog));
+    standings.retain(|definition, _| options.allow(definition) && !exists(definition, catalog));
     cap(&mut standings, &weights, options.max_candidates);
     let candidates = standings.into_iter().map(|(definition, standing)| {
         let origins = standing.origins.into_iter();
@@ -96,7 +96,7 @@ fn note(
 }
 
 /// Whether a valid index gives all that a candidate would.
-fn exists(definition: &IndexDefinition, catalog: &Catalog) -> bool {
+pub fn exists(definition: &IndexDefinition, catalog: &Catalog) -> bool {
     let Some(relation) = catalog.relations.get(&definition.relation) else { return false };
     let mut valid = relation.indexes.iter().filter(|index| index.valid);
     valid.any(|index| index.definition.as_ref().is_some_and(|other| definition.is_served_by(other)))

@@ -62,7 +62,6 @@ impl PageWork {
             + SCATTERED_PROBE * self.probes;
         (total - self.charged).max(0.0) + pages * cpu_tuple_cost / TUPLE_COST
     }
-
 }
 
 /// How far the ratio of two such costs may be off: the 80th percentile of measured beside predicted ratios was a factor of 2.2 on
@@ -105,8 +104,20 @@ mod tests {
     #[test]
     fn pages_count_by_how_they_are_visited() {
         // TPC-H 5 at scale 1 with an index on l_suppkey: cheaper for the planner, eight times slower when it was run.
-        let before = PageWork { charged: 60_000.0, sequential: 30_000.0, scattered: 6_000.0, descents: 4_000.0, ..PageWork::default() };
-        let after = PageWork { charged: 40_000.0, sequential: 4_000.0, scattered: 1_170_000.0, index_rows: 1_420_000.0, ..PageWork::default() };
+        let before = PageWork {
+            charged: 60_000.0,
+            sequential: 30_000.0,
+            scattered: 6_000.0,
+            descents: 4_000.0,
+            ..PageWork::default()
+        };
+        let after = PageWork {
+            charged: 40_000.0,
+            sequential: 4_000.0,
+            scattered: 1_170_000.0,
+            index_rows: 1_420_000.0,
+            ..PageWork::default()
+        };
         let (before, after) = (before.cost(125_062.0, 0.01), after.cost(80_750.0, 0.01));
         assert!(after > 5.0 * before, "{before} {after}");
         // Nothing visited, nothing changed; and never below nothing.
@@ -131,7 +142,10 @@ mod tests {
 
     #[test]
     fn a_pace_compares_with_the_typical_statement() {
-        assert_eq!(paces(&[(10.0, 10.0), (40.0, 10.0), (2.0, 2.0), (0.0, 5.0), (1.0, 1000.0)]), [1.0, 0.25, 1.0, 1.0, 2.0]);
+        assert_eq!(
+            paces(&[(10.0, 10.0), (40.0, 10.0), (2.0, 2.0), (0.0, 5.0), (1.0, 1000.0)]),
+            [1.0, 0.25, 1.0, 1.0, 2.0]
+        );
         assert_eq!(paces(&[(3.0, 7.0)]), [1.0]);
         assert!(paces(&[]).is_empty());
     }

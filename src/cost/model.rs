@@ -8,7 +8,7 @@ use super::size::{self, SizeEstimate, Storage};
 use super::write::{CostUnits, UpdateRate, WriteRate, write_cost};
 use crate::candidate::definition::IndexDefinition;
 use crate::candidate::facts::{StatementFacts, WriteKind};
-use crate::candidate::{Candidate, relatives, relevant};
+use crate::candidate::{Candidate, preferences, relatives, relevant};
 use crate::catalog::{Catalog, Oid, Relation};
 use crate::selection::{CandidateCost, Limits, Problem, WeightedStatement};
 use crate::workload::Statement;
@@ -114,8 +114,10 @@ impl CostModel {
             relation.map_or_else(String::new, |relation| definition.create_statement(relation, false))
         };
         let mut numbers: BTreeMap<IndexDefinition, u32> = BTreeMap::new();
+        let sizes: Vec<u64> = prices.iter().map(|price| price.size.bytes() as u64).collect();
+        let derived = relatives(pool).into_iter().zip(preferences(pool, &sizes, catalog));
         let candidates =
-            prices.iter().zip(pool).zip(relatives(pool)).map(|((price, candidate), relatives)| {
+            prices.iter().zip(pool).zip(derived).map(|((price, candidate), (relatives, preference))| {
                 let without_include = IndexDefinition { include: Vec::new(), ..candidate.definition.clone() };
                 let next = numbers.len() as u32;
                 CandidateCost {
@@ -123,10 +125,17 @@ impl CostModel {
                     write_ms: price.write_ms,
                     tie_break: ddl(&candidate.definition),
                     relatives,
+                    preference,
+                    table: candidate.definition.relation,
                     keys: Some(*numbers.entry(without_include).or_insert(next)),
                 }
             });
-        Problem { statements: statements.collect(), candidates: candidates.collect(), limits }
+        Problem {
+            statements: statements.collect(),
+            candidates: candidates.collect(),
+            limits,
+            ..Problem::default()
+        }
     }
 
     /// Size and write cost of an index.

@@ -82,7 +82,8 @@ impl Walk {
         unsafe {
             for plan in node::list::<pg_sys::SubPlan>((*root).init_plans) {
                 let at = (*plan).plan_id as usize;
-                if let Some(of_plan) = node::list::<pg_sys::PlannerInfo>((*(*root).glob).subroots).nth(at - 1) {
+                if let Some(of_plan) = node::list::<pg_sys::PlannerInfo>((*(*root).glob).subroots).nth(at - 1)
+                {
                     self.query(of_plan, 1.0, 1.0);
                 }
             }
@@ -154,11 +155,22 @@ impl Walk {
     ) -> Option<Stored> {
         unsafe {
             let below = match tag {
-                T_MaterialPath | T_MemoizePath | T_LimitPath | T_SortPath | T_IncrementalSortPath | T_UniquePath
-                | T_UpperUniquePath | T_GroupPath | T_AggPath | T_GroupingSetsPath | T_WindowAggPath | T_GatherPath
-                | T_GatherMergePath | T_ProjectionPath | T_ProjectSetPath | T_LockRowsPath => {
-                    (*path.cast::<pg_sys::MaterialPath>()).subpath
-                }
+                T_MaterialPath
+                | T_MemoizePath
+                | T_LimitPath
+                | T_SortPath
+                | T_IncrementalSortPath
+                | T_UniquePath
+                | T_UpperUniquePath
+                | T_GroupPath
+                | T_AggPath
+                | T_GroupingSetsPath
+                | T_WindowAggPath
+                | T_GatherPath
+                | T_GatherMergePath
+                | T_ProjectionPath
+                | T_ProjectSetPath
+                | T_LockRowsPath => (*path.cast::<pg_sys::MaterialPath>()).subpath,
                 _ => return None,
             };
             match tag {
@@ -276,7 +288,8 @@ impl Walk {
             let for_pages = (*path).path.total_cost - (*path).indextotalcost - tuples * per_tuple;
             let clauses = (*path).indexclauses.as_ref().map_or(0, |list| list.length);
             // As genericcostestimate and btcostestimate (selfuncs.c) charge for them.
-            let index_cpu = tuples * (pg_sys::cpu_index_tuple_cost + f64::from(clauses) * pg_sys::cpu_operator_cost)
+            let index_cpu = tuples
+                * (pg_sys::cpu_index_tuple_cost + f64::from(clauses) * pg_sys::cpu_operator_cost)
                 + ((*index).tuples.max(1.0).log2().ceil() + 50.0 * f64::from((*index).tree_height + 1))
                     * pg_sys::cpu_operator_cost;
             let for_leaves = (*path).indextotalcost - index_cpu;
@@ -327,7 +340,8 @@ unsafe fn correlation(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptIn
 /// up, or in the order of a table that is stored so.
 unsafe fn nearness(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath, outer: &Outer) -> f64 {
     unsafe {
-        let leading = node::list::<pg_sys::IndexClause>((*path).indexclauses).find(|clause| (**clause).indexcol == 0);
+        let leading =
+            node::list::<pg_sys::IndexClause>((*path).indexclauses).find(|clause| (**clause).indexcol == 0);
         let Some(leading) = leading else { return 0.0 };
         let class = (*leading).rinfo.as_ref().map_or(std::ptr::null_mut(), |info| info.parent_ec);
         let sorted = node::list::<pg_sys::PathKey>((*outer.path).pathkeys).next();
@@ -346,8 +360,13 @@ unsafe fn nearness(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath,
                 sources.extend(node::list::<pg_sys::Node>((*clause.cast::<pg_sys::OpExpr>()).args));
             }
         }
-        let columns = sources.into_iter().map(|source| node::strip_relabel(source)).filter(|source| node::is_a(*source, T_Var));
-        let found = columns.map(|source| source.cast::<pg_sys::Var>()).find(|var| (**var).varno as pg_sys::Index == stored.relation);
+        let columns = sources
+            .into_iter()
+            .map(|source| node::strip_relabel(source))
+            .filter(|source| node::is_a(*source, T_Var));
+        let found = columns
+            .map(|source| source.cast::<pg_sys::Var>())
+            .find(|var| (**var).varno as pg_sys::Index == stored.relation);
         let Some(found) = found else { return 0.0 };
         let relation = *(*root).simple_rel_array.add(stored.relation as usize);
         let correlation = correlation(root, relation, (*found).varattno.into());

@@ -3,6 +3,7 @@
 //! Sentences only; lays nothing out, and says nothing that the report does not hold.
 
 use super::format::{count, duration, number, per_day, percent, size};
+use super::limits::least_saving;
 use super::{ExaminedStatement, Outcome, Report};
 use std::cmp::Reverse;
 
@@ -55,7 +56,28 @@ fn what_to_do(report: &Report) -> String {
             if n == 1 { "one was".to_string() } else { format!("{n} were") }
         ));
     }
+    if let Some(most) = limit_by_table_reached(report) {
+        let were = if most == 1 { "one was".to_string() } else { format!("{most} were") };
+        text.push_str(&format!(" No more than {were} asked for on one table; more may help."));
+    }
+    if let Some(more) = report.kept {
+        let more = match more {
+            share if share > 0.0 => {
+                format!("the best set found would save only {} of the examined time more", percent(share))
+            }
+            _ => "nothing better was found".to_string(),
+        };
+        text.push_str(&format!(" This is the previous recommendation as far as it still pays: {more}."));
+    }
     text
+}
+
+/// The most indexes that one table may get, if one gets them.
+fn limit_by_table_reached(report: &Report) -> Option<usize> {
+    let most = report.limits.max_indexes_per_table?;
+    let on_table =
+        |relation: u32| report.recommendations.iter().filter(|advice| advice.relation == relation).count();
+    report.recommendations.iter().any(|advice| on_table(advice.relation) >= most).then_some(most)
 }
 
 fn why_nothing(report: &Report) -> String {
@@ -69,15 +91,21 @@ fn why_nothing(report: &Report) -> String {
             number(report.statements.len(), "statement", "statements")
         );
     }
-    let least = percent(report.limits.min_saving);
+    let least = least_saving(&report.limits);
     let mut text = match (report.search.complete, report.candidates) {
         (false, _) => {
-            "No index was found before the time limit ended the search; a longer time_limit may find one.".to_string()
+            "No index was found before the time limit ended the search; a longer time_limit may find one."
+                .to_string()
         }
         (true, 0) => {
-            "Nothing: no index helps here. All that the statements ask of an index exists already, or is nothing that \
-             an index can serve."
-                .to_string()
+            let but = match report.limits.left_alone.is_empty() && report.limits.access_methods.is_none() {
+                true => "",
+                false => ", or is excluded by the settings",
+            };
+            format!(
+                "Nothing: no index helps here. All that the statements ask of an index exists already, or is nothing \
+                 that an index can serve{but}."
+            )
         }
         (true, candidates) => {
             let within = match report.limits.storage_bytes {
@@ -86,7 +114,7 @@ fn why_nothing(report: &Report) -> String {
             };
             format!(
                 "Nothing: no index helps here. The planner was asked about {} beside those that exist, and \
-                 none{within} would save {least} of the examined time after paying for its upkeep.",
+                 none{within} would save {least} after paying for its upkeep.",
                 number(candidates, "index", "indexes")
             )
         }

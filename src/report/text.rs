@@ -5,6 +5,7 @@
 
 use super::coverage::{Group, coverage};
 use super::format::{change, count, duration, number, per_day, percent, size, thousands};
+use super::limits::in_words;
 use super::lines::{Page, is_hostile, one_line};
 use super::summary::Summary;
 use super::{ExaminedStatement, Outcome, Report};
@@ -215,6 +216,12 @@ fn footer(page: &mut Page, report: &Report) {
             duration(report.elapsed_ms)
         ),
     );
+    page.blank();
+    page.paragraph("", &in_words(&report.limits));
+    for note in &report.notes {
+        page.blank();
+        page.paragraph("", &format!("Note: {note}."));
+    }
     page.blank();
     page.paragraph("", "The report without psql's frame, so that statements can be copied out of it:");
     page.blank();

@@ -16,7 +16,7 @@ pub(super) fn conclude<W: WhatIf>(
 ) -> Selection {
     let attributed = attribute(&mut search);
     let complete = complete && attributed.is_ok();
-    let (chosen, after) = match attributed {
+    let (chosen, after, answer) = match attributed {
         Ok(answer) => answer,
         Err(Expired) => {
             search.cache.go_offline();
@@ -37,11 +37,14 @@ pub(super) fn conclude<W: WhatIf>(
     let mut certificate = Certificate::of(evidence, &search, &order, &after);
     // The answer that the bound is held against is not what it would have been with more time.
     certificate.complete &= complete;
-    let frontier = frontier::curve(&mut search, &order);
-    Selection { chosen, after, certificate, frontier, search: record }
+    let frontier = frontier::curve(&mut search, &answer);
+    Selection { chosen, after, certificate, frontier, kept: None, search: record }
 }
 
-fn attribute<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(Vec<Choice>, Vec<PlanCost>), Expired> {
+/// The choices in order, each statement's plan with all of them, and the set.
+type Attributed = (Vec<Choice>, Vec<PlanCost>, Configuration);
+
+fn attribute<W: WhatIf>(search: &mut Search<'_, W>) -> Result<Attributed, Expired> {
     let empty = search.empty();
     let best = search.moved(&empty, search.best.members.clone())?;
     let (best, _) = improve::prune(search, best)?;
@@ -59,10 +62,10 @@ fn attribute<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(Vec<Choice>, Vec<
     let statements = 0..search.problem.statements.len();
     let after: Result<Vec<PlanCost>, Expired> =
         statements.map(|statement| search.cache.plan(statement, &best.members)).collect();
-    Ok((chosen, after?))
+    Ok((chosen, after?, best))
 }
 
-/// The member of `best` that saves most on top of those placed; the smaller, then the earlier text, of equals.
+/// The member of `best` that saves most on top of those placed; the preferred one of equals.
 fn next_in_order<W: WhatIf>(
     search: &mut Search<'_, W>,
     placed: &Configuration,
@@ -71,11 +74,8 @@ fn next_in_order<W: WhatIf>(
     let mut next: Option<(f64, usize)> = None;
     for &member in best.members.iter().filter(|member| !placed.contains(**member)) {
         let gain = search.gain(placed, &[member])?;
-        let cost = |candidate: usize| {
-            let c = &search.problem.candidates[candidate];
-            (c.size_bytes, &c.tie_break, candidate)
-        };
-        if next.is_none_or(|(best, at)| gain > best || (gain == best && cost(member) < cost(at))) {
+        // They come in the order of preference.
+        if next.is_none_or(|(best, _)| gain > best) {
             next = Some((gain, member));
         }
     }

@@ -20,8 +20,8 @@ pub(super) enum Key {
 
 pub(super) const KEYS: [Key; 2] = [Key::GainPerByte, Key::Gain];
 
-/// Gains within 1 % of each other are equal for a planner whose costs are within 1 % of each other; the smaller index
-/// then wins, and answers do not flip with the last digit.
+/// Gains within 1 % of each other are equal for a planner whose costs are within 1 % of each other; the preferred index
+/// (`canonical`) then wins, and answers do not flip with the last digit.
 const STEP: f64 = 1.01;
 
 /// Fills from nothing with both keys.
@@ -42,8 +42,8 @@ struct Item {
     last_gain: f64,
 }
 
-/// A place in the queue: highest value first, then the smaller, then the earlier item.
-type Place = (i64, Reverse<u64>, Reverse<usize>, u32, usize);
+/// A place in the queue: highest value first, then the earlier item.
+type Place = (i64, Reverse<usize>, u32, usize);
 
 struct Queue {
     items: Vec<Item>,
@@ -79,7 +79,7 @@ fn fill_in_place<W: WhatIf>(
     banned: &BTreeSet<CandidateId>,
 ) -> Result<(), Expired> {
     let mut queue = Queue::new(search, current, key, banned);
-    while let Some((bucket, _, Reverse(index), version, evaluated_at)) = queue.heap.pop() {
+    while let Some((bucket, Reverse(index), version, evaluated_at)) = queue.heap.pop() {
         search.cache.check_time()?;
         if queue.items[index].version != version {
             continue;
@@ -92,7 +92,7 @@ fn fill_in_place<W: WhatIf>(
         }
         let bound = search.potential(current, &offer.added).min(queue.items[index].last_gain);
         match queue.bucket(search, bound, &offer) {
-            Some(tighter) if tighter < bucket => queue.push(index, tighter, offer.bytes, usize::MAX),
+            Some(tighter) if tighter < bucket => queue.push(index, tighter, usize::MAX),
             Some(_) => {
                 let enough = queue.least_to_stay_first(search, &offer);
                 let (gain, evaluated_at) = match search.gain_if_enough(current, &offer.added, enough)? {
@@ -101,7 +101,7 @@ fn fill_in_place<W: WhatIf>(
                 };
                 queue.items[index].last_gain = gain;
                 if let Some(bucket) = queue.bucket(search, gain, &offer) {
-                    queue.push(index, bucket, offer.bytes, evaluated_at);
+                    queue.push(index, bucket, evaluated_at);
                 }
             }
             None => {}
@@ -119,8 +119,7 @@ fn offer<W: WhatIf>(
     let added: Vec<CandidateId> = members.iter().copied().filter(|c| !current.contains(*c)).collect();
     let bytes = search.bytes(&added);
     let rivalry = search.has_rivals_within(&added) || !search.rivals(&current.members, &added).is_empty();
-    let fits =
-        !rivalry && search.fits(current.members.len() + added.len(), current.bytes.saturating_add(bytes));
+    let fits = !rivalry && search.fits_beside(&current.members, current.bytes, &added);
     (!added.is_empty() && fits).then_some(Offer { added, bytes })
 }
 
@@ -134,10 +133,7 @@ impl Queue {
         let singles = search.pool.iter().map(|candidate| vec![*candidate]);
         let mut sets: Vec<Vec<CandidateId>> = singles.chain(search.bundles.iter().cloned()).collect();
         sets.retain(|set| set.iter().all(|candidate| !banned.contains(candidate)));
-        let text = |set: &Vec<CandidateId>| -> Vec<&str> {
-            set.iter().map(|candidate| search.problem.candidates[*candidate].tie_break.as_str()).collect()
-        };
-        sets.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| text(a).cmp(&text(b))).then_with(|| a.cmp(b)));
+        sets.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
         let items =
             sets.into_iter().map(|members| Item { members, version: 0, last_gain: f64::INFINITY }).collect();
         let mut queue = Queue { items, heap: BinaryHeap::new(), key };
@@ -153,7 +149,7 @@ impl Queue {
         let Some(offer) = offer(search, current, &self.items[index].members) else { return };
         let bound = search.potential(current, &offer.added);
         if let Some(bucket) = self.bucket(search, bound, &offer) {
-            self.push(index, bucket, offer.bytes, usize::MAX);
+            self.push(index, bucket, usize::MAX);
         }
     }
 
@@ -179,9 +175,9 @@ impl Queue {
         }
     }
 
-    fn push(&mut self, index: usize, bucket: i64, bytes: u64, evaluated_at: usize) {
+    fn push(&mut self, index: usize, bucket: i64, evaluated_at: usize) {
         self.items[index].version += 1;
-        self.heap.push((bucket, Reverse(bytes), Reverse(index), self.items[index].version, evaluated_at));
+        self.heap.push((bucket, Reverse(index), self.items[index].version, evaluated_at));
     }
 
     /// The net gain below which an offer falls behind the next in the queue, or below what it has to save.

@@ -32,6 +32,8 @@ pub(super) struct Search<'a, W: WhatIf> {
     pub bundles: Vec<Vec<CandidateId>>,
     /// The best configuration so far; always within the limits.
     pub best: Configuration,
+    /// The previous answer as far as it is still worth having, once its costs are known.
+    pub previous: Option<Configuration>,
     /// The best configurations of other sizes.
     pub seen: Seen,
     /// Net milliseconds a day that an index has to save.
@@ -43,7 +45,7 @@ pub(super) struct Search<'a, W: WhatIf> {
 }
 
 /// A set of candidates with what it saves.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Configuration {
     /// Ascending.
     pub members: Vec<CandidateId>,
@@ -99,8 +101,11 @@ impl<'a, W: WhatIf> Search<'a, W> {
             floor: problem.statements.iter().map(|s| s.before.total).collect(),
             bundles: Vec::new(),
             best: Configuration { members: Vec::new(), savings, net: 0.0, bytes: 0 },
+            previous: None,
             seen: Seen::default(),
-            least_gain: (problem.limits.min_gain * total_before).max(NOTHING * total_before),
+            least_gain: (problem.limits.min_gain * total_before)
+                .max(problem.limits.min_gain_ms)
+                .max(NOTHING * total_before),
             total_before,
             looked_at: Cell::new(0),
         }
@@ -140,8 +145,28 @@ impl<'a, W: WhatIf> Search<'a, W> {
         candidates.iter().any(|candidate| !self.rivals(candidates, &[*candidate]).is_empty())
     }
 
-    pub fn fits(&self, count: usize, bytes: u64) -> bool {
-        count <= self.limits().max_indexes && self.limits().storage_bytes.is_none_or(|limit| bytes <= limit)
+    /// Whether a set keeps to every limit.
+    pub fn fits(&self, members: &[CandidateId]) -> bool {
+        self.fits_beside(&[], 0, members)
+    }
+
+    /// Whether `members`, which take `bytes` and keep to the limits, still do with `added`, none of them a member.
+    pub fn fits_beside(&self, members: &[CandidateId], bytes: u64, added: &[CandidateId]) -> bool {
+        let bytes = bytes.saturating_add(self.bytes(added));
+        members.len() + added.len() <= self.limits().max_indexes
+            && self.limits().storage_bytes.is_none_or(|limit| bytes <= limit)
+            && !added.iter().any(|candidate| self.is_crowded(*candidate, members.iter().chain(added)))
+    }
+
+    /// Whether more of `members` are on the table of `candidate` than may be.
+    pub fn is_crowded<'c>(
+        &self,
+        candidate: CandidateId,
+        members: impl Iterator<Item = &'c CandidateId>,
+    ) -> bool {
+        let table = |candidate: CandidateId| self.problem.candidates[candidate].table;
+        let on_it = |member: &&CandidateId| table(**member) == table(candidate);
+        self.limits().max_indexes_per_table.is_some_and(|most| members.filter(on_it).count() > most)
     }
 
     /// What a statement saves at cost `total`, milliseconds a day; nothing when the change is within the noise.
@@ -238,10 +263,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
         let net = savings.iter().sum::<f64>() - self.write_ms(&members);
         let bytes = self.bytes(&members);
         let moved = Configuration { members, savings, net, bytes };
-        if self.seen.is_news(&moved)
-            && self.fits(moved.members.len(), bytes)
-            && !self.has_rivals_within(&moved.members)
-        {
+        if self.seen.is_news(&moved) && self.fits(&moved.members) && !self.has_rivals_within(&moved.members) {
             self.seen.keep(&moved);
         }
         Ok(moved)
@@ -257,7 +279,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
             Ordering::Equal => better > rounding,
             Ordering::Less => better >= -rounding,
         };
-        if enough && self.fits(configuration.members.len(), configuration.bytes) {
+        if enough && self.fits(&configuration.members) {
             self.best = configuration.clone();
         }
     }
@@ -268,9 +290,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
 fn saving_of(problem: &Problem, statement: usize, plan: &PlanCost) -> f64 {
     let s = &problem.statements[statement];
     match problem.limits.slowdown {
-        Some(allowed) if s.slowdown(plan) > allowed => {
-            -REGRET * s.weight * s.before.total * s.slowdown(plan)
-        }
+        Some(allowed) if s.slowdown(plan) > allowed => -REGRET * s.weight * s.before.total * s.slowdown(plan),
         _ => saving_at(problem, statement, plan.total),
     }
 }

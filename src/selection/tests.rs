@@ -1,5 +1,8 @@
 //! Selection against exhaustive search, naive greedy and hand-made traps, with a planner whose costs are known.
 
+mod limits;
+mod stability;
+
 use super::*;
 use crate::cost::cache::simulated::{Numbers, Simulated, arbitrary, relational};
 use proptest::prelude::*;
@@ -20,15 +23,14 @@ fn problem(planner: &Simulated, numbers: &mut Numbers, candidates: usize, limits
         size_bytes: MB * (1 + numbers.below(100) as u64),
         write_ms: if numbers.below(3) == 0 { 60.0 * numbers.share() } else { 0.0 },
         tie_break: format!("index {id:04}"),
-        relatives: Vec::new(),
-        keys: None,
+        ..CandidateCost::default()
     });
     let candidates = candidates.collect();
-    Problem { statements, candidates, limits }
+    Problem { statements, candidates, limits, previous: Vec::new() }
 }
 
 fn unlimited() -> Limits {
-    Limits { storage_bytes: None, max_indexes: 100, min_gain: 0.0, noise: 0.01, slowdown: None }
+    Limits { storage_bytes: None, max_indexes: 100, noise: 0.01, ..Limits::default() }
 }
 
 /// Net milliseconds a day that `members` save, computed without cache or search.
@@ -45,7 +47,14 @@ fn bytes(problem: &Problem, members: &[CandidateId]) -> u64 {
 }
 
 fn fits(problem: &Problem, members: &[CandidateId]) -> bool {
+    let on_one_table = |a: &CandidateId| {
+        let table = |c: &CandidateId| problem.candidates[*c].table;
+        members.iter().filter(|b| table(a) == table(b)).count()
+    };
     members.len() <= problem.limits.max_indexes
+        && members.iter().all(|member| {
+            problem.limits.max_indexes_per_table.is_none_or(|most| on_one_table(member) <= most)
+        })
         && problem.limits.storage_bytes.is_none_or(|limit| bytes(problem, members) <= limit)
 }
 
@@ -163,7 +172,10 @@ proptest! {
 fn an_index_that_only_looks_cheap_is_passed_over_unless_another_cures_it() {
     // The planner halves its cost with 0, which takes ten times as long in memory; 1 helps less but does; with 2 beside
     // it, 0 is not used.
-    let plans = vec![vec![(vec![], 100.0), (vec![0], 50.0), (vec![1], 80.0)], vec![(vec![], 300.0), (vec![0], 100.0)]];
+    let plans = vec![
+        vec![(vec![], 100.0), (vec![0], 50.0), (vec![1], 80.0)],
+        vec![(vec![], 300.0), (vec![0], 100.0)],
+    ];
     let limits = Limits { slowdown: Some(0.05), ..unlimited() };
     let (problem, mut planner) = spelled_out(plans, &[10, 10, 10], limits);
     assert_eq!(chosen(&problem, &planner), [0]);
@@ -385,10 +397,7 @@ fn peeling_alone_gives_an_answer_when_time_is_short() {
 
 #[test]
 fn nothing_to_choose_from_is_an_answer() {
-    let selection = select(
-        &Problem { statements: vec![], candidates: vec![], limits: unlimited() },
-        &mut Simulated::default(),
-    );
+    let selection = select(&Problem { limits: unlimited(), ..Problem::default() }, &mut Simulated::default());
     assert!(selection.chosen.is_empty() && selection.after.is_empty() && selection.search.complete);
 }
 

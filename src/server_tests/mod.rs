@@ -5,6 +5,7 @@ mod catalog;
 mod expression_statistics;
 mod injection;
 mod isolation;
+mod limits;
 mod nested;
 mod odd_statements;
 mod page_work;

@@ -35,7 +35,14 @@ impl Simulated {
             .expect("the first plan needs nothing");
         let scattered = self.scattered.iter().filter(|(candidate, _)| used.contains(candidate));
         let in_memory = scattered.fold(*total, |cost, (_, times)| cost * times);
-        PlanCost { startup: 0.0, total: *total, in_memory, rows: 1.0, used: used.clone(), used_existing: Vec::new() }
+        PlanCost {
+            startup: 0.0,
+            total: *total,
+            in_memory,
+            rows: 1.0,
+            used: used.clone(),
+            used_existing: Vec::new(),
+        }
     }
 
     pub fn relevant(&self, statement: StatementId) -> Vec<CandidateId> {
