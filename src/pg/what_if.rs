@@ -14,7 +14,7 @@ use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
 use crate::statement::LeftOut;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Analysed statements and prepared candidates, both by their position.
 pub struct ServerWhatIf<'a> {
@@ -23,6 +23,7 @@ pub struct ServerWhatIf<'a> {
     /// OID of candidate 0.
     first_oid: Oid,
     deadline: Option<Instant>,
+    planner_time: Duration,
 }
 
 impl<'a> ServerWhatIf<'a> {
@@ -60,7 +61,12 @@ impl<'a> ServerWhatIf<'a> {
                 )
             })
             .collect();
-        Ok(ServerWhatIf { statements, candidates, first_oid, deadline })
+        Ok(ServerWhatIf { statements, candidates, first_oid, deadline, planner_time: Duration::ZERO })
+    }
+
+    /// What all calls so far took together.
+    pub fn planner_time(&self) -> Duration {
+        self.planner_time
     }
 
     fn plan_cost(&self, planned: Planned) -> PlanCost {
@@ -140,10 +146,10 @@ impl WhatIf for ServerWhatIf<'_> {
     ) -> Result<PlanCost, WhatIfError> {
         pgrx::check_for_interrupts!();
         let indexes: Vec<&Hypothetical> = configuration.iter().map(|id| &self.candidates[*id]).collect();
-        let planned = self.statements[statement]
-            .plan(&indexes, &[])
-            .map_err(|error| WhatIfError::Statement(error.message))?;
-        Ok(self.plan_cost(planned))
+        let started = Instant::now();
+        let planned = self.statements[statement].plan(&indexes, &[]);
+        self.planner_time += started.elapsed();
+        Ok(self.plan_cost(planned.map_err(|error| WhatIfError::Statement(error.message))?))
     }
 
     fn expired(&mut self) -> bool {
