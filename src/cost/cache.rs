@@ -76,7 +76,10 @@ impl Bits {
     /// The members of `configuration` (ascending) that occur in `relevant` (ascending).
     fn of(configuration: &[CandidateId], relevant: &[CandidateId]) -> Bits {
         let mut words = vec![0_u64; relevant.len().div_ceil(64)].into_boxed_slice();
-        for candidate in configuration {
+        // Candidates of a relation stand together, so most of a large configuration lies outside.
+        let (Some(first), Some(last)) = (relevant.first(), relevant.last()) else { return Bits(words) };
+        let begin = configuration.partition_point(|candidate| candidate < first);
+        for candidate in configuration[begin..].iter().take_while(|candidate| *candidate <= last) {
             if let Ok(position) = relevant.binary_search(candidate) {
                 words[position / 64] |= 1 << (position % 64);
             }

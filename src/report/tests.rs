@@ -26,7 +26,7 @@ fn report(statements: Vec<ExaminedStatement>, recommendations: Vec<Recommendatio
         certificate: Certificate::default(),
         frontier: Vec::new(),
         elapsed_ms: 2345.0,
-        phases_ms: Phases::default(),
+        phases_ms: super::Phases::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Records what the search sees anyway; moves nothing, and asks the planner nothing.
 
-use super::search::{Configuration, Search};
+use super::search::Search;
 use crate::cost::{CandidateId, WhatIf};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -29,21 +29,21 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Whether everything seen that is no larger saves less.
-    pub fn is_news(&self, configuration: &Configuration) -> bool {
-        let smaller = self.best.range(..=configuration.bytes).next_back();
-        configuration.net > smaller.map_or(0.0, |(_, (net, _))| *net)
+    /// Whether everything seen that is no larger saves less than `net`.
+    pub fn is_news(&self, bytes: u64, net: f64) -> bool {
+        let smaller = self.best.range(..=bytes).next_back();
+        net > smaller.map_or(0.0, |(_, (net, _))| *net)
     }
 
-    /// Puts a configuration that is news in the place of those that it beats.
-    pub fn keep(&mut self, configuration: &Configuration) {
-        let beaten = |(_, (net, _)): &(&u64, &(f64, Vec<CandidateId>))| *net <= configuration.net;
+    /// Puts a set that is news in the place of those that it beats.
+    pub fn keep(&mut self, bytes: u64, net: f64, members: &[CandidateId]) {
+        let beaten = |(_, (other, _)): &(&u64, &(f64, Vec<CandidateId>))| *other <= net;
         let beaten: Vec<u64> =
-            self.best.range(configuration.bytes..).take_while(beaten).map(|(bytes, _)| *bytes).collect();
+            self.best.range(bytes..).take_while(beaten).map(|(bytes, _)| *bytes).collect();
         for bytes in beaten {
             self.best.remove(&bytes);
         }
-        self.best.insert(configuration.bytes, (configuration.net, configuration.members.clone()));
+        self.best.insert(bytes, (net, members.to_vec()));
     }
 }
 

@@ -72,8 +72,7 @@ fn losses<W: WhatIf>(
 ) -> Result<Vec<(f64, CandidateId)>, Expired> {
     let mut losses = Vec::with_capacity(configuration.members.len());
     for &member in &configuration.members {
-        let without = search.moved(configuration, configuration.without(member))?;
-        losses.push((configuration.net - without.net, member));
+        losses.push((search.loss(configuration, member)?, member));
     }
     // Of two equally useless ones the larger goes first.
     let bytes = |candidate: CandidateId| search.problem.candidates[candidate].size_bytes;
