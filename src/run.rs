@@ -49,7 +49,14 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     let problem = model.problem(&examination.measured(workload), &pool, &prices, &catalog, settings.limits());
     phases_ms.candidates = lap();
     // What the planner says they would save, and the best choice among them.
-    let mut what_if = ServerWhatIf::new(&mut examination.examined, &pool, &prices, &catalog, deadline)?;
+    let mut what_if = ServerWhatIf::new(
+        &mut examination.examined,
+        &pool,
+        &prices,
+        &catalog,
+        deadline,
+        settings.statement_time_limit,
+    )?;
     let selection = selection::select(&problem, &mut what_if);
     phases_ms.selection = lap();
     phases_ms.planner = what_if.planner_time().as_secs_f64() * 1000.0;

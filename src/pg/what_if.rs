@@ -24,6 +24,8 @@ pub struct ServerWhatIf<'a> {
     first_oid: Oid,
     deadline: Option<Instant>,
     planner_time: Duration,
+    /// What the planner may take for one statement in all.
+    statement_time: Option<Duration>,
 }
 
 impl<'a> ServerWhatIf<'a> {
@@ -37,6 +39,7 @@ impl<'a> ServerWhatIf<'a> {
         prices: &[Price],
         catalog: &Catalog,
         deadline: Option<Instant>,
+        statement_time: Option<Duration>,
     ) -> Result<ServerWhatIf<'a>, PgError> {
         let first_oid = super::catalog::free_oids(pool.len())?;
         let mut traits: BTreeMap<AccessMethod, Traits> = BTreeMap::new();
@@ -61,7 +64,8 @@ impl<'a> ServerWhatIf<'a> {
                 )
             })
             .collect();
-        Ok(ServerWhatIf { statements, candidates, first_oid, deadline, planner_time: Duration::ZERO })
+        let planner_time = Duration::ZERO;
+        Ok(ServerWhatIf { statements, candidates, first_oid, deadline, planner_time, statement_time })
     }
 
     /// What all calls so far took together.
@@ -120,7 +124,7 @@ pub fn time_calls(queries: &[String], indexes: usize, rounds: usize) -> Result<V
     let model = CostModel::new(&[], None, super::session::cost_units());
     let (pool, prices) = model.priced(pool, &catalog);
     let taken = pool.len();
-    let mut what_if = ServerWhatIf::new(&mut statements, &pool, &prices, &catalog, None)?;
+    let mut what_if = ServerWhatIf::new(&mut statements, &pool, &prices, &catalog, None, None)?;
     let mut results = Vec::new();
     for (id, _, facts) in &facts {
         let relevant: Vec<CandidateId> =
@@ -150,6 +154,11 @@ impl WhatIf for ServerWhatIf<'_> {
         let planned = self.statements[statement].plan(&indexes, &[]);
         self.planner_time += started.elapsed();
         Ok(self.plan_cost(planned.map_err(|error| WhatIfError::Statement(error.message))?))
+    }
+
+    fn is_spent(&mut self, statement: StatementId) -> bool {
+        let taken = self.statements[statement].planner_time();
+        self.statement_time.is_some_and(|most| taken >= most)
     }
 
     fn expired(&mut self) -> bool {

@@ -5,7 +5,7 @@ use super::text::render;
 use super::{ExaminedStatement, Outcome, Report, ReportLimits};
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::recommendation::{Action, Recommendation, StatementEffect};
-use crate::selection::SearchRecord;
+use crate::selection::{CutShort, SearchRecord};
 use crate::selection::certificate::Certificate;
 use crate::statement::LeftOut;
 use proptest::prelude::*;
@@ -196,6 +196,8 @@ fn many_are_added_up_and_the_tables_are_cut() {
         .collect();
     let mut many = report(statements, recommendations);
     many.search.complete = false;
+    many.search.cut_short =
+        vec![CutShort { statement: 2, planner_calls: 9 }, CutShort { statement: 7, planner_calls: 1 }];
     many.search.failures = vec![(4, "relation \"x\" does not exist".to_string())];
     many.evicted = 35;
     many.limits = ReportLimits { storage_bytes: Some(1 << 30), max_indexes: 3, min_saving: 0.005 };
@@ -211,6 +213,7 @@ fn many_are_added_up_and_the_tables_are_cut() {
             "The first index alone saves 22 %.",
             "Index 2 turns up to 40 % of the updates of public.orders from HOT updates into full ones.",
             "The time limit ended the search: this is the best found by then",
+            "as their plans take long: statement #3 and 1 more; indexes may help them more than is said",
             "pg_stat_statements was full and dropped its least used entries 35 times",
             "statement #5 (relation \"x\" does not exist).",
             "Assumed or repaired: parameter values assumed from column statistics (1 statement).",
