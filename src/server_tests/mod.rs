@@ -5,6 +5,7 @@ mod catalog;
 mod expression_statistics;
 mod injection;
 mod isolation;
+mod long_planning;
 mod nested;
 mod odd_statements;
 mod sampled_sizes;
