@@ -133,7 +133,7 @@ fn force_in<W: WhatIf>(search: &mut Search<'_, W>, end: u64) -> Result<(), Expir
 
 /// The member whose room costs least (per byte, where bytes are limited); none of `keep`. On a table with too many
 /// indexes, if there is one.
-fn cheapest_room<W: WhatIf>(
+pub(super) fn cheapest_room<W: WhatIf>(
     search: &mut Search<'_, W>,
     configuration: &Configuration,
     keep: &[CandidateId],

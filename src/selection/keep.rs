@@ -9,17 +9,21 @@ use crate::cost::WhatIf;
 use crate::cost::cache::Expired;
 use std::collections::BTreeSet;
 
-/// Begins with the previous answer, less what is no longer worth its place: so it is costed before time runs out, and the
-/// search looks around it. One that breaks a limit is no answer any more.
+/// Begins with the previous answer, less what is no longer worth its place and, where limits are tighter now, what is worth
+/// least: so it is costed before time runs out, and the search looks around it.
 pub(super) fn start<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     let mut previous = search.problem.previous.clone();
     previous.dedup();
-    if previous.is_empty() || !search.fits(&previous) || search.has_rivals_within(&previous) {
+    if previous.is_empty() || search.has_rivals_within(&previous) {
         return Ok(());
     }
     search.pool.extend(previous.iter().filter(|candidate| !search.statements_of[**candidate].is_empty()));
     let empty = search.empty();
-    let previous = search.moved(&empty, previous)?;
+    let mut previous = search.moved(&empty, previous)?;
+    while !search.fits(&previous.members) {
+        let Some(out) = improve::cheapest_room(search, &previous, &[])? else { return Ok(()) };
+        previous = search.moved(&previous, previous.without(out))?;
+    }
     let (worthwhile, _) = improve::prune(search, previous)?;
     search.consider(&worthwhile);
     search.previous = (!worthwhile.members.is_empty()).then_some(worthwhile);

@@ -217,9 +217,12 @@ fn of_the_previous_answer_only_what_still_pays_stays() {
         spelled_out(plans, &[10, 10, 10], Limits { min_change: 0.02, ..unlimited() });
     problem.previous = vec![1, 2];
     assert_eq!(chosen(&problem, &planner), [1]);
-    // What breaks a limit by now is no answer.
-    problem.previous = vec![0, 1];
-    problem.limits.max_indexes = 1;
+    // Where limits are tighter now, what is worth least goes.
+    let plans =
+        vec![vec![(vec![], 100.0), (vec![0], 50.0), (vec![1], 49.0)], vec![(vec![], 100.0), (vec![2], 80.0)]];
+    let limits = Limits { min_change: 0.02, max_indexes: 1, ..unlimited() };
+    let (mut problem, planner) = spelled_out(plans, &[10, 10, 10], limits);
+    problem.previous = vec![0, 2];
     assert_eq!(chosen(&problem, &planner), [0]);
 }
 
