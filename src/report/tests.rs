@@ -5,8 +5,8 @@ use super::text::render;
 use super::{ExaminedStatement, Outcome, Report, ReportLimits};
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::recommendation::{Action, Recommendation, StatementEffect};
-use crate::selection::{CutShort, SearchRecord};
 use crate::selection::certificate::Certificate;
+use crate::selection::{CutShort, SearchRecord};
 use crate::statement::LeftOut;
 use proptest::prelude::*;
 

@@ -38,8 +38,7 @@ impl Seen {
     /// Puts a set that is news in the place of those that it beats.
     pub fn keep(&mut self, bytes: u64, net: f64, members: &[CandidateId]) {
         let beaten = |(_, (other, _)): &(&u64, &(f64, Vec<CandidateId>))| *other <= net;
-        let beaten: Vec<u64> =
-            self.best.range(bytes..).take_while(beaten).map(|(bytes, _)| *bytes).collect();
+        let beaten: Vec<u64> = self.best.range(bytes..).take_while(beaten).map(|(bytes, _)| *bytes).collect();
         for bytes in beaten {
             self.best.remove(&bytes);
         }

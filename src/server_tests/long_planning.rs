@@ -34,11 +34,20 @@ mod tests {
     /// One table with many columns, and a statement whose alternatives and orders each ask for indexes.
     fn wide() -> String {
         let columns: Vec<String> = (0..24).map(|i| format!("(g * {}) % 3000 AS c{i}", 2 * i + 101)).collect();
-        run(&format!("CREATE TABLE wide AS SELECT {} FROM generate_series(1, 20000) AS g", columns.join(", ")));
+        run(&format!(
+            "CREATE TABLE wide AS SELECT {} FROM generate_series(1, 20000) AS g",
+            columns.join(", ")
+        ));
         run("ANALYZE wide");
         let arms: Vec<String> = (0..8)
             .map(|i| {
-                format!("SELECT * FROM wide WHERE c{} = 7 AND c{} = 8 AND c{} > 2990 ORDER BY c{}", i, i + 8, i + 16, 23 - i)
+                format!(
+                    "SELECT * FROM wide WHERE c{} = 7 AND c{} = 8 AND c{} > 2990 ORDER BY c{}",
+                    i,
+                    i + 8,
+                    i + 16,
+                    23 - i
+                )
             })
             .map(|arm| format!("({arm} LIMIT 5)"))
             .collect();
@@ -70,7 +79,11 @@ mod tests {
         let texts = vec![query.clone()];
         let rows = Spi::connect(|client| {
             let rows = client
-                .select("SELECT in_view, median_ms FROM index_advisor._bench_what_if($1, 400, 3)", None, &[texts.into()])
+                .select(
+                    "SELECT in_view, median_ms FROM index_advisor._bench_what_if($1, 400, 3)",
+                    None,
+                    &[texts.into()],
+                )
                 .expect("what-if calls");
             rows.map(|row| (row[1].value::<i32>(), row[2].value::<f64>())).collect::<Vec<_>>()
         });
