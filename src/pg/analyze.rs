@@ -419,7 +419,7 @@ impl Trees {
                     "a rule turns it into nothing that can be planned",
                 ));
             }
-            self.relations = relations(&self.queries);
+            self.relations = node::relations(&self.queries);
             watch::begin(self.relations.iter().map(|(oid, _)| *oid));
             self.changes = watch::changes(self.relations.iter().map(|(oid, _)| *oid));
             Ok(())
@@ -597,21 +597,4 @@ fn schemas_off_path(relations: &[RelationName], identity: &Identity) -> Vec<Stri
         }
     }
     schemas
-}
-
-/// Every relation in the range tables of the queries, at any depth, with the lock that its use needs.
-unsafe fn relations(queries: &[*mut pg_sys::Query]) -> Vec<(Oid, pg_sys::LOCKMODE)> {
-    let mut found: Vec<(Oid, pg_sys::LOCKMODE)> = queries
-        .iter()
-        .flat_map(|query| unsafe {
-            node::find::<pg_sys::RangeTblEntry>((*query).cast(), &[pg_sys::NodeTag::T_RangeTblEntry])
-        })
-        // From version 16 on a view's entry keeps its OID beside the sub-query.
-        .map(|entry| unsafe { ((*entry).relid, (*entry).rellockmode) })
-        .filter(|(relation, _)| *relation != pg_sys::InvalidOid)
-        .map(|(relation, mode)| (relation.to_u32(), mode.max(pg_sys::AccessShareLock as i32)))
-        .collect();
-    found.sort();
-    found.dedup();
-    found
 }
