@@ -26,6 +26,7 @@ static MIN_SAVING_TO_CHANGE: GucSetting<f64> = GucSetting::<f64>::new(2.0);
 static EXCLUDE_TABLES: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static EXCLUDE_SCHEMAS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static ACCESS_METHODS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static MAX_SLOWDOWN: GucSetting<f64> = GucSetting::<f64>::new(5.0);
 static TIME_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 static STATEMENT_TIME_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(2_000);
 static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(1_000);
@@ -76,6 +77,8 @@ pub struct Settings {
     pub access_methods: BTreeSet<AccessMethod>,
     /// CREATE INDEX statements of the previous recommendation.
     pub previous: Vec<String>,
+    /// Most that a statement may get slower, as a share; None to accept any and show it.
+    pub slowdown: Option<f64>,
     /// Cost reductions below this share are taken for none.
     pub noise: f64,
     pub time_limit: Option<Duration>,
@@ -156,6 +159,7 @@ impl Settings {
             exclude_schemas: list("exclude_schemas", &EXCLUDE_SCHEMAS, names::schemas)?,
             access_methods: list("access_methods", &ACCESS_METHODS, names::access_methods)?,
             previous: overrides.previous.clone(),
+            slowdown: (MAX_SLOWDOWN.get() >= 0.0).then(|| MAX_SLOWDOWN.get() / 100.0),
             noise: NOISE,
             time_limit: (seconds > 0.0).then(|| Duration::from_secs_f64(seconds)),
             statement_time_limit: statement_time_limit(),
@@ -198,6 +202,7 @@ impl Settings {
             min_gain_ms: window_seconds.map_or(0.0, |_| self.min_saving_per_day),
             min_change: self.min_saving_to_change,
             noise: self.noise,
+            slowdown: self.slowdown,
         }
     }
 
@@ -277,6 +282,16 @@ pub fn define() {
         &MIN_SAVING,
         0.0,
         100.0,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_float_guc(
+        c"pg_index_advisor.max_slowdown",
+        c"Most that recommended indexes may slow a statement down, in per cent of its cost.",
+        c"By the planner's cost and by the cost with all pages in memory. -1 means that any slowdown is accepted and shown.",
+        &MAX_SLOWDOWN,
+        -1.0,
+        10_000.0,
         GucContext::Userset,
         GucFlags::default(),
     );

@@ -183,10 +183,10 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         }
     }
 
-    /// Total cost of a statement, at most 0.1 % above the planner's own: bounds that meet are taken for the cost.
-    pub fn cost(&mut self, statement: usize, configuration: &[CandidateId]) -> Result<f64, Expired> {
+    /// What a statement costs, at most 0.1 % above the planner's own total: bounds that meet are taken for the cost.
+    pub fn cost(&mut self, statement: usize, configuration: &[CandidateId]) -> Result<&PlanCost, Expired> {
         let at = self.find(statement, configuration, true)?;
-        Ok(self.statements[statement].entries[at].plan.total)
+        Ok(&self.statements[statement].entries[at].plan)
     }
 
     /// What the planner says of a statement, exactly.

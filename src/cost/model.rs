@@ -3,6 +3,7 @@
 //! Pure arithmetic over what was measured; asks no planner.
 
 use super::PlanCost;
+use super::in_memory::paces;
 use super::size::{self, SizeEstimate, Storage};
 use super::write::{CostUnits, UpdateRate, WriteRate, write_cost};
 use crate::candidate::definition::IndexDefinition;
@@ -25,6 +26,7 @@ pub struct Measured<'a> {
 /// How a workload turns planner units into milliseconds a day.
 pub struct CostModel {
     weights: Vec<f64>,
+    paces: Vec<f64>,
     /// Milliseconds that a planner unit took on average over the workload.
     ms_per_unit: f64,
     writes: BTreeMap<Oid, WriteRate>,
@@ -57,8 +59,17 @@ impl CostModel {
         let (ms, cost) = examined.iter().fold((0.0, 0.0), |(ms, cost), measured| {
             (ms + measured.statement.total_ms, cost + measured.statement.calls * measured.before.total)
         });
+        let times: Vec<(f64, f64)> = examined
+            .iter()
+            .map(|measured| {
+                let statement = measured.statement;
+                let ms = if statement.calls > 0.0 { statement.total_ms / statement.calls } else { 0.0 };
+                (ms, measured.before.in_memory)
+            })
+            .collect();
         CostModel {
             weights,
+            paces: paces(&times),
             ms_per_unit: if cost > 0.0 { ms / cost } else { 0.0 },
             writes: writes(examined, days),
             predicates: predicates(examined),
@@ -95,6 +106,7 @@ impl CostModel {
             id,
             weight: self.weight(id),
             before: measured.before.clone(),
+            pace: self.paces[id],
             relevant: (0..pool.len()).filter(|c| relevant(&pool[*c].definition, measured.facts)).collect(),
         });
         let ddl = |definition: &IndexDefinition| {

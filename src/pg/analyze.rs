@@ -250,6 +250,7 @@ impl Analysed {
         PlanCost {
             startup: self.before.startup,
             total: self.before.total,
+            in_memory: self.before.in_memory,
             rows: self.before.rows,
             used: Vec::new(),
             used_existing: self.before.indexes.iter().copied().collect(),

@@ -27,6 +27,7 @@ pub mod list_setting;
 mod node;
 pub mod opclass;
 mod opclass_options;
+mod page_work;
 pub mod parameters;
 mod planner;
 pub mod sample;

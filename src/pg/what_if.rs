@@ -80,6 +80,7 @@ impl<'a> ServerWhatIf<'a> {
         PlanCost {
             startup: planned.startup,
             total: planned.total,
+            in_memory: planned.in_memory,
             rows: planned.rows,
             used: used.into_iter().map(|oid| (oid - self.first_oid) as CandidateId).collect(),
             used_existing,

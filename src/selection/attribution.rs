@@ -4,7 +4,7 @@
 
 use super::certificate::{Certificate, Evidence};
 use super::search::{Configuration, Search};
-use super::{Choice, CutShort, SearchRecord, Selection, frontier, improve};
+use super::{Choice, CutShort, SearchRecord, Selection, frontier, guard, improve};
 use crate::cost::cache::Expired;
 use crate::cost::{PlanCost, WhatIf};
 
@@ -53,6 +53,7 @@ fn attribute<W: WhatIf>(search: &mut Search<'_, W>) -> Result<Attributed, Expire
     let empty = search.empty();
     let best = search.moved(&empty, search.best.members.clone())?;
     let (best, _) = improve::prune(search, best)?;
+    let best = guard::run(search, best)?;
     let mut placed = empty.clone();
     let mut chosen = Vec::with_capacity(best.members.len());
     while placed.members.len() < best.members.len() {

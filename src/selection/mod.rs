@@ -3,7 +3,7 @@
 //! Pure and deterministic: costs come through the cost cache, time through `WhatIf::expired`.
 //!
 //! The search is made of moves on a `search::Configuration`: `peel` finds the candidates worth moving, `greedy` adds,
-//! `improve` drops and exchanges, `slim` takes smaller ones, `attribution` says what each chosen index brings. `propose`
+//! `improve` drops and exchanges, `slim` takes smaller ones, `guard` drops what makes a statement slower, `attribution` says what each chosen index brings. `propose`
 //! runs the moves on what is known and asks the planner only about what they find, `explore` asks for what is not known
 //! yet: planner calls are what a run waits for. A further move is a further module beside them. The greedy step is that of
 //! Extend (ICDE 2019) without its widening, which the candidates already hold. `certificate` then proves how far the
@@ -17,6 +17,7 @@ pub mod certificate;
 mod explore;
 pub mod frontier;
 mod greedy;
+mod guard;
 mod improve;
 mod keep;
 mod peel;
@@ -27,7 +28,7 @@ mod slim;
 mod tests;
 
 use crate::cost::cache::Expired;
-use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf};
+use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, in_memory};
 use canonical::Canonical;
 use certificate::Certificate;
 use frontier::FrontierPoint;
@@ -53,8 +54,22 @@ pub struct WeightedStatement {
     pub weight: f64,
     /// Its cost with the existing indexes alone.
     pub before: PlanCost,
+    /// How its cost in memory compares with its measured time (`in_memory::paces`).
+    #[serde(default = "usual_pace")]
+    pub pace: f64,
     /// Candidates that could change its plan, ascending. No other candidate is ever planned with it.
     pub relevant: Vec<CandidateId>,
+}
+
+fn usual_pace() -> f64 {
+    1.0
+}
+
+impl WeightedStatement {
+    /// How much longer it takes with a plan than as things are, as a share; 0 when it does not.
+    pub fn slowdown(&self, plan: &PlanCost) -> f64 {
+        in_memory::slowdown(&self.before, plan, self.pace)
+    }
 }
 
 /// What a candidate takes: space, the time of writers, and a place in the order.
@@ -102,6 +117,9 @@ pub struct Limits {
     /// A statement whose cost falls by less than this share counts as unchanged: the planner itself treats
     /// paths within 1 % as equal (`STD_FUZZ_FACTOR`, pathnode.c).
     pub noise: f64,
+    /// No statement may get slower by more than this share (0.05 for 5 %), by either cost (`in_memory::slowdown`); None
+    /// to let the sum decide alone.
+    pub slowdown: Option<f64>,
 }
 
 impl Default for Limits {
@@ -115,6 +133,7 @@ impl Default for Limits {
             min_gain_ms: 0.0,
             min_change: 0.0,
             noise: 0.0,
+            slowdown: None,
         }
     }
 }

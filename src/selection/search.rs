@@ -5,7 +5,7 @@
 use super::frontier::Seen;
 use super::{Limits, Problem};
 use crate::cost::cache::{CostCache, Expired};
-use crate::cost::{CandidateId, WhatIf};
+use crate::cost::{CandidateId, PlanCost, WhatIf};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -15,6 +15,9 @@ use std::rc::Rc;
 const SATURATED: f64 = 1.001;
 /// How far below the cost measured with every candidate another configuration may get (see `cost::cache`).
 pub(super) const FLOOR_SLACK: f64 = 1.015;
+/// How many times a slowdown beyond what the user allows weighs in the sum: it is to be avoided, not to be paid for, and
+/// still the search must be able to pass through it on the way to a set that cures it.
+const REGRET: f64 = 3.0;
 /// Net savings below this share of the examined time are rounding errors, whatever the user's minimum.
 const NOTHING: f64 = 1e-9;
 
@@ -190,15 +193,12 @@ impl<'a, W: WhatIf> Search<'a, W> {
 
     /// What a statement saves at cost `total`, milliseconds a day; nothing when the change is within the noise.
     pub fn saving_at(&self, statement: usize, total: f64) -> f64 {
-        let s = &self.problem.statements[statement];
-        let change = s.before.total - total;
-        if change.abs() > self.limits().noise * s.before.total { s.weight * change } else { 0.0 }
+        saving_at(self.problem, statement, total)
     }
 
     /// What a statement saves with these indexes, milliseconds a day.
     pub fn saving(&mut self, statement: usize, members: &[CandidateId]) -> Result<f64, Expired> {
-        let total = self.cache.cost(statement, members)?;
-        Ok(self.saving_at(statement, total))
+        Ok(saving_of(self.problem, statement, self.cache.cost(statement, members)?))
     }
 
     /// Statements that any of `candidates` could help, ascending.
@@ -327,4 +327,20 @@ impl<'a, W: WhatIf> Search<'a, W> {
             self.best = configuration.clone();
         }
     }
+}
+
+/// What a statement saves with a plan, milliseconds a day. A plan that makes it slower than the user allows is a loss,
+/// however cheap the planner holds it.
+fn saving_of(problem: &Problem, statement: usize, plan: &PlanCost) -> f64 {
+    let s = &problem.statements[statement];
+    match problem.limits.slowdown {
+        Some(allowed) if s.slowdown(plan) > allowed => -REGRET * s.weight * s.before.total * s.slowdown(plan),
+        _ => saving_at(problem, statement, plan.total),
+    }
+}
+
+fn saving_at(problem: &Problem, statement: usize, total: f64) -> f64 {
+    let s = &problem.statements[statement];
+    let change = s.before.total - total;
+    if change.abs() > problem.limits.noise * s.before.total { s.weight * change } else { 0.0 }
 }

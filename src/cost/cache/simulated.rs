@@ -23,6 +23,8 @@ pub(crate) struct Simulated {
     /// By statement, its calls.
     pub calls_of: BTreeMap<StatementId, u64>,
     pub largest_configuration: usize,
+    /// Candidates whose plans visit pages in no order, and how many times dearer they are in memory.
+    pub scattered: Vec<(CandidateId, f64)>,
     /// Costs are too high by up to this share, differently for every configuration, as `add_path`'s fuzz makes them.
     pub fuzz: f64,
 }
@@ -35,7 +37,16 @@ impl Simulated {
             .filter(possible)
             .min_by(|a, b| a.1.total_cmp(&b.1))
             .expect("the first plan needs nothing");
-        PlanCost { startup: 0.0, total: *total, rows: 1.0, used: used.clone(), used_existing: Vec::new() }
+        let scattered = self.scattered.iter().filter(|(candidate, _)| used.contains(candidate));
+        let in_memory = scattered.fold(*total, |cost, (_, times)| cost * times);
+        PlanCost {
+            startup: 0.0,
+            total: *total,
+            in_memory,
+            rows: 1.0,
+            used: used.clone(),
+            used_existing: Vec::new(),
+        }
     }
 
     pub fn relevant(&self, statement: StatementId) -> Vec<CandidateId> {
@@ -63,7 +74,9 @@ impl WhatIf for Simulated {
                 let mut plan = self.plan(statement, configuration);
                 let seed =
                     configuration.iter().fold(statement as u64, |seed, c| Numbers(seed ^ *c as u64).next());
-                plan.total *= 1.0 + self.fuzz * Numbers(seed).share();
+                let dearer = 1.0 + self.fuzz * Numbers(seed).share();
+                plan.total *= dearer;
+                plan.in_memory *= dearer;
                 Ok(plan)
             }
         }

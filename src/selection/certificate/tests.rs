@@ -49,6 +49,7 @@ fn small_instance(seed: u64, kind: usize) -> (Problem, Simulated) {
         id,
         weight: 0.1 + 10.0 * numbers.share().powi(3),
         before: planner.plan(id, &[]),
+        pace: 1.0,
         relevant: planner.relevant(id),
     });
     let statements = statements.collect();
@@ -197,6 +198,7 @@ fn spelled_out(plans: Vec<Vec<Plan>>, candidates: usize, max_indexes: usize) -> 
         id,
         weight: 1.0,
         before: planner.plan(id, &[]),
+        pace: 1.0,
         relevant: planner.relevant(id),
     });
     let statements = statements.collect();
@@ -302,7 +304,14 @@ impl Warehouse {
                 best = other;
             }
         }
-        PlanCost { startup: 0.0, total: best.0, rows: 1.0, used: best.1, used_existing: Vec::new() }
+        PlanCost {
+            startup: 0.0,
+            total: best.0,
+            in_memory: best.0,
+            rows: 1.0,
+            used: best.1,
+            used_existing: Vec::new(),
+        }
     }
 }
 
@@ -427,6 +436,7 @@ fn warehouse(seed: u64, statements: usize, budget: f64) -> (Problem, Warehouse) 
             id,
             weight: (0.3 + n.share()) * 1000.0 / before.total.powf(0.5),
             before,
+            pace: 1.0,
             relevant: relevant.into_iter().collect(),
         }
     });
