@@ -28,6 +28,7 @@ static EXCLUDE_SCHEMAS: GucSetting<Option<CString>> = GucSetting::<Option<CStrin
 static ACCESS_METHODS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static MAX_SLOWDOWN: GucSetting<f64> = GucSetting::<f64>::new(5.0);
 static TIME_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
+static STATEMENT_TIME_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(2_000);
 static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 static COVER: GucSetting<f64> = GucSetting::<f64>::new(99.0);
 static MAX_STATEMENTS: GucSetting<i32> = GucSetting::<i32>::new(1_000);
@@ -48,6 +49,12 @@ pub fn hypothetical_indexes() -> bool {
 /// Longest wait for a lock, milliseconds.
 pub fn lock_timeout_ms() -> i32 {
     LOCK_TIMEOUT.get()
+}
+
+/// What the planner may take for one statement in a run; None for no limit.
+pub fn statement_time_limit() -> Option<Duration> {
+    let milliseconds = STATEMENT_TIME_LIMIT.get().max(0) as u64;
+    (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
 }
 
 /// What limits a run.
@@ -75,6 +82,8 @@ pub struct Settings {
     /// Cost reductions below this share are taken for none.
     pub noise: f64,
     pub time_limit: Option<Duration>,
+    /// What the planner may take for one statement in all.
+    pub statement_time_limit: Option<Duration>,
     pub lock_timeout_ms: i32,
     /// Share of total time to examine, 0 to 1.
     pub cover: f64,
@@ -153,6 +162,7 @@ impl Settings {
             slowdown: (MAX_SLOWDOWN.get() >= 0.0).then(|| MAX_SLOWDOWN.get() / 100.0),
             noise: NOISE,
             time_limit: (seconds > 0.0).then(|| Duration::from_secs_f64(seconds)),
+            statement_time_limit: statement_time_limit(),
             lock_timeout_ms: LOCK_TIMEOUT.get(),
             cover: COVER.get() / 100.0,
             max_statements: MAX_STATEMENTS.get() as usize,
@@ -333,6 +343,16 @@ pub fn define() {
         c"Time after which a run answers with the best it has found.",
         c"0 means no limit.",
         &TIME_LIMIT,
+        0,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_index_advisor.statement_time_limit",
+        c"Time that the planner may take for one statement in a run.",
+        c"A statement that has had it is planned once more, with the indexes recommended. 0 means no limit.",
+        &STATEMENT_TIME_LIMIT,
         0,
         i32::MAX,
         GucContext::Userset,

@@ -51,6 +51,12 @@ pub trait WhatIf {
         configuration: &[CandidateId],
     ) -> Result<PlanCost, WhatIfError>;
 
+    /// True once a statement has had all the planning time that one may take: it is asked about no more, but for its plan
+    /// with the answer.
+    fn is_spent(&mut self, _statement: StatementId) -> bool {
+        false
+    }
+
     /// True once the run's time limit has passed. Called often; also serves pending interrupts, so it may not return.
     fn expired(&mut self) -> bool;
 }

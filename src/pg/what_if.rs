@@ -14,7 +14,7 @@ use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
 use crate::statement::LeftOut;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Analysed statements and prepared candidates, both by their position.
 pub struct ServerWhatIf<'a> {
@@ -23,6 +23,9 @@ pub struct ServerWhatIf<'a> {
     /// OID of candidate 0.
     first_oid: Oid,
     deadline: Option<Instant>,
+    planner_time: Duration,
+    /// What the planner may take for one statement in all.
+    statement_time: Option<Duration>,
 }
 
 impl<'a> ServerWhatIf<'a> {
@@ -36,6 +39,7 @@ impl<'a> ServerWhatIf<'a> {
         prices: &[Price],
         catalog: &Catalog,
         deadline: Option<Instant>,
+        statement_time: Option<Duration>,
     ) -> Result<ServerWhatIf<'a>, PgError> {
         let first_oid = super::catalog::free_oids(pool.len())?;
         let mut traits: BTreeMap<AccessMethod, Traits> = BTreeMap::new();
@@ -60,7 +64,13 @@ impl<'a> ServerWhatIf<'a> {
                 )
             })
             .collect();
-        Ok(ServerWhatIf { statements, candidates, first_oid, deadline })
+        let planner_time = Duration::ZERO;
+        Ok(ServerWhatIf { statements, candidates, first_oid, deadline, planner_time, statement_time })
+    }
+
+    /// What all calls so far took together.
+    pub fn planner_time(&self) -> Duration {
+        self.planner_time
     }
 
     fn plan_cost(&self, planned: Planned) -> PlanCost {
@@ -115,7 +125,7 @@ pub fn time_calls(queries: &[String], indexes: usize, rounds: usize) -> Result<V
     let model = CostModel::new(&[], None, super::session::cost_units());
     let (pool, prices) = model.priced(pool, &catalog);
     let taken = pool.len();
-    let mut what_if = ServerWhatIf::new(&mut statements, &pool, &prices, &catalog, None)?;
+    let mut what_if = ServerWhatIf::new(&mut statements, &pool, &prices, &catalog, None, None)?;
     let mut results = Vec::new();
     for (id, _, facts) in &facts {
         let relevant: Vec<CandidateId> =
@@ -141,10 +151,15 @@ impl WhatIf for ServerWhatIf<'_> {
     ) -> Result<PlanCost, WhatIfError> {
         pgrx::check_for_interrupts!();
         let indexes: Vec<&Hypothetical> = configuration.iter().map(|id| &self.candidates[*id]).collect();
-        let planned = self.statements[statement]
-            .plan(&indexes, &[])
-            .map_err(|error| WhatIfError::Statement(error.message))?;
-        Ok(self.plan_cost(planned))
+        let started = Instant::now();
+        let planned = self.statements[statement].plan(&indexes, &[]);
+        self.planner_time += started.elapsed();
+        Ok(self.plan_cost(planned.map_err(|error| WhatIfError::Statement(error.message))?))
+    }
+
+    fn is_spent(&mut self, statement: StatementId) -> bool {
+        let taken = self.statements[statement].planner_time();
+        self.statement_time.is_some_and(|most| taken >= most)
     }
 
     fn expired(&mut self) -> bool {

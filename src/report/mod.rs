@@ -53,6 +53,28 @@ pub struct Report {
     /// What the caller should know of the settings and arguments of the run, for people.
     pub notes: Vec<String>,
     pub elapsed_ms: f64,
+    /// Where that time went.
+    #[serde(default)]
+    pub phases_ms: Phases,
+}
+
+/// Milliseconds of a run by what it was doing, in this order; the planner's own are part of selection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phases {
+    /// Reading, analysing and planning the statements for the first time.
+    pub examination: f64,
+    /// Reading the catalog of their relations.
+    pub catalog: f64,
+    /// Sampling rows for expressions that have no statistics.
+    pub expressions: f64,
+    /// Making and pricing candidates, and telling which could matter to which statement.
+    pub candidates: f64,
+    /// Search and certificate.
+    pub selection: f64,
+    /// What-if calls within selection.
+    pub planner: f64,
+    /// Putting the answer into words.
+    pub advice: f64,
 }
 
 /// What the workload would cost with a set of indexes of some size; no smaller set that was found saves as much.

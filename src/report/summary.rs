@@ -5,6 +5,7 @@
 use super::format::{count, duration, number, per_day, percent, size};
 use super::limits::least_saving;
 use super::{ExaminedStatement, Outcome, Report};
+use crate::selection::CutShort;
 use std::cmp::Reverse;
 
 /// Answers to the four questions that a reader has, each one or more sentences.
@@ -232,6 +233,17 @@ fn how_sure(report: &Report) -> String {
             number(report.evicted as usize, "time", "times")
         ));
     }
+    if let [first, others @ ..] = report.search.cut_short.as_slice() {
+        let which = report.rank_of(first.statement).map_or_else(String::new, |rank| format!(" #{rank}"));
+        let more = match others.len() {
+            0 => String::new(),
+            n => format!(" and {} more", count(n as f64)),
+        };
+        sentences.push(format!(
+            "Planned less often than the search wanted, as their plans take long: statement{which}{more}; indexes may help \
+             them more than is said, and a longer pg_index_advisor.statement_time_limit would tell."
+        ));
+    }
     if let [(statement, message), others @ ..] = report.search.failures.as_slice() {
         let which = report.rank_of(*statement).map_or_else(String::new, |rank| format!(" #{rank}"));
         let more = match others.len() {
@@ -283,7 +295,9 @@ fn how_far_from_best(report: &Report) -> Option<String> {
 /// What was assumed of how many statements.
 fn assumptions(examined: &[&ExaminedStatement]) -> Option<String> {
     let mut found: Vec<(&str, usize)> = Vec::new();
-    for note in examined.iter().flat_map(|statement| &statement.notes) {
+    let notes = examined.iter().flat_map(|statement| &statement.notes);
+    // Statements that were cut short have a sentence of their own.
+    for note in notes.filter(|note| *note != CutShort::NOTE) {
         match found.iter_mut().find(|(text, _)| text == note) {
             Some((_, times)) => *times += 1,
             None => found.push((note, 1)),

@@ -5,8 +5,8 @@ use super::text::render;
 use super::{ExaminedStatement, Outcome, Report, ReportLimits};
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::recommendation::{Action, Recommendation, StatementEffect};
-use crate::selection::SearchRecord;
 use crate::selection::certificate::Certificate;
+use crate::selection::{CutShort, SearchRecord};
 use crate::statement::LeftOut;
 use proptest::prelude::*;
 
@@ -37,6 +37,7 @@ fn report(statements: Vec<ExaminedStatement>, recommendations: Vec<Recommendatio
         kept: None,
         notes: Vec::new(),
         elapsed_ms: 2345.0,
+        phases_ms: super::Phases::default(),
     }
 }
 
@@ -206,6 +207,8 @@ fn many_are_added_up_and_the_tables_are_cut() {
         .collect();
     let mut many = report(statements, recommendations);
     many.search.complete = false;
+    many.search.cut_short =
+        vec![CutShort { statement: 2, planner_calls: 9 }, CutShort { statement: 7, planner_calls: 1 }];
     many.search.failures = vec![(4, "relation \"x\" does not exist".to_string())];
     many.evicted = 35;
     many.limits = ReportLimits { storage_bytes: Some(1 << 30), max_indexes: 3, ..many.limits };
@@ -226,6 +229,7 @@ fn many_are_added_up_and_the_tables_are_cut() {
             "The first index alone saves 22 %.",
             "Index 2 turns up to 40 % of the updates of public.orders from HOT updates into full ones.",
             "The time limit ended the search: this is the best found by then",
+            "as their plans take long: statement #3 and 1 more; indexes may help them more than is said",
             "pg_stat_statements was full and dropped its least used entries 35 times",
             "statement #5 (relation \"x\" does not exist).",
             "Assumed or repaired: parameter values assumed from column statistics (1 statement).",

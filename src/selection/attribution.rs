@@ -4,7 +4,7 @@
 
 use super::certificate::{Certificate, Evidence};
 use super::search::{Configuration, Search};
-use super::{Choice, SearchRecord, Selection, frontier, guard, improve};
+use super::{Choice, CutShort, SearchRecord, Selection, frontier, guard, improve};
 use crate::cost::cache::Expired;
 use crate::cost::{PlanCost, WhatIf};
 
@@ -32,6 +32,11 @@ pub(super) fn conclude<W: WhatIf>(
         graph_hits: counters.graph_hits,
         bound_hits: counters.bound_hits,
         failures: search.cache.failures().to_vec(),
+        cut_short: search
+            .cache
+            .cut_short()
+            .map(|(statement, planner_calls)| CutShort { statement, planner_calls })
+            .collect(),
     };
     let order: Vec<usize> = chosen.iter().map(|choice| choice.candidate).collect();
     let mut certificate = Certificate::of(evidence, &search, &order, &after);
@@ -61,7 +66,7 @@ fn attribute<W: WhatIf>(search: &mut Search<'_, W>) -> Result<Attributed, Expire
     }
     let statements = 0..search.problem.statements.len();
     let after: Result<Vec<PlanCost>, Expired> =
-        statements.map(|statement| search.cache.plan(statement, &best.members)).collect();
+        statements.map(|statement| search.cache.final_plan(statement, &best.members)).collect();
     Ok((chosen, after?, best))
 }
 

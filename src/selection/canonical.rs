@@ -107,6 +107,10 @@ impl<W: WhatIf> WhatIf for View<'_, W> {
         Ok(self.order.plan(plan))
     }
 
+    fn is_spent(&mut self, statement: StatementId) -> bool {
+        self.what_if.is_spent(statement)
+    }
+
     fn expired(&mut self) -> bool {
         self.what_if.expired()
     }

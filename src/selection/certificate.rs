@@ -228,7 +228,8 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
 
     /// What the planner says of a statement under a set, if that is known or may be asked.
     fn look(&mut self, statement: usize, set: &[CandidateId]) -> Option<PlanCost> {
-        if self.may_ask() {
+        // Of a spent statement the cache would say what its cost is at most, which bounds nothing from below.
+        if self.may_ask() && !self.search.cache.is_spent(statement) {
             match self.search.cache.plan(statement, set) {
                 Ok(plan) => return Some(plan),
                 Err(Expired) => self.in_time = false,

@@ -29,21 +29,20 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Whether everything seen that is no larger saves less.
-    pub fn is_news(&self, configuration: &Configuration) -> bool {
-        let smaller = self.best.range(..=configuration.bytes).next_back();
-        configuration.net > smaller.map_or(0.0, |(_, (net, _))| *net)
+    /// Whether everything seen that is no larger saves less than `net`.
+    pub fn is_news(&self, bytes: u64, net: f64) -> bool {
+        let smaller = self.best.range(..=bytes).next_back();
+        net > smaller.map_or(0.0, |(_, (net, _))| *net)
     }
 
-    /// Puts a configuration that is news in the place of those that it beats.
-    pub fn keep(&mut self, configuration: &Configuration) {
-        let beaten = |(_, (net, _)): &(&u64, &(f64, Vec<CandidateId>))| *net <= configuration.net;
-        let beaten: Vec<u64> =
-            self.best.range(configuration.bytes..).take_while(beaten).map(|(bytes, _)| *bytes).collect();
+    /// Puts a set that is news in the place of those that it beats.
+    pub fn keep(&mut self, bytes: u64, net: f64, members: &[CandidateId]) {
+        let beaten = |(_, (other, _)): &(&u64, &(f64, Vec<CandidateId>))| *other <= net;
+        let beaten: Vec<u64> = self.best.range(bytes..).take_while(beaten).map(|(bytes, _)| *bytes).collect();
         for bytes in beaten {
             self.best.remove(&bytes);
         }
-        self.best.insert(configuration.bytes, (configuration.net, configuration.members.clone()));
+        self.best.insert(bytes, (net, members.to_vec()));
     }
 }
 

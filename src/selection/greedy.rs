@@ -9,6 +9,7 @@ use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, WhatIf};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
+use std::rc::Rc;
 
 /// What greedy maximises at every step. Either can be far off alone (JOB within 1 GB: 78 against 63 % of the cost),
 /// so both are tried.
@@ -35,7 +36,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
 
 /// Candidates that are added together: one, or a bundle.
 struct Item {
-    members: Vec<CandidateId>,
+    members: Rc<[CandidateId]>,
     /// The newest queue entry; older ones are void.
     version: u32,
     /// An upper bound of the net gain if returns diminish: the gain when it was last evaluated.
@@ -116,26 +117,34 @@ fn offer<W: WhatIf>(
     current: &Configuration,
     members: &[CandidateId],
 ) -> Option<Offer> {
-    let added: Vec<CandidateId> = members.iter().copied().filter(|c| !current.contains(*c)).collect();
+    let added = added(current, members)?;
     let bytes = search.bytes(&added);
     let rivalry = search.has_rivals_within(&added) || !search.rivals(&current.members, &added).is_empty();
     let fits = !rivalry && search.fits_beside(&current.members, current.bytes, &added);
-    (!added.is_empty() && fits).then_some(Offer { added, bytes })
+    fits.then_some(Offer { added, bytes })
+}
+
+/// Those that are not there yet; None when all are.
+fn added(current: &Configuration, members: &[CandidateId]) -> Option<Vec<CandidateId>> {
+    let added: Vec<CandidateId> = members.iter().copied().filter(|c| !current.contains(*c)).collect();
+    (!added.is_empty()).then_some(added)
 }
 
 impl Queue {
     fn new<W: WhatIf>(
-        search: &Search<'_, W>,
+        search: &mut Search<'_, W>,
         current: &Configuration,
         key: Key,
         banned: &BTreeSet<CandidateId>,
     ) -> Queue {
-        let singles = search.pool.iter().map(|candidate| vec![*candidate]);
-        let mut sets: Vec<Vec<CandidateId>> = singles.chain(search.bundles.iter().cloned()).collect();
-        sets.retain(|set| set.iter().all(|candidate| !banned.contains(candidate)));
-        sets.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
-        let items =
-            sets.into_iter().map(|members| Item { members, version: 0, last_gain: f64::INFINITY }).collect();
+        let allowed = |set: &&Rc<[CandidateId]>| set.iter().all(|candidate| !banned.contains(candidate));
+        let items = search.items();
+        let items = items.iter().filter(allowed).map(|members| Item {
+            members: members.clone(),
+            version: 0,
+            last_gain: f64::INFINITY,
+        });
+        let items = items.collect();
         let mut queue = Queue { items, heap: BinaryHeap::new(), key };
         for index in 0..queue.items.len() {
             queue.offer_again(search, current, index);
@@ -146,8 +155,14 @@ impl Queue {
     /// Puts an item into the queue at the most that it can be worth.
     fn offer_again<W: WhatIf>(&mut self, search: &Search<'_, W>, current: &Configuration, index: usize) {
         self.items[index].last_gain = f64::INFINITY;
-        let Some(offer) = offer(search, current, &self.items[index].members) else { return };
-        let bound = search.potential(current, &offer.added);
+        let members = &self.items[index].members;
+        // Most of a large pool is worth nothing beside what is there, which is told sooner than what stands in its way.
+        let Some(added) = added(current, members) else { return };
+        let bound = search.potential(current, &added);
+        if bound < search.least_gain * added.len() as f64 {
+            return;
+        }
+        let Some(offer) = offer(search, current, members) else { return };
         if let Some(bucket) = self.bucket(search, bound, &offer) {
             self.push(index, bucket, usize::MAX);
         }

@@ -43,7 +43,7 @@ fn slower<W: WhatIf>(
     allowed: f64,
 ) -> Result<Vec<usize>, Expired> {
     let mut slower = Vec::new();
-    for statement in search.touched(&configuration.members) {
+    for statement in search.touched(&configuration.members).into_owned() {
         // A slowdown is a loss; the others need not be looked at.
         if configuration.savings[statement] < 0.0 {
             let plan = search.cache.plan(statement, &configuration.members)?;

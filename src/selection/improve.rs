@@ -72,8 +72,7 @@ fn losses<W: WhatIf>(
 ) -> Result<Vec<(f64, CandidateId)>, Expired> {
     let mut losses = Vec::with_capacity(configuration.members.len());
     for &member in &configuration.members {
-        let without = search.moved(configuration, configuration.without(member))?;
-        losses.push((configuration.net - without.net, member));
+        losses.push((search.loss(configuration, member)?, member));
     }
     // Of two equally useless ones the less preferred goes first.
     losses.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(&a.1)));

@@ -179,6 +179,24 @@ pub struct SearchRecord {
     pub bound_hits: u64,
     /// Statements that stopped being plannable during the search, with the reason.
     pub failures: Vec<(StatementId, String)>,
+    /// Statements that were asked about less than the search wanted to.
+    #[serde(default)]
+    pub cut_short: Vec<CutShort>,
+}
+
+/// A statement whose plans took so long that it had its planning time before the search was done with it. What it costs
+/// with other indexes than those of its known plans is not known; indexes may save it more than is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CutShort {
+    pub statement: StatementId,
+    /// Planner calls within the search.
+    pub planner_calls: u64,
+}
+
+impl CutShort {
+    /// What users read beside the statement.
+    pub const NOTE: &'static str = "its plans take long, so it was planned less often than the search wanted and indexes may help it more \
+         than is said (pg_index_advisor.statement_time_limit)";
 }
 
 /// Chooses the candidates that save most within the limits.

@@ -6,8 +6,10 @@ use super::frontier::Seen;
 use super::{Limits, Problem};
 use crate::cost::cache::{CostCache, Expired};
 use crate::cost::{CandidateId, PlanCost, WhatIf};
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::cmp::Ordering;
+use std::rc::Rc;
 
 /// A statement within this factor of its floor has nothing more to gain: a tenth of the planner's own 1 % fuzz.
 const SATURATED: f64 = 1.001;
@@ -24,12 +26,14 @@ pub(super) struct Search<'a, W: WhatIf> {
     pub cache: CostCache<'a, W>,
     /// By candidate: positions of the statements that it could help, ascending.
     pub statements_of: Vec<Vec<usize>>,
-    /// Candidates that moves may add, ascending.
+    /// Candidates that moves may add, ascending. Only grows.
     pub pool: Vec<CandidateId>,
     /// By statement: the lowest cost seen with all of the pool; the cost before until it is known.
     pub floor: Vec<f64>,
-    /// Sets of two and more candidates that save more together than one by one, each ascending.
+    /// Sets of two and more candidates that save more together than one by one, each ascending. Only grows.
     pub bundles: Vec<Vec<CandidateId>>,
+    /// What `items` gave last, with the sizes that pool and bundles had then.
+    items: (usize, usize, Items),
     /// The best configuration so far; always within the limits.
     pub best: Configuration,
     /// The previous answer as far as it is still worth having, once its costs are known.
@@ -43,6 +47,9 @@ pub(super) struct Search<'a, W: WhatIf> {
     /// Statements looked at so far, whether the planner was asked or not: what the search costs by itself.
     pub looked_at: Cell<u64>,
 }
+
+/// Sets of candidates that are added together.
+pub(super) type Items = Rc<[Rc<[CandidateId]>]>;
 
 /// A set of candidates with what it saves.
 #[derive(Clone, Debug, Default)]
@@ -100,6 +107,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
             pool: Vec::new(),
             floor: problem.statements.iter().map(|s| s.before.total).collect(),
             bundles: Vec::new(),
+            items: (0, 0, Rc::new([])),
             best: Configuration { members: Vec::new(), savings, net: 0.0, bytes: 0 },
             previous: None,
             seen: Seen::default(),
@@ -142,7 +150,21 @@ impl<'a, W: WhatIf> Search<'a, W> {
 
     /// Whether two of `candidates` have the same keys.
     pub fn has_rivals_within(&self, candidates: &[CandidateId]) -> bool {
-        candidates.iter().any(|candidate| !self.rivals(candidates, &[*candidate]).is_empty())
+        let mut keys: Vec<u32> = candidates.iter().filter_map(|c| self.problem.candidates[*c].keys).collect();
+        keys.sort_unstable();
+        keys.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
+    /// Every candidate of the pool and every bundle: the smaller sets first, then by preference.
+    pub fn items(&mut self) -> Items {
+        if (self.items.0, self.items.1) != (self.pool.len(), self.bundles.len()) {
+            let singles = self.pool.iter().map(|candidate| Rc::from([*candidate]));
+            let bundles = self.bundles.iter().map(|bundle| Rc::from(bundle.as_slice()));
+            let mut sets: Vec<Rc<[CandidateId]>> = singles.chain(bundles).collect();
+            sets.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
+            self.items = (self.pool.len(), self.bundles.len(), sets.into());
+        }
+        self.items.2.clone()
     }
 
     /// Whether a set keeps to every limit.
@@ -180,24 +202,24 @@ impl<'a, W: WhatIf> Search<'a, W> {
     }
 
     /// Statements that any of `candidates` could help, ascending.
-    pub fn touched(&self, candidates: &[CandidateId]) -> Vec<usize> {
+    pub fn touched(&self, candidates: &[CandidateId]) -> Cow<'_, [usize]> {
         let looked_at: usize = candidates.iter().map(|candidate| self.statements_of[*candidate].len()).sum();
         self.looked_at.set(self.looked_at.get() + looked_at as u64);
         if let [candidate] = candidates {
-            return self.statements_of[*candidate].clone();
+            return Cow::Borrowed(&self.statements_of[*candidate]);
         }
         let mut statements: Vec<usize> =
             candidates.iter().flat_map(|candidate| self.statements_of[*candidate].iter().copied()).collect();
         statements.sort_unstable();
         statements.dedup();
-        statements
+        Cow::Owned(statements)
     }
 
     /// What adding `added` (none of them a member) saves, net of their write cost, milliseconds a day.
     pub fn gain(&mut self, base: &Configuration, added: &[CandidateId]) -> Result<f64, Expired> {
         let members = base.with(added);
         let mut gain = -self.write_ms(added);
-        for statement in self.touched(added) {
+        for statement in self.touched(added).into_owned() {
             gain += self.saving(statement, &members)? - base.savings[statement];
         }
         Ok(gain)
@@ -205,26 +227,32 @@ impl<'a, W: WhatIf> Search<'a, W> {
 
     /// What adding `added` can save at most, by what is known; asks nothing.
     pub fn potential(&self, base: &Configuration, added: &[CandidateId]) -> f64 {
-        let prospects = self.prospects(base, added);
-        prospects.iter().map(|(most, _)| most).sum::<f64>() - self.write_ms(added)
+        let touched = self.touched(added);
+        let members = if self.cache.is_offline() { Vec::new() } else { base.with(added) };
+        touched.iter().map(|statement| self.prospect(base, &members, *statement)).sum::<f64>()
+            - self.write_ms(added)
     }
 
     /// By touched statement, what adding `added` can save at most: (milliseconds a day, statement), the most first.
     fn prospects(&self, base: &Configuration, added: &[CandidateId]) -> Vec<(f64, usize)> {
-        let (members, offline) = (base.with(added), self.cache.is_offline());
-        let most = |statement: usize| {
-            let s = &self.problem.statements[statement];
-            let now = s.before.total - base.savings[statement] / s.weight.max(f64::MIN_POSITIVE);
-            if now <= SATURATED * self.floor[statement] {
-                return (0.0, statement);
-            }
-            // Offline a bound would cost as much as the answer.
-            let superset = if offline { 0.0 } else { self.cache.dearest_superset(statement, &members) };
-            (s.weight * (now - self.floor[statement].max(superset) / FLOOR_SLACK), statement)
-        };
-        let mut prospects: Vec<(f64, usize)> = self.touched(added).into_iter().map(most).collect();
+        let members = base.with(added);
+        let most = |statement: &usize| (self.prospect(base, &members, *statement), *statement);
+        let mut prospects: Vec<(f64, usize)> = self.touched(added).iter().map(most).collect();
         prospects.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         prospects
+    }
+
+    /// What a statement can save at most beside what it saves with `base`, if these are the `members` then.
+    fn prospect(&self, base: &Configuration, members: &[CandidateId], statement: usize) -> f64 {
+        let s = &self.problem.statements[statement];
+        let now = s.before.total - base.savings[statement] / s.weight.max(f64::MIN_POSITIVE);
+        if now <= SATURATED * self.floor[statement] {
+            return 0.0;
+        }
+        // Offline a bound would cost as much as the answer.
+        let offline = self.cache.is_offline();
+        let superset = if offline { 0.0 } else { self.cache.dearest_superset(statement, members) };
+        s.weight * (now - self.floor[statement].max(superset) / FLOOR_SLACK)
     }
 
     /// What adding `added` saves net, as far as it takes to know whether that is `enough`: the gain, or an upper bound
@@ -257,16 +285,32 @@ impl<'a, W: WhatIf> Search<'a, W> {
         let changed: Vec<CandidateId> =
             base.members.iter().chain(&members).copied().filter(differs).collect();
         let mut savings = base.savings.clone();
-        for statement in self.touched(&changed) {
+        for statement in self.touched(&changed).into_owned() {
             savings[statement] = self.saving(statement, &members)?;
         }
         let net = savings.iter().sum::<f64>() - self.write_ms(&members);
         let bytes = self.bytes(&members);
-        let moved = Configuration { members, savings, net, bytes };
-        if self.seen.is_news(&moved) && self.fits(&moved.members) && !self.has_rivals_within(&moved.members) {
-            self.seen.keep(&moved);
+        self.note(bytes, net, &members);
+        Ok(Configuration { members, savings, net, bytes })
+    }
+
+    /// What the configuration would lose without one of its members, net of its write cost, milliseconds a day.
+    pub fn loss(&mut self, configuration: &Configuration, member: CandidateId) -> Result<f64, Expired> {
+        let members = configuration.without(member);
+        let mut loss = -self.write_ms(&[member]);
+        for statement in self.touched(&[member]).into_owned() {
+            loss += configuration.savings[statement] - self.saving(statement, &members)?;
         }
-        Ok(moved)
+        let bytes = configuration.bytes - self.bytes(&[member]);
+        self.note(bytes, configuration.net - loss, &members);
+        Ok(loss)
+    }
+
+    /// Keeps for the frontier what an allowed set saves.
+    fn note(&mut self, bytes: u64, net: f64, members: &[CandidateId]) {
+        if self.seen.is_news(bytes, net) && self.fits(members) && !self.has_rivals_within(members) {
+            self.seen.keep(bytes, net, members);
+        }
     }
 
     /// Keeps `configuration` if it is better than the best so far. One that takes more space has to save as much more

@@ -146,6 +146,27 @@ proptest! {
 
 proptest! {
     #[test]
+    fn a_statement_that_takes_long_is_asked_about_no_more_but_for_the_answer(seed: u64, after in 0_u64..8) {
+        let (problem, truth) = small_instance(seed);
+        let mut planner = Simulated { spent_after: Some((0, after)), ..truth.clone() };
+        let selection = select(&problem, &mut planner);
+        prop_assert!(selection.search.complete);
+        let calls = planner.calls_of.get(&0).copied().unwrap_or(0);
+        prop_assert!(calls <= after + 1, "{calls} calls");
+        // It is named exactly if something was left to ask.
+        let cut_short = &selection.search.cut_short;
+        prop_assert!(cut_short.iter().all(|cut| cut.statement == 0) && cut_short.len() <= 1);
+        prop_assert!(!cut_short.is_empty() || select(&problem, &mut truth.clone()).after == selection.after);
+        let chosen = members(&selection);
+        for (statement, after) in problem.statements.iter().zip(&selection.after) {
+            prop_assert_eq!(after, &truth.plan(statement.id, &chosen));
+        }
+        prop_assert!(net(&problem, &truth, &chosen) >= 0.0);
+    }
+}
+
+proptest! {
+    #[test]
     fn no_statement_gets_slower_than_allowed(seed: u64, patience in 0_u64..200) {
         let (mut problem, mut truth) = small_instance(seed);
         let mut numbers = Numbers(seed ^ 0x51);

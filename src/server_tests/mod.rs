@@ -6,6 +6,7 @@ mod expression_statistics;
 mod injection;
 mod isolation;
 mod limits;
+mod long_planning;
 mod nested;
 mod odd_statements;
 mod page_work;

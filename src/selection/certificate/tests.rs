@@ -158,6 +158,16 @@ proptest! {
     }
 
     #[test]
+    fn a_statement_cut_short_is_still_bounded(seed: u64, kind in 0_usize..3, after in 0_u64..12) {
+        let (problem, planner) = small_instance(seed, kind);
+        let spent_after = Some((0, after));
+        let found = select(&problem, &mut Simulated { spent_after, ..planner.clone() });
+        if let Err(wrong) = check(&problem, &planner, &found) {
+            prop_assert!(false, "{}", wrong);
+        }
+    }
+
+    #[test]
     fn the_frontier_rises_and_holds_the_answer(seed: u64, kind in 0_usize..3) {
         let (problem, planner) = small_instance(seed, kind);
         let found = select(&problem, &mut planner.clone());
