@@ -2,17 +2,17 @@
 //!
 //! Pure arithmetic over what was measured; asks no planner.
 
-use super::PlanCost;
 use super::in_memory::paces;
 use super::size::{self, SizeEstimate, Storage};
 use super::write::{CostUnits, UpdateRate, WriteRate, write_cost};
+use super::{CandidateId, PlanCost};
 use crate::candidate::definition::IndexDefinition;
 use crate::candidate::facts::{StatementFacts, WriteKind};
 use crate::candidate::{Candidate, preferences, relatives, relevant};
 use crate::catalog::{Catalog, Oid, Relation};
 use crate::selection::{CandidateCost, Limits, Problem, WeightedStatement};
 use crate::workload::Statement;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const SECONDS_A_DAY: f64 = 86_400.0;
 
@@ -107,7 +107,7 @@ impl CostModel {
             weight: self.weight(id),
             before: measured.before.clone(),
             pace: self.paces[id],
-            relevant: (0..pool.len()).filter(|c| relevant(&pool[*c].definition, measured.facts)).collect(),
+            relevant: relevant_of(pool, measured.facts),
         });
         let ddl = |definition: &IndexDefinition| {
             let relation = catalog.relations.get(&definition.relation);
@@ -149,6 +149,19 @@ impl CostModel {
         let write = write_cost(definition, &size, relation, rate, &self.units);
         Some(Price { size, write_ms: write.per_day * self.ms_per_unit, hot_loss: write.hot_loss })
     }
+}
+
+/// The candidates that could matter to a statement, ascending. The pool is in the order of definitions: those of one relation
+/// stand together, and only those of the statement's own are looked at.
+fn relevant_of(pool: &[Candidate], facts: &StatementFacts) -> Vec<CandidateId> {
+    let relations: BTreeSet<Oid> = facts.relations.iter().map(|usage| usage.relation).collect();
+    let of_relation = |relation: Oid| {
+        let begin = pool.partition_point(|candidate| candidate.definition.relation < relation);
+        let end = pool.partition_point(|candidate| candidate.definition.relation <= relation);
+        begin..end
+    };
+    let candidates = relations.into_iter().flat_map(of_relation);
+    candidates.filter(|candidate| relevant(&pool[*candidate].definition, facts)).collect()
 }
 
 /// Rows written a day, by relation, as the workload's own statements say: the same window as their times.

@@ -75,7 +75,6 @@ mod tests {
         run("CREATE INDEX ON parts (id)");
         run("ANALYZE parts");
         let queries = [
-            "SELECT 1",
             "SELECT (SELECT max(id) FROM big), count(*) FROM ordered WHERE EXISTS (SELECT FROM big WHERE id = big_id)",
             "SELECT count(*) FROM ordered WHERE big_id NOT IN (SELECT id FROM big WHERE category < 3)",
             "SELECT (SELECT filler FROM big WHERE id = big_id + 1) FROM ordered WHERE big_id < 100",
