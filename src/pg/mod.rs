@@ -27,6 +27,7 @@ pub mod opclass;
 mod opclass_options;
 pub mod parameters;
 mod planner;
+mod predicates;
 pub mod sample;
 pub mod scalar;
 pub mod session;
