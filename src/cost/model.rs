@@ -9,7 +9,9 @@ use crate::candidate::definition::IndexDefinition;
 use crate::candidate::facts::{StatementFacts, WriteKind};
 use crate::candidate::{Candidate, relatives, relevant};
 use crate::catalog::{Catalog, Oid, Relation};
-use crate::selection::{CandidateCost, Limits, Problem, WeightedStatement};
+use crate::selection::{
+    AT_ONCE, AT_ONCE_OVER_FEW_TABLES, CandidateCost, FEW_TABLES, Limits, Problem, WeightedStatement,
+};
 use crate::workload::Statement;
 use std::collections::BTreeMap;
 
@@ -96,6 +98,10 @@ impl CostModel {
             weight: self.weight(id),
             before: measured.before.clone(),
             relevant: (0..pool.len()).filter(|c| relevant(&pool[*c].definition, measured.facts)).collect(),
+            at_once: match measured.facts.relations.len() {
+                0..=FEW_TABLES => AT_ONCE_OVER_FEW_TABLES,
+                _ => AT_ONCE,
+            },
         });
         let ddl = |definition: &IndexDefinition| {
             let relation = catalog.relations.get(&definition.relation);

@@ -13,6 +13,7 @@ fn problem(planner: &Simulated, numbers: &mut Numbers, candidates: usize, limits
         weight: 0.1 + 10.0 * numbers.share().powi(3),
         before: planner.plan(id, &[]),
         relevant: planner.relevant(id),
+        at_once: AT_ONCE,
     });
     let statements: Vec<WeightedStatement> = statements.collect();
     let candidates = (0..candidates).map(|id| CandidateCost {

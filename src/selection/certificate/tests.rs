@@ -2,7 +2,7 @@
 
 use crate::cost::cache::simulated::{Numbers, Plan, Simulated, arbitrary, relational};
 use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
-use crate::selection::{CandidateCost, Limits, Problem, Selection, WeightedStatement, select};
+use crate::selection::{AT_ONCE, CandidateCost, Limits, Problem, Selection, WeightedStatement, select};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -49,6 +49,7 @@ fn small_instance(seed: u64, kind: usize) -> (Problem, Simulated) {
         weight: 0.1 + 10.0 * numbers.share().powi(3),
         before: planner.plan(id, &[]),
         relevant: planner.relevant(id),
+        at_once: AT_ONCE,
     });
     let statements = statements.collect();
     let candidates = (0..count).map(|id| CandidateCost {
@@ -188,6 +189,7 @@ fn spelled_out(plans: Vec<Vec<Plan>>, candidates: usize, max_indexes: usize) -> 
         weight: 1.0,
         before: planner.plan(id, &[]),
         relevant: planner.relevant(id),
+        at_once: AT_ONCE,
     });
     let statements = statements.collect();
     let candidates = (0..candidates).map(|id| CandidateCost {
@@ -418,6 +420,7 @@ fn warehouse(seed: u64, statements: usize, budget: f64) -> (Problem, Warehouse) 
             weight: (0.3 + n.share()) * 1000.0 / before.total.powf(0.5),
             before,
             relevant: relevant.into_iter().collect(),
+            at_once: AT_ONCE,
         }
     });
     let statements = statements.collect();
