@@ -2,6 +2,7 @@
 
 mod covering;
 mod definitions;
+mod predicates;
 
 use super::definition::*;
 use super::facts::*;
