@@ -10,6 +10,7 @@
 mod knapsack;
 mod relaxation;
 mod saddle;
+mod sketch;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
 use relaxation::{Bound, Cut, Relaxation, Taken};
 use serde::{Deserialize, Serialize};
+use sketch::Sketch;
 use std::collections::BTreeSet;
 
 /// How far the answer can be from the best set of the candidates considered, in planner cost.
@@ -59,19 +61,17 @@ const CALLS_A_STATEMENT: u64 = 75;
 /// ... for the proof alone at least, ...
 const CALLS_FOR_PROOF: u64 = 20;
 /// ... and what a run may come to however few statements it has: a second of them. With the last look at the answer, 1,500.
-const CALLS_ANYWAY: u64 = 1_450;
+const CALLS_ANYWAY: u64 = 1_440;
 /// The proof is good enough at this share of the cost before: a third of the planner's own fuzz.
 const GOAL: f64 = 0.003;
 /// What is not known to this share of the cost before is worth a planner call.
 const WORTH_ASKING: f64 = 0.0005;
 /// Pairs of absent candidates asked about for a cut.
 const PAIRS: usize = 1;
-/// Before the relaxed program is solved again, it is asked about this many absent candidates, ...
-const AT_A_TIME: usize = 15;
-/// ... and this many statements get a further cut, at least, ...
+/// Before the relaxed program is solved again, this many statements get a further cut, at least, ...
 const DESCRIBED: usize = 3;
-/// ... and of what there is to ask, one in so many. Few at a time spend the calls where the bound rests: measured on TPC-H, a third
-/// of the calls for the same bound.
+/// ... and of what there is to ask, one in so many is asked. Few at a time spend the calls where the bound rests: measured on TPC-H,
+/// a third of the calls for the same bound.
 const PARTS: usize = 20;
 /// Looks at the clock that the relaxation gets when time has run out already: some milliseconds.
 const LATE_STEPS: usize = 8;
@@ -138,15 +138,6 @@ struct Widest {
     /// What the planner was given: all of them, or those that mattered in parts.
     field: Vec<CandidateId>,
     plan: PlanCost,
-}
-
-/// What cuts of a statement are drawn from: how much the absent ones take off is asked when the bound rests on it.
-struct Sketch {
-    field: Vec<CandidateId>,
-    /// Planner units, with the field alone.
-    level: f64,
-    /// In the order in which they were taken away, each with what the statement cost when it was still there.
-    absent: Vec<(CandidateId, f64)>,
 }
 
 impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
@@ -358,110 +349,13 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         true
     }
 
-    /// Draws the cuts of a statement from what is known of it by now.
-    fn draw(&mut self, statement: usize) {
-        if self.sketches[statement].is_empty() {
-            return;
-        }
-        let old = std::mem::take(&mut self.program.cuts[statement]);
-        let floor = old.iter().find(|cut| cut.reliefs.is_empty()).cloned();
-        self.program.replace(statement, &old, floor.into_iter().collect());
-        let sketches = std::mem::take(&mut self.sketches[statement]);
-        for sketch in &sketches {
-            let reliefs: Vec<f64> = sketch
-                .absent
-                .iter()
-                .map(|(candidate, _)| self.relief(statement, sketch, *candidate))
-                .collect();
-            let drawn = |wider: usize, level: f64| -> Vec<(CandidateId, f64)> {
-                let back = sketch.absent[..wider].iter().zip(&reliefs);
-                back.map(|((candidate, least), relief)| (*candidate, relief.min(level - least).max(0.0)))
-                    .collect()
-            };
-            self.add(statement, sketch.level, drawn(sketch.absent.len(), sketch.level));
-            // On the way down, a candidate that comes back takes off no more than it does at the end.
-            let mut wider = sketch.absent.len();
-            while let Some(last) = wider.checked_sub(1) {
-                let level = sketch.absent[last].1;
-                wider = sketch.absent.partition_point(|(_, cost)| *cost < level).min(last);
-                if wider > 0 {
-                    self.add(statement, level, drawn(wider, level));
-                }
-            }
-        }
-        self.sketches[statement] = sketches;
-    }
-
-    /// What an absent candidate takes off the level when it comes back, at most, planner units.
-    fn relief(&self, statement: usize, sketch: &Sketch, candidate: CandidateId) -> f64 {
-        let back = united(&sketch.field, &[candidate]);
-        let least =
-            sketch.absent.iter().find(|(absent, _)| *absent == candidate).map_or(0.0, |(_, cost)| *cost);
-        let cost = match self.search.cache.known(statement, &back) {
-            Some(plan) => plan.total,
-            None => self.search.cache.dearest_superset(statement, &back).max(least),
-        };
-        (sketch.level - cost).max(0.0)
-    }
-
-    /// Asks what the absent candidates take off by which the highest cuts at `shares` fall most. Returns whether anything was
-    /// learnt.
-    fn refine(&mut self, shares: &[f64]) -> bool {
-        let worth = WORTH_ASKING * self.search.total_before;
-        let mut open: Vec<(f64, usize, usize, CandidateId)> = Vec::new();
-        for statement in 0..self.fields.len() {
-            let scale = self.scale(statement);
-            let mut highest: Option<(f64, usize, Vec<(f64, CandidateId)>)> = None;
-            for (at, sketch) in self.sketches[statement].iter().enumerate() {
-                let falls: Vec<(f64, CandidateId)> = sketch
-                    .absent
-                    .iter()
-                    .filter(|(candidate, _)| shares[*candidate] > 0.0)
-                    .map(|(candidate, _)| {
-                        (shares[*candidate] * scale * self.relief(statement, sketch, *candidate), *candidate)
-                    })
-                    .collect();
-                let value = scale * sketch.level - falls.iter().map(|(fall, _)| fall).sum::<f64>();
-                if highest.as_ref().is_none_or(|(most, ..)| value > *most) {
-                    highest = Some((value, at, falls));
-                }
-            }
-            let Some((_, at, falls)) = highest else { continue };
-            open.extend(
-                falls.into_iter().filter(|(fall, _)| *fall > worth).map(|(fall, c)| (fall, statement, at, c)),
-            );
-        }
-        open.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| (a.1, a.2, a.3).cmp(&(b.1, b.2, b.3))));
-        let left = self.last_call.saturating_sub(self.search.cache.counters().planner_calls) as usize;
-        let at_a_time = (left / PARTS).max(AT_A_TIME);
-        let mut asked = BTreeSet::new();
-        for (_, statement, at, candidate) in open {
-            let back = united(&self.sketches[statement][at].field, &[candidate]);
-            if asked.len() < at_a_time
-                && self.search.cache.known(statement, &back).is_none()
-                && self.look(statement, &back).is_some()
-            {
-                asked.insert((statement, at, candidate));
-            }
-        }
-        let sketches: BTreeSet<(usize, usize)> =
-            asked.iter().map(|(statement, at, _)| (*statement, *at)).collect();
-        for (statement, at) in sketches {
-            let sketch = self.sketches[statement].swap_remove(at);
-            self.ask_about_pairs(statement, &sketch);
-            self.sketches[statement].push(sketch);
-        }
-        !asked.is_empty()
-    }
-
-    /// Adds a cut in planner units.
-    fn add(&mut self, statement: usize, level: f64, mut reliefs: Vec<(CandidateId, f64)>) -> bool {
+    /// A cut, from planner units.
+    fn cut(&self, statement: usize, level: f64, mut reliefs: Vec<(CandidateId, f64)>) -> Cut {
         let scale = self.scale(statement);
         reliefs.iter_mut().for_each(|(_, relief)| *relief *= scale);
         reliefs.retain(|(_, relief)| *relief > 0.0);
         reliefs.sort_by_key(|(candidate, _)| *candidate);
-        self.program.cuts[statement].len() < CUTS
-            && self.program.add(statement, Cut { level: scale * level, reliefs })
+        Cut { level: scale * level, reliefs }
     }
 
     /// Asks for the pairs of absent candidates that could help each other most, those that are known to do so

@@ -122,7 +122,7 @@ mod tests {
         let ways = ["amount < customer", "customer > amount"];
         let advice = ways.map(|way| advised(&format!("SELECT id FROM orders WHERE {way} AND day > $1")));
         assert_eq!(advice[0], advice[1]);
-        assert!(advice[0].iter().any(|ddl| ddl.ends_with("WHERE (amount < customer)")), "{advice:?}");
+        assert!(advice[0].iter().any(|ddl| ddl.ends_with("WHERE (customer > amount)")), "{advice:?}");
         // Without a sample nobody knows how many rows those are.
         run("SET pg_index_advisor.sample_pages = 0");
         let advice = advised("SELECT id FROM orders WHERE amount < customer AND day > $1");
