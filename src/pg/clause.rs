@@ -383,6 +383,7 @@ impl Workbench {
         }
     }
 
+    /// Whether an expression reads anything of this relation.
     pub unsafe fn reads_relation(&self, expr: *mut pg_sys::Node) -> bool {
         unsafe {
             let mut found = std::ptr::null_mut();
