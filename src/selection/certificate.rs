@@ -227,13 +227,12 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         let target = self.best_ms();
         let (cache, in_time) = (&mut self.search.cache, &mut self.in_time);
         let mut late_steps = LATE_STEPS;
-        let bound = self.program.tighten(target, &mut || {
+        self.program.tighten(target, &mut || {
             // When late, nothing expires, and the steps are few.
             *in_time &= cache.check_time().is_ok() && !cache.is_offline();
             late_steps -= usize::from(!*in_time && late_steps > 0);
             late_steps > 0
-        });
-        bound
+        })
     }
 
     /// What the planner says of a statement under a set, if that is known or may be asked.

@@ -20,6 +20,9 @@ pub(super) struct Sketch {
     pub absent: Vec<(CandidateId, f64)>,
 }
 
+/// Absent candidates with what a cut falls when they come back, milliseconds a day.
+type Falls = Vec<(f64, CandidateId)>;
+
 impl<W: WhatIf> Proof<'_, '_, W> {
     /// Draws the cuts of a statement from what is known of it by now.
     pub(super) fn draw(&mut self, statement: usize) {
@@ -77,9 +80,9 @@ impl<W: WhatIf> Proof<'_, '_, W> {
         let mut open: Vec<(f64, usize, usize, CandidateId)> = Vec::new();
         for statement in 0..self.fields.len() {
             let scale = self.scale(statement);
-            let mut highest: Option<(f64, usize, Vec<(f64, CandidateId)>)> = None;
+            let mut highest: Option<(f64, usize, Falls)> = None;
             for (at, sketch) in self.sketches[statement].iter().enumerate() {
-                let falls: Vec<(f64, CandidateId)> = sketch
+                let falls: Falls = sketch
                     .absent
                     .iter()
                     .filter(|(candidate, _)| shares[*candidate] > 0.0)
