@@ -10,6 +10,7 @@ help:
 	@echo 'make bench-whatif            what-if calls a second beside EXPLAIN over a connection (VERSION=15 or 18)'
 	@echo 'make bench-accuracy          what-if plans, costs and sizes beside those of built indexes (VERSION=15 or 18)'
 	@echo 'make bench-selection         TPC-H within storage budgets, promised and really built (RUN=1: also run)'
+	@echo 'make bench-scale             seconds and memory of a run as the workload grows to 5,000 statements over 1,000 tables'
 	@echo 'make clean                   remove what all this generated'
 	@echo
 	@echo 'KEEP=1 make demo leaves its server running; SCALE=0.2 make demo takes more data.'
@@ -36,8 +37,11 @@ bench-accuracy:
 bench-selection:
 	@$(PYTHON) -m tools python bench/selection.py $(VERSION)
 
+bench-scale:
+	@$(PYTHON) -m tools python bench/scale.py $(VERSION)
+
 clean:
 	@$(PYTHON) -m tools clean
 
-.PHONY: help demo test test-fast install bench-whatif bench-accuracy bench-selection clean
+.PHONY: help demo test test-fast install bench-whatif bench-accuracy bench-selection bench-scale clean
 .DEFAULT_GOAL := help

@@ -7,7 +7,7 @@ use crate::pg::analyze::{Analysed, analyse};
 use crate::pg::identity::Identity;
 use crate::pg::isolated::PgError;
 use crate::report::{ExaminedStatement, Outcome};
-use crate::selection::{Problem, Selection};
+use crate::selection::{CutShort, Problem, Selection};
 use crate::settings::Settings;
 use crate::source::pg_stat_statements::is_hidden;
 use crate::statement::{self, LeftOut};
@@ -91,13 +91,17 @@ impl Examination {
     }
 
     /// What each examined statement needs, weighted by its time.
-    pub fn facts(&self, model: &CostModel) -> Vec<(StatementId, f64, StatementFacts)> {
+    pub fn facts(&self, model: &CostModel) -> Vec<(StatementId, f64, &StatementFacts)> {
         let statements = self.examined.iter().enumerate();
         statements
-            .map(|(id, analysed)| {
-                (id, model.weight(id) * analysed.before_cost().total, analysed.facts.clone())
-            })
+            .map(|(id, analysed)| (id, model.weight(id) * analysed.before.total, &analysed.facts))
             .collect()
+    }
+
+    fn notes(&self, id: StatementId, selection: &Selection) -> Vec<String> {
+        let cut_short = selection.search.cut_short.iter().filter(|cut| cut.statement == id);
+        let notes = self.examined[id].notes.iter().cloned();
+        notes.chain(cut_short.map(|_| CutShort::NOTE.to_string())).collect()
     }
 
     /// Every statement of the workload with its outcome, for the report.
@@ -108,8 +112,12 @@ impl Examination {
         selection: &Selection,
     ) -> Vec<ExaminedStatement> {
         let total: f64 = workload.statements.iter().map(|statement| statement.total_ms).sum();
-        let after: BTreeMap<StatementId, &PlanCost> =
-            problem.statements.iter().map(|statement| statement.id).zip(&selection.after).collect();
+        let after: BTreeMap<StatementId, (&PlanCost, f64)> = problem
+            .statements
+            .iter()
+            .zip(&selection.after)
+            .map(|(statement, plan)| (statement.id, (plan, statement.slowdown(plan))))
+            .collect();
         let statements = workload.statements.iter().zip(&self.outcomes);
         statements
             .map(|(statement, outcome)| ExaminedStatement {
@@ -119,12 +127,14 @@ impl Examination {
                 calls: statement.calls,
                 total_ms: statement.total_ms,
                 share: if total > 0.0 { statement.total_ms / total } else { 0.0 },
-                notes: outcome.as_ref().map_or_else(|_| Vec::new(), |id| self.examined[*id].notes.clone()),
+                notes: outcome.as_ref().map_or_else(|_| Vec::new(), |id| self.notes(*id, selection)),
                 outcome: match outcome {
                     Ok(id) => {
                         let cost_before = self.examined[*id].before.total;
-                        let cost_after = after.get(id).map_or(cost_before, |cost| cost.total);
-                        Outcome::Examined { id: *id, cost_before, cost_after }
+                        let (cost_after, slowdown) = after
+                            .get(id)
+                            .map_or((cost_before, 0.0), |(cost, slowdown)| (cost.total, *slowdown));
+                        Outcome::Examined { id: *id, cost_before, cost_after, slowdown }
                     }
                     Err(reason) => Outcome::LeftOut { reason: reason.clone() },
                 },

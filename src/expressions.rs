@@ -4,7 +4,7 @@
 //! Decides what is sampled within which bounds; `pg::expression_statistics` does it. Where nothing is missing, nothing is read.
 
 use crate::candidate::definition::{Expression, IndexDefinition};
-use crate::candidate::{self, Candidate};
+use crate::candidate::{self, Candidate, Options};
 use crate::catalog::{Catalog, Oid};
 use crate::cost::model::CostModel;
 use crate::examine::Examination;
@@ -12,7 +12,7 @@ use crate::pg::analyze::Analysed;
 use crate::pg::expression_statistics::ExpressionStatistics;
 use crate::pg::sample::Sampler;
 use crate::pg::session;
-use crate::settings::{Settings, sample_pages};
+use crate::settings::sample_pages;
 use crate::workload::Workload;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -37,7 +37,7 @@ pub fn sample(
     examination: &mut Examination,
     workload: &Workload,
     catalog: &mut Catalog,
-    settings: &Settings,
+    options: &Options,
     deadline: Option<Instant>,
 ) -> Raising {
     if examination.examined.iter().all(|analysed| analysed.without_statistics.is_empty()) {
@@ -45,7 +45,7 @@ pub fn sample(
     }
     let now = Instant::now();
     let until = deadline.map(|deadline| now + deadline.saturating_duration_since(now) / SHARE_OF_TIME);
-    let wanted = wanted(examination, workload, catalog, settings);
+    let wanted = wanted(examination, workload, catalog, options);
     let mut sampled: BTreeMap<Oid, Sampled> = BTreeMap::new();
     for (relation, expressions) in wanted {
         pgrx::check_for_interrupts!();
@@ -90,11 +90,11 @@ fn wanted(
     examination: &Examination,
     workload: &Workload,
     catalog: &Catalog,
-    settings: &Settings,
+    options: &Options,
 ) -> Vec<(Oid, Vec<Expression>)> {
     let units = session::cost_units();
     let model = CostModel::new(&examination.measured(workload), workload.window_seconds, units);
-    let pool = candidate::pool(&examination.facts(&model), catalog, &settings.candidate_options());
+    let pool = candidate::pool(&examination.facts(&model), catalog, options);
     let mut asked: BTreeSet<(Oid, &Expression)> = BTreeSet::new();
     for definition in pool.iter().map(|candidate| &candidate.definition) {
         asked.extend(expressions(definition).map(|expression| (definition.relation, expression)));

@@ -11,6 +11,7 @@ mod cost;
 mod examine;
 mod expressions;
 mod pg;
+mod previous;
 mod recommendation;
 mod report;
 mod run;

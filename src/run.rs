@@ -8,8 +8,9 @@ use crate::pg::catalog;
 use crate::pg::isolated::PgError;
 use crate::pg::session::{self, Quiet};
 use crate::pg::what_if::ServerWhatIf;
+use crate::previous::Previous;
 use crate::recommendation::advise;
-use crate::report::{self, Report};
+use crate::report::{self, Phases, Report};
 use crate::selection;
 use crate::settings::Settings;
 use crate::workload::Workload;
@@ -25,24 +26,50 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     let started = Instant::now();
     let deadline = settings.time_limit.map(|limit| started + limit);
     let _quiet = Quiet::begin(settings.lock_timeout_ms);
+    let mut phases_ms = Phases::default();
+    let mut since = started;
+    let mut lap = || {
+        let now = Instant::now();
+        now.duration_since(std::mem::replace(&mut since, now)).as_secs_f64() * 1000.0
+    };
 
     // What each statement needs, as the planner sees it.
     let mut examination = examine(workload, settings, deadline)?;
+    phases_ms.examination = lap();
     let mut catalog = catalog::read_for(&examination.examined)?;
+    phases_ms.catalog = lap();
+    let left_alone = settings.left_alone(&catalog)?;
+    let options = settings.candidate_options(&left_alone);
+    let mut previous = Previous::read(&settings.previous, &catalog, &options, settings.lock_timeout_ms)?;
     // The planner is told what ANALYZE would say of the expressions in them.
-    let raising = expressions::sample(&mut examination, workload, &mut catalog, settings, deadline);
+    let raising = expressions::sample(&mut examination, workload, &mut catalog, &options, deadline);
+    phases_ms.expressions = lap();
     // Which indexes could serve it, and what each would take.
     let model =
         CostModel::new(&examination.measured(workload), workload.window_seconds, session::cost_units());
-    let pool = candidate::pool(&examination.facts(&model), &catalog, &settings.candidate_options());
+    let pool = candidate::pool(&examination.facts(&model), &catalog, &options);
+    let pool = previous.added_to(pool, &catalog);
     let pool = expressions::buildable(pool, &raising);
     let (pool, prices) = model.priced(pool, &catalog);
-    let problem = model.problem(&examination.measured(workload), &pool, &prices, &catalog, settings.limits());
+    let limits = settings.limits(workload.window_seconds);
+    let mut problem = model.problem(&examination.measured(workload), &pool, &prices, &catalog, limits);
+    problem.previous = previous.candidates(&pool);
+    phases_ms.candidates = lap();
     // What the planner says they would save, and the best choice among them.
-    let mut what_if = ServerWhatIf::new(&mut examination.examined, &pool, &prices, &catalog, deadline)?;
+    let mut what_if = ServerWhatIf::new(
+        &mut examination.examined,
+        &pool,
+        &prices,
+        &catalog,
+        deadline,
+        settings.statement_time_limit,
+    )?;
     let selection = selection::select(&problem, &mut what_if);
+    phases_ms.selection = lap();
+    phases_ms.planner = what_if.planner_time().as_secs_f64() * 1000.0;
     let recommendations =
         advise(&problem, &selection, &pool, &prices, &catalog, workload.window_seconds, &mut what_if);
+    phases_ms.advice = lap();
 
     Ok(Report {
         database: session::database_name(),
@@ -53,11 +80,14 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
         evicted: workload.evicted,
         statements: examination.report(workload, &problem, &selection),
         recommendations,
-        limits: settings.report_limits(),
+        limits: settings.report_limits(&problem.limits, &catalog, &left_alone),
+        notes: [left_alone.notes(&catalog), previous.notes].concat(),
         candidates: pool.len(),
         certificate: selection.certificate.clone(),
-        frontier: report::frontier(&selection, &problem),
+        frontier: report::frontier(&selection, &pool, &catalog),
+        kept: selection.kept,
         search: selection.search,
         elapsed_ms: started.elapsed().as_secs_f64() * 1000.0,
+        phases_ms,
     })
 }

@@ -1,17 +1,34 @@
 //! Settings `pg_index_advisor.*`, and `Settings`: their values, read once per run and checked.
 
+pub mod names;
+
 use crate::candidate;
+use crate::candidate::definition::AccessMethod;
+use crate::catalog::{Catalog, Oid};
 use crate::pg::isolated::PgError;
+use crate::pg::left_alone::{self, LeftAlone};
+use crate::pg::list_setting::{self, Kind};
 use crate::report::ReportLimits;
 use crate::selection::Limits;
+use names::Name;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+use std::collections::BTreeSet;
+use std::ffi::CString;
 use std::time::Duration;
 
 static STORAGE_BUDGET: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MAX_INDEXES: GucSetting<i32> = GucSetting::<i32>::new(20);
+static MAX_INDEXES_PER_TABLE: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MIN_SAVING: GucSetting<f64> = GucSetting::<f64>::new(1.0);
+static MIN_SAVING_PER_DAY: GucSetting<i32> = GucSetting::<i32>::new(0);
+static MIN_SAVING_TO_CHANGE: GucSetting<f64> = GucSetting::<f64>::new(2.0);
+static EXCLUDE_TABLES: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static EXCLUDE_SCHEMAS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static ACCESS_METHODS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static MAX_SLOWDOWN: GucSetting<f64> = GucSetting::<f64>::new(5.0);
 static TIME_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
+static STATEMENT_TIME_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(2_000);
 static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 static COVER: GucSetting<f64> = GucSetting::<f64>::new(99.0);
 static MAX_STATEMENTS: GucSetting<i32> = GucSetting::<i32>::new(1_000);
@@ -34,17 +51,39 @@ pub fn lock_timeout_ms() -> i32 {
     LOCK_TIMEOUT.get()
 }
 
+/// What the planner may take for one statement in a run; None for no limit.
+pub fn statement_time_limit() -> Option<Duration> {
+    let milliseconds = STATEMENT_TIME_LIMIT.get().max(0) as u64;
+    (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
+}
+
 /// What limits a run.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Bytes that the recommended indexes may take together; None for no limit.
     pub storage_budget: Option<u64>,
     pub max_indexes: usize,
+    /// None for no limit.
+    pub max_indexes_per_table: Option<usize>,
     /// Least saving of an index, share of the examined time (0 to 1).
     pub min_saving: f64,
+    /// The same in milliseconds a day; 0 for none.
+    pub min_saving_per_day: f64,
+    /// What a recommendation has to save more than the previous one to take its place, share of the examined time.
+    pub min_saving_to_change: f64,
+    /// Tables, and schemas with all their tables, that get no index.
+    pub exclude_tables: Vec<Name>,
+    pub exclude_schemas: Vec<String>,
+    pub access_methods: BTreeSet<AccessMethod>,
+    /// CREATE INDEX statements of the previous recommendation.
+    pub previous: Vec<String>,
+    /// Most that a statement may get slower, as a share; None to accept any and show it.
+    pub slowdown: Option<f64>,
     /// Cost reductions below this share are taken for none.
     pub noise: f64,
     pub time_limit: Option<Duration>,
+    /// What the planner may take for one statement in all.
+    pub statement_time_limit: Option<Duration>,
     pub lock_timeout_ms: i32,
     /// Share of total time to examine, 0 to 1.
     pub cover: f64,
@@ -67,6 +106,8 @@ pub struct Overrides {
     pub min_saving_percent: Option<f64>,
     /// Seconds; 0 for no limit.
     pub time_limit_seconds: Option<f64>,
+    /// CREATE INDEX statements of the previous recommendation.
+    pub previous: Vec<String>,
 }
 
 impl Settings {
@@ -106,12 +147,22 @@ impl Settings {
                 "Give an interval such as '30 s'; '0' means no limit.",
             ));
         }
+        let per_table = MAX_INDEXES_PER_TABLE.get() as usize;
         Ok(Settings {
             storage_budget: (budget > 0).then_some(budget),
             max_indexes: max_indexes as usize,
+            max_indexes_per_table: (per_table > 0).then_some(per_table),
             min_saving: min_saving / 100.0,
+            min_saving_per_day: f64::from(MIN_SAVING_PER_DAY.get()),
+            min_saving_to_change: MIN_SAVING_TO_CHANGE.get() / 100.0,
+            exclude_tables: list("exclude_tables", &EXCLUDE_TABLES, names::tables)?,
+            exclude_schemas: list("exclude_schemas", &EXCLUDE_SCHEMAS, names::schemas)?,
+            access_methods: list("access_methods", &ACCESS_METHODS, names::access_methods)?,
+            previous: overrides.previous.clone(),
+            slowdown: (MAX_SLOWDOWN.get() >= 0.0).then(|| MAX_SLOWDOWN.get() / 100.0),
             noise: NOISE,
             time_limit: (seconds > 0.0).then(|| Duration::from_secs_f64(seconds)),
+            statement_time_limit: statement_time_limit(),
             lock_timeout_ms: LOCK_TIMEOUT.get(),
             cover: COVER.get() / 100.0,
             max_statements: MAX_STATEMENTS.get() as usize,
@@ -122,29 +173,71 @@ impl Settings {
 }
 
 impl Settings {
-    /// How far candidate generation goes.
-    pub fn candidate_options(&self) -> candidate::Options {
-        candidate::Options { max_key_columns: self.max_key_columns, ..candidate::Options::default() }
+    /// Which relations of a catalog get no index.
+    ///
+    /// # Errors
+    /// Those of the catalog queries.
+    pub fn left_alone(&self, catalog: &Catalog) -> Result<LeftAlone, PgError> {
+        let relations: Vec<Oid> = catalog.relations.keys().copied().collect();
+        left_alone::among(&relations, &self.exclude_tables, &self.exclude_schemas, self.lock_timeout_ms)
     }
 
-    /// The limits of selection.
-    pub fn limits(&self) -> Limits {
+    /// How far candidate generation goes.
+    pub fn candidate_options(&self, left_alone: &LeftAlone) -> candidate::Options {
+        candidate::Options {
+            max_key_columns: self.max_key_columns,
+            access_methods: self.access_methods.clone(),
+            left_alone: left_alone.relations.clone(),
+            ..candidate::Options::default()
+        }
+    }
+
+    /// The limits of selection. A saving a day counts only where the length of the observed window is known.
+    pub fn limits(&self, window_seconds: Option<f64>) -> Limits {
         Limits {
             storage_bytes: self.storage_budget,
             max_indexes: self.max_indexes,
+            max_indexes_per_table: self.max_indexes_per_table,
             min_gain: self.min_saving,
+            min_gain_ms: window_seconds.map_or(0.0, |_| self.min_saving_per_day),
+            min_change: self.min_saving_to_change,
             noise: self.noise,
+            slowdown: self.slowdown,
         }
     }
 
     /// The limits as the report shows them.
-    pub fn report_limits(&self) -> ReportLimits {
+    pub fn report_limits(&self, limits: &Limits, catalog: &Catalog, left_alone: &LeftAlone) -> ReportLimits {
+        let left_alone = left_alone.relations.iter().filter_map(|oid| catalog.relations.get(oid));
+        let mut left_alone: Vec<String> = left_alone.map(|relation| relation.sql_name.clone()).collect();
+        left_alone.sort();
+        let all = self.access_methods.len() == AccessMethod::ALL.len();
+        let methods = || self.access_methods.iter().map(|method| method.name().to_string()).collect();
         ReportLimits {
-            storage_bytes: self.storage_budget,
-            max_indexes: self.max_indexes,
-            min_saving: self.min_saving,
+            storage_bytes: limits.storage_bytes,
+            max_indexes: limits.max_indexes,
+            max_indexes_per_table: limits.max_indexes_per_table,
+            min_saving: limits.min_gain,
+            min_saving_ms_per_day: (limits.min_gain_ms > 0.0).then_some(limits.min_gain_ms),
+            access_methods: (!all).then(methods),
+            left_alone,
+            slowdown: limits.slowdown,
         }
     }
+}
+
+/// A list of names that was checked when it was set; one set before the library was loaded is checked then.
+fn list<T>(
+    name: &str,
+    setting: &GucSetting<Option<CString>>,
+    read: fn(&str) -> Result<T, String>,
+) -> Result<T, PgError> {
+    let text = setting.get().unwrap_or_default();
+    read(&text.to_string_lossy()).map_err(|refusal| {
+        let mut error = invalid(&format!("pg_index_advisor.{name} cannot be read"), "See its description.");
+        error.detail = Some(refusal);
+        error
+    })
 }
 
 fn invalid(message: &str, hint: &str) -> PgError {
@@ -173,6 +266,16 @@ pub fn define() {
         GucContext::Userset,
         GucFlags::default(),
     );
+    GucRegistry::define_int_guc(
+        c"pg_index_advisor.max_indexes_per_table",
+        c"Most indexes to recommend on one table at once.",
+        c"0 means no limit. Existing indexes do not count; a partition is a table of its own.",
+        &MAX_INDEXES_PER_TABLE,
+        0,
+        1000,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
     GucRegistry::define_float_guc(
         c"pg_index_advisor.min_saving",
         c"Least saving that makes an index worth recommending, in per cent of the examined time.",
@@ -183,11 +286,73 @@ pub fn define() {
         GucContext::Userset,
         GucFlags::default(),
     );
+    GucRegistry::define_float_guc(
+        c"pg_index_advisor.max_slowdown",
+        c"Most that recommended indexes may slow a statement down, in per cent of its cost.",
+        c"By the planner's cost and by the cost with all pages in memory. -1 means that any slowdown is accepted and shown.",
+        &MAX_SLOWDOWN,
+        -1.0,
+        10_000.0,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"pg_index_advisor.min_saving_per_day",
+        c"Least saving that makes an index worth recommending, in time a day.",
+        c"0 means that min_saving alone decides; otherwise an index must save both.",
+        &MIN_SAVING_PER_DAY,
+        0,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_float_guc(
+        c"pg_index_advisor.min_saving_to_change",
+        c"What other indexes must save more than the previous recommendation to take its place, in per cent of the \
+          examined time.",
+        c"Counts only where a previous recommendation is given.",
+        &MIN_SAVING_TO_CHANGE,
+        0.0,
+        100.0,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    list_setting::define(
+        c"pg_index_advisor.exclude_tables",
+        c"Tables that get no index.",
+        c"Their statements count all the same. Names without a schema are looked for on the search path.",
+        &EXCLUDE_TABLES,
+        Kind::Tables,
+    );
+    list_setting::define(
+        c"pg_index_advisor.exclude_schemas",
+        c"Schemas whose tables get no index.",
+        c"* stands for any characters.",
+        &EXCLUDE_SCHEMAS,
+        Kind::Schemas,
+    );
+    list_setting::define(
+        c"pg_index_advisor.access_methods",
+        c"Access methods that a recommended index may have.",
+        c"Empty means all.",
+        &ACCESS_METHODS,
+        Kind::AccessMethods,
+    );
     GucRegistry::define_int_guc(
         c"pg_index_advisor.time_limit",
         c"Time after which a run answers with the best it has found.",
         c"0 means no limit.",
         &TIME_LIMIT,
+        0,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_index_advisor.statement_time_limit",
+        c"Time that the planner may take for one statement in a run.",
+        c"A statement that has had it is planned once more, with the indexes recommended. 0 means no limit.",
+        &STATEMENT_TIME_LIMIT,
         0,
         i32::MAX,
         GucContext::Userset,

@@ -313,7 +313,9 @@ fn links(page: &str) -> Vec<String> {
 
 /// The settings that `settings.rs` defines, with their defaults as SHOW gives them.
 fn settings(text: &str) -> Vec<(String, String)> {
-    let definitions = text.split("GucRegistry::define_").skip(1);
+    // Lists of names have a check of their own.
+    let definitions = text.replace("list_setting::define(", "GucRegistry::define_list(");
+    let definitions = definitions.split("GucRegistry::define_").skip(1);
     definitions
         .map(|definition| {
             let definition = definition.split_once(");").map_or(definition, |(definition, _)| definition);
@@ -334,6 +336,7 @@ fn shown(expression: &str, unit: Option<&str>) -> String {
     match expression {
         "true" => return "on".to_string(),
         "false" => return "off".to_string(),
+        "Some(c\"\")" => return "''".to_string(),
         _ => {}
     }
     let factors = expression.split('*').map(|factor| factor.trim().replace('_', "").parse::<f64>());

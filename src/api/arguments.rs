@@ -10,11 +10,13 @@ use pgrx::datum::Interval;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE;
 
 /// The arguments that every advising function takes; NULL means the setting.
+#[derive(Default)]
 pub struct Arguments<'a> {
     pub storage_budget: Option<&'a str>,
     pub max_indexes: Option<i32>,
     pub min_saving_percent: Option<f64>,
     pub time_limit: Option<Interval>,
+    pub previous: Option<Vec<Option<String>>>,
 }
 
 impl Arguments<'_> {
@@ -24,6 +26,7 @@ impl Arguments<'_> {
             max_indexes: self.max_indexes,
             min_saving_percent: self.min_saving_percent,
             time_limit_seconds: self.time_limit.map(seconds),
+            previous: self.previous.iter().flatten().flatten().cloned().collect(),
         };
         Settings::read(&overrides)
     }
@@ -66,6 +69,14 @@ pub fn run_on_recorded(arguments: &Arguments<'_>) -> Report {
         run(&workload, &settings)
     });
     report.unwrap_or_else(|error| error.raise())
+}
+
+/// Tells the caller what a table of rows has no place for.
+pub fn noted(report: Report) -> Report {
+    for note in &report.notes {
+        pgrx::notice!("{note}");
+    }
+    report
 }
 
 /// A run over one statement of the caller's.

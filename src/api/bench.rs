@@ -41,27 +41,35 @@ fn bench_what_if(
     parallel_unsafe,
     name = "_bench_select",
     sql = r#"
-CREATE FUNCTION _bench_select(queries text[], storage_bytes bigint)
+CREATE FUNCTION _bench_select(queries text[], storage_bytes bigint, milliseconds double precision[] DEFAULT NULL)
 RETURNS json
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-COMMENT ON FUNCTION _bench_select(text[], bigint)
-IS 'for benchmarks: a run over queries, each weighted by its planner cost; 0 bytes for no limit';
+COMMENT ON FUNCTION _bench_select(text[], bigint, double precision[])
+IS 'for benchmarks: a run over queries, each weighted by its planner cost; 0 bytes for no limit; with what each takes, if known';
 "#
 )]
-fn bench_select(queries: Vec<String>, storage_bytes: i64) -> pgrx::Json {
-    let overrides = Overrides { storage_budget: Some(storage_bytes), ..Overrides::default() };
+fn bench_select(
+    queries: Option<Vec<String>>,
+    storage_bytes: Option<i64>,
+    milliseconds: Option<Vec<f64>>,
+) -> pgrx::Json {
+    let queries = queries.unwrap_or_default();
+    let overrides = Overrides { storage_budget: storage_bytes, ..Overrides::default() };
     let report = Settings::read(&overrides).and_then(|settings| {
         let costs = {
             let _quiet = Quiet::begin(settings.lock_timeout_ms);
             what_if::costs_before(&queries)?
         };
-        // A time that is the cost makes every planner unit of every statement count the same.
-        let statements = queries.into_iter().zip(costs).map(|(text, cost)| Statement {
+        let costs: Vec<f64> = costs.iter().map(|cost| cost.total).collect();
+        // A time that is the cost makes every planner unit of every statement count the same; as many calls as make a call take
+        // what it takes.
+        let times = milliseconds.unwrap_or_else(|| costs.clone());
+        let statements = queries.into_iter().zip(costs).zip(times).map(|((text, cost), ms)| Statement {
             query_id: None,
             text,
             role: Role { oid: 0, name: None },
-            calls: 1.0,
+            calls: if ms > 0.0 { cost / ms } else { 1.0 },
             total_ms: cost,
             rows: None,
             blocks_hit: 0.0,

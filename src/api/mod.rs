@@ -7,6 +7,7 @@ mod arguments;
 mod bench;
 mod by_hand;
 mod explain;
+mod frontier;
 mod recommend;
 mod report;
 mod statements;

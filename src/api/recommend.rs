@@ -1,6 +1,6 @@
 //! `recommend()` and `recommend_for()`.
 
-use super::arguments::{Arguments, run_on_recorded, run_on_text};
+use super::arguments::{Arguments, noted, run_on_recorded, run_on_text};
 use crate::pg::isolated::PgError;
 use crate::report::{Outcome, Report};
 use crate::statement::LeftOut;
@@ -20,7 +20,8 @@ CREATE FUNCTION recommend(
     storage_budget text DEFAULT NULL,
     max_indexes integer DEFAULT NULL,
     min_saving_percent double precision DEFAULT NULL,
-    time_limit interval DEFAULT NULL)
+    time_limit interval DEFAULT NULL,
+    previous text[] DEFAULT NULL)
 RETURNS TABLE (
     rank integer, action text, ddl text, relation regclass, size_bytes bigint,
     saving_percent double precision, saving_alone_percent double precision,
@@ -28,7 +29,7 @@ RETURNS TABLE (
     statements integer, query_ids bigint[], reason text)
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-COMMENT ON FUNCTION recommend(text, integer, double precision, interval)
+COMMENT ON FUNCTION recommend(text, integer, double precision, interval, text[])
     IS 'indexes worth creating for the workload that pg_stat_statements recorded, best first';
 "#
 )]
@@ -37,6 +38,7 @@ fn recommend(
     max_indexes: Option<i32>,
     min_saving_percent: Option<f64>,
     time_limit: Option<Interval>,
+    previous: Option<Vec<Option<String>>>,
 ) -> TableIterator<
     'static,
     (
@@ -54,8 +56,8 @@ fn recommend(
         name!(reason, String),
     ),
 > {
-    let arguments = Arguments { storage_budget, max_indexes, min_saving_percent, time_limit };
-    TableIterator::new(rows(&run_on_recorded(&arguments)))
+    let arguments = Arguments { storage_budget, max_indexes, min_saving_percent, time_limit, previous };
+    TableIterator::new(rows(&noted(run_on_recorded(&arguments))))
 }
 
 #[pg_extern(
@@ -102,8 +104,9 @@ fn recommend_for(
     let Some(query) = query else {
         PgError::new(ERRCODE_INVALID_PARAMETER_VALUE, "query must not be NULL").raise()
     };
-    let arguments = Arguments { storage_budget, max_indexes, min_saving_percent, time_limit };
-    let report = run_on_text(query, &arguments);
+    let arguments =
+        Arguments { storage_budget, max_indexes, min_saving_percent, time_limit, ..Arguments::default() };
+    let report = noted(run_on_text(query, &arguments));
     // One statement that cannot be examined is the call's own trouble.
     if let Some(Outcome::LeftOut { reason }) = report.statements.first().map(|statement| &statement.outcome) {
         PgError::new(code(reason), format!("the statement cannot be examined: {reason}")).raise()

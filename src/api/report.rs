@@ -16,11 +16,12 @@ CREATE FUNCTION report(
     storage_budget text DEFAULT NULL,
     max_indexes integer DEFAULT NULL,
     min_saving_percent double precision DEFAULT NULL,
-    time_limit interval DEFAULT NULL)
+    time_limit interval DEFAULT NULL,
+    previous text[] DEFAULT NULL)
 RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-COMMENT ON FUNCTION report(text, text, integer, double precision, interval)
+COMMENT ON FUNCTION report(text, text, integer, double precision, interval, text[])
     IS 'a run over the recorded workload for people, as text or json';
 "#
 )]
@@ -30,6 +31,7 @@ fn report(
     max_indexes: Option<i32>,
     min_saving_percent: Option<f64>,
     time_limit: Option<Interval>,
+    previous: Option<Vec<Option<String>>>,
 ) -> String {
     // Before the run: a wrong word should not cost its time.
     let render = match format.unwrap_or("text") {
@@ -41,5 +43,6 @@ fn report(
                 .raise()
         }
     };
-    render(&run_on_recorded(&Arguments { storage_budget, max_indexes, min_saving_percent, time_limit }))
+    let arguments = Arguments { storage_budget, max_indexes, min_saving_percent, time_limit, previous };
+    render(&run_on_recorded(&arguments))
 }

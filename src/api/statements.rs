@@ -1,7 +1,8 @@
 //! `statements()`: the workload as examined, one row a statement.
 
-use super::arguments::{Arguments, run_on_recorded};
+use super::arguments::{Arguments, noted, run_on_recorded};
 use crate::report::Outcome;
+use crate::report::format::percent;
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
@@ -46,16 +47,20 @@ fn statements(
         name!(notes, Option<String>),
     ),
 > {
-    let arguments = Arguments { storage_budget, max_indexes, min_saving_percent, time_limit };
-    let report = run_on_recorded(&arguments);
+    let arguments =
+        Arguments { storage_budget, max_indexes, min_saving_percent, time_limit, ..Arguments::default() };
+    let report = noted(run_on_recorded(&arguments));
     let rows: Vec<_> = report
         .statements
         .into_iter()
         .enumerate()
         .map(|(i, statement)| {
+            let slower = statement.outcome.notable_slowdown().map(|share| {
+                format!("may take up to {} longer with the recommended indexes", percent(share))
+            });
             let (status, before, after, reason) = match statement.outcome {
                 Outcome::Examined { cost_before, cost_after, .. } => {
-                    ("examined", Some(cost_before), Some(cost_after), None)
+                    ("examined", Some(cost_before), Some(cost_after), slower)
                 }
                 Outcome::LeftOut { reason } => ("left out", None, None, Some(reason.to_string())),
             };

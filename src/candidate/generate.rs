@@ -4,10 +4,10 @@
 
 use super::ask::{Ask, canonical_direction};
 use super::asking::{Asking, Bound, Forms, parts};
-use super::definition::{Key, KeyPart, KeyTarget};
+use super::definition::{AccessMethod, IndexDefinition, Key, KeyPart, KeyTarget};
 use super::facts::{JoinClause, Order, OrderPurpose, StatementFacts};
 use super::width::{column_width, row_width};
-use crate::catalog::{AttrNumber, Catalog, ExistingIndex};
+use crate::catalog::{AttrNumber, Catalog, ExistingIndex, Oid};
 use std::collections::BTreeSet;
 
 /// How far generation goes.
@@ -19,11 +19,31 @@ pub struct Options {
     pub max_include_width: f64,
     /// Candidates kept for a workload.
     pub max_candidates: usize,
+    /// The access methods that an index may have.
+    pub access_methods: BTreeSet<AccessMethod>,
+    /// Relations that get no index; their statements count all the same.
+    pub left_alone: BTreeSet<Oid>,
+}
+
+impl Options {
+    /// Whether the user's limits on single indexes allow this one.
+    pub fn allow(&self, definition: &IndexDefinition) -> bool {
+        definition.keys.len() <= self.max_key_columns
+            && self.access_methods.contains(&definition.access_method)
+            && !self.left_alone.contains(&definition.relation)
+    }
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_key_columns: 4, max_include_columns: 8, max_include_width: 200.0, max_candidates: 4000 }
+        Options {
+            max_key_columns: 4,
+            max_include_columns: 8,
+            max_include_width: 200.0,
+            max_candidates: 4000,
+            access_methods: AccessMethod::ALL.into(),
+            left_alone: BTreeSet::new(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod facts;
 pub mod generate;
 pub mod merge;
 pub mod pool;
+pub mod preference;
 pub mod relevance;
 #[cfg(test)]
 mod tests;
@@ -17,4 +18,5 @@ pub mod width;
 pub use generate::Options;
 pub use merge::relatives;
 pub use pool::{Candidate, pool};
+pub use preference::preferences;
 pub use relevance::relevant;

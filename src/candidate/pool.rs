@@ -8,11 +8,13 @@ use super::definition::{IndexDefinition, KeyPart, KeyTarget};
 use super::facts::StatementFacts;
 use super::generate::{Options, generate};
 use super::merge::merge;
-use crate::catalog::{Catalog, Oid};
+use crate::catalog::{Catalog, Oid, Relation};
 use crate::cost::StatementId;
 use serde::{Deserialize, Serialize};
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// An index worth asking the planner about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,50 +36,60 @@ pub struct Origin {
 /// square, and a merge pays only where both sides matter.
 const MERGED: usize = 24;
 
+/// Times as many candidates as are wanted in the end, that may be there at once.
+const ROOM: usize = 4;
+
 /// What is known of a candidate while the pool is being made.
 #[derive(Clone, Debug, Default)]
 struct Standing {
     /// By statement: how directly it asks (0 for its first ask), and in which words.
-    origins: BTreeMap<StatementId, (usize, String)>,
+    origins: BTreeMap<StatementId, (usize, Rc<str>)>,
 }
 
 type Standings = BTreeMap<IndexDefinition, Standing>;
+/// Statements with the words in which they ask.
+type AskedBy = Vec<(StatementId, Rc<str>)>;
 
 /// The candidates for a workload of (statement, weight, facts). Weights are times or shares of time: only their
 /// ratios matter. Nothing that a valid index of the catalog already gives is in it.
-pub fn pool(
-    workload: &[(StatementId, f64, StatementFacts)],
+pub fn pool<F: Borrow<StatementFacts>>(
+    workload: &[(StatementId, f64, F)],
     catalog: &Catalog,
     options: &Options,
 ) -> Vec<Candidate> {
-    let asks: Vec<(StatementId, f64, Vec<Ask>)> = workload
-        .iter()
-        .map(|(statement, weight, facts)| (*statement, *weight, generate(facts, catalog, options)))
-        .collect();
-    let order = CanonicalOrder::of(&asks, catalog);
-    let mut standings = Standings::new();
-    for (statement, _, asks) in &asks {
-        for (tier, ask) in asks.iter().enumerate() {
+    // Twice the same, rather than all asks of all statements at once: they take many times the room of what is kept.
+    let mut order = CanonicalOrder { weights: BTreeMap::new(), catalog };
+    for (_, weight, facts) in workload {
+        order.count(*weight, &generate(facts.borrow(), catalog, options));
+    }
+    let mut by_relation: BTreeMap<Oid, Standings> = BTreeMap::new();
+    for (statement, _, facts) in workload {
+        for (tier, ask) in generate(facts.borrow(), catalog, options).into_iter().enumerate() {
             let definition = ask.index(|a, b| order.compare(ask.relation, a, b));
-            note(&mut standings, definition, *statement, tier, ask.because.clone());
+            let standings = by_relation.entry(ask.relation).or_default();
+            note(standings, definition, *statement, tier, || ask.because.as_str().into());
         }
     }
     let weights: BTreeMap<StatementId, f64> = workload.iter().map(|(id, weight, _)| (*id, *weight)).collect();
-    let merges = merges(&standings, &weights, catalog, options);
-    add_prefixes(&mut standings);
-    for (definition, statement, words) in merges {
-        if !definition.include.is_empty() {
-            let bare = IndexDefinition { include: Vec::new(), ..definition.clone() };
-            note(&mut standings, bare, statement, 2 * LATER, words.clone());
+    let mut kept: Vec<(IndexDefinition, Standing)> = Vec::new();
+    for (relation, mut standings) in by_relation {
+        add_derived(&mut standings, catalog.relations.get(&relation), &weights, options);
+        kept.extend(
+            standings
+                .into_iter()
+                .filter(|(definition, _)| options.allow(definition) && !exists(definition, catalog)),
+        );
+        // The best of all are among the best of those so far.
+        if kept.len() > ROOM * options.max_candidates {
+            cap(&mut kept, &weights, options.max_candidates);
         }
-        note(&mut standings, definition, statement, 2 * LATER, words);
     }
-    standings.retain(|definition, _| !exists(definition, catalog));
-    cap(&mut standings, &weights, options.max_candidates);
-    let candidates = standings.into_iter().map(|(definition, standing)| {
+    cap(&mut kept, &weights, options.max_candidates);
+    let candidates = kept.into_iter().map(|(definition, standing)| {
         let origins = standing.origins.into_iter();
-        let origins = origins.map(|(statement, (_, asked_by))| Origin { statement, asked_by }).collect();
-        Candidate { definition, origins }
+        let origins =
+            origins.map(|(statement, (_, words))| Origin { statement, asked_by: words.to_string() });
+        Candidate { definition, origins: origins.collect() }
     });
     candidates.collect()
 }
@@ -87,16 +99,36 @@ fn note(
     definition: IndexDefinition,
     statement: StatementId,
     tier: usize,
-    words: String,
+    words: impl FnOnce() -> Rc<str>,
 ) {
     let origins = &mut standings.entry(definition).or_default().origins;
     if origins.get(&statement).is_none_or(|(known, _)| tier < *known) {
-        origins.insert(statement, (tier, words));
+        origins.insert(statement, (tier, words()));
+    }
+}
+
+/// Adds what follows from the asks on one relation: prefixes, and merges of the asks themselves.
+fn add_derived(
+    standings: &mut Standings,
+    relation: Option<&Relation>,
+    weights: &BTreeMap<StatementId, f64>,
+    options: &Options,
+) {
+    let merges = relation.map_or_else(Vec::new, |relation| merges(standings, weights, relation, options));
+    add_prefixes(standings);
+    for (definition, origins) in merges {
+        for (statement, words) in origins {
+            if !definition.include.is_empty() {
+                let bare = IndexDefinition { include: Vec::new(), ..definition.clone() };
+                note(standings, bare, statement, 2 * LATER, || words.clone());
+            }
+            note(standings, definition.clone(), statement, 2 * LATER, || words);
+        }
     }
 }
 
 /// Whether a valid index gives all that a candidate would.
-fn exists(definition: &IndexDefinition, catalog: &Catalog) -> bool {
+pub fn exists(definition: &IndexDefinition, catalog: &Catalog) -> bool {
     let Some(relation) = catalog.relations.get(&definition.relation) else { return false };
     let mut valid = relation.indexes.iter().filter(|index| index.valid);
     valid.any(|index| index.definition.as_ref().is_some_and(|other| definition.is_served_by(other)))
@@ -109,22 +141,19 @@ struct CanonicalOrder<'a> {
     catalog: &'a Catalog,
 }
 
-impl<'a> CanonicalOrder<'a> {
-    fn of(asks: &[(StatementId, f64, Vec<Ask>)], catalog: &'a Catalog) -> CanonicalOrder<'a> {
-        let mut weights: BTreeMap<(Oid, KeyPart), f64> = BTreeMap::new();
-        for (_, weight, asks) in asks {
-            let mut counted: Vec<(Oid, KeyPart)> = Vec::new();
-            for ask in asks {
-                for part in &ask.equal {
-                    let key = (ask.relation, part.clone());
-                    if !counted.contains(&key) {
-                        *weights.entry(key.clone()).or_default() += weight;
-                        counted.push(key);
-                    }
+impl CanonicalOrder<'_> {
+    /// Counts the asks of a statement of this weight.
+    fn count(&mut self, weight: f64, asks: &[Ask]) {
+        let mut counted: Vec<(Oid, KeyPart)> = Vec::new();
+        for ask in asks {
+            for part in &ask.equal {
+                let key = (ask.relation, part.clone());
+                if !counted.contains(&key) {
+                    *self.weights.entry(key.clone()).or_default() += weight;
+                    counted.push(key);
                 }
             }
         }
-        CanonicalOrder { weights, catalog }
     }
 
     fn compare(&self, relation: Oid, a: &KeyPart, b: &KeyPart) -> Ordering {
@@ -158,7 +187,7 @@ fn add_prefixes(standings: &mut Standings) {
     for (definition, standing) in shorter {
         for (statement, (tier, words)) in standing.origins {
             // Words ask for the whole; a prefix asks for less and comes later.
-            let words = format!("first {} of: {words}", columns(definition.keys.len()));
+            let words = || format!("first {} of: {words}", columns(definition.keys.len())).into();
             note(standings, definition.clone(), statement, LATER + tier, words);
         }
     }
@@ -171,34 +200,29 @@ fn columns(count: usize) -> String {
     if count == 1 { "column".to_string() } else { format!("{count} columns") }
 }
 
-/// Indexes that serve two statements at once, for each of the statements that asked for their parts.
+/// Indexes of one relation that serve two statements at once, for each of the statements that asked for their parts.
 fn merges(
     standings: &Standings,
     weights: &BTreeMap<StatementId, f64>,
-    catalog: &Catalog,
+    relation: &Relation,
     options: &Options,
-) -> Vec<(IndexDefinition, StatementId, String)> {
-    let mut by_relation: BTreeMap<Oid, Vec<(f64, &IndexDefinition, &Standing)>> = BTreeMap::new();
-    for (definition, standing) in standings {
-        let entry = (weight_of(standing, weights), definition, standing);
-        by_relation.entry(definition.relation).or_default().push(entry);
-    }
-    let mut merges: Vec<(IndexDefinition, StatementId, String)> = Vec::new();
-    for (relation, mut members) in by_relation {
-        let Some(relation) = catalog.relations.get(&relation) else { continue };
-        members.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-        members.truncate(MERGED);
-        for (i, (_, a, for_a)) in members.iter().enumerate() {
-            for (_, b, for_b) in members.iter().skip(i + 1) {
-                // Of one statement's own asks, the wider ones are there already.
-                if for_a.origins.keys().eq(for_b.origins.keys()) {
-                    continue;
-                }
-                for merged in merge(a, b, relation, options) {
-                    for (statement, (_, words)) in for_a.origins.iter().chain(&for_b.origins) {
-                        merges.push((merged.clone(), *statement, words.clone()));
-                    }
-                }
+) -> Vec<(IndexDefinition, AskedBy)> {
+    let mut members: Vec<(f64, &IndexDefinition, &Standing)> = standings
+        .iter()
+        .map(|(definition, standing)| (weight_of(standing, weights), definition, standing))
+        .collect();
+    members.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    members.truncate(MERGED);
+    let mut merges = Vec::new();
+    for (i, (_, a, for_a)) in members.iter().enumerate() {
+        for (_, b, for_b) in members.iter().skip(i + 1) {
+            // Of one statement's own asks, the wider ones are there already.
+            if for_a.origins.keys().eq(for_b.origins.keys()) {
+                continue;
+            }
+            for merged in merge(a, b, relation, options) {
+                let origins = for_a.origins.iter().chain(&for_b.origins);
+                merges.push((merged, origins.map(|(id, (_, words))| (*id, words.clone())).collect()));
             }
         }
     }
@@ -211,19 +235,22 @@ fn weight_of(standing: &Standing, weights: &BTreeMap<StatementId, f64>) -> f64 {
 
 /// Keeps at most `limit` candidates: those that a statement asks for most directly (so that every statement keeps its
 /// best), and of equally direct ones those of the weightiest statements.
-fn cap(standings: &mut Standings, weights: &BTreeMap<StatementId, f64>, limit: usize) {
+fn cap(standings: &mut Vec<(IndexDefinition, Standing)>, weights: &BTreeMap<StatementId, f64>, limit: usize) {
     if standings.len() <= limit {
         return;
     }
-    let mut ranked: Vec<(usize, f64, IndexDefinition)> = standings
+    // Definitions are in their order, so that positions settle ties as they would.
+    let mut ranked: Vec<(usize, f64, usize)> = standings
         .iter()
-        .map(|(definition, standing)| {
+        .enumerate()
+        .map(|(at, (_, standing))| {
             let tier = standing.origins.values().map(|(tier, _)| *tier).min().unwrap_or(usize::MAX);
-            (tier, weight_of(standing, weights), definition.clone())
+            (tier, weight_of(standing, weights), at)
         })
         .collect();
     ranked.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.total_cmp(&a.1)).then_with(|| a.2.cmp(&b.2)));
-    for (_, _, definition) in ranked.drain(limit..) {
-        standings.remove(&definition);
-    }
+    let mut wanted = vec![false; standings.len()];
+    ranked[..limit].iter().for_each(|(_, _, at)| wanted[*at] = true);
+    let mut wanted = wanted.into_iter();
+    standings.retain(|_| wanted.next().unwrap_or(false));
 }

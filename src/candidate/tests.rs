@@ -3,6 +3,7 @@
 mod covering;
 mod definitions;
 mod predicates;
+mod preference;
 
 use super::definition::*;
 use super::facts::*;

@@ -42,6 +42,8 @@ pub struct CostCache<'a, W: WhatIf> {
     statements: Vec<KnownCosts>,
     counters: CacheCounters,
     failures: Vec<(StatementId, String)>,
+    /// Positions of the statements that are spent, in the order in which that was noticed.
+    spent: Vec<usize>,
     /// Planner calls after which questions are answered offline.
     allowance: u64,
     /// Time has run out already: what remains to be done without the planner is done.
@@ -60,6 +62,8 @@ struct KnownCosts {
     widest: usize,
     /// It failed once; it stays at its cost before.
     frozen: bool,
+    /// It has had its planning time; what is not known of it is answered offline.
+    spent: bool,
 }
 
 struct Entry {
@@ -76,7 +80,10 @@ impl Bits {
     /// The members of `configuration` (ascending) that occur in `relevant` (ascending).
     fn of(configuration: &[CandidateId], relevant: &[CandidateId]) -> Bits {
         let mut words = vec![0_u64; relevant.len().div_ceil(64)].into_boxed_slice();
-        for candidate in configuration {
+        // Candidates of a relation stand together, so most of a large configuration lies outside.
+        let (Some(first), Some(last)) = (relevant.first(), relevant.last()) else { return Bits(words) };
+        let begin = configuration.partition_point(|candidate| candidate < first);
+        for candidate in configuration[begin..].iter().take_while(|candidate| *candidate <= last) {
             if let Ok(position) = relevant.binary_search(candidate) {
                 words[position / 64] |= 1 << (position % 64);
             }
@@ -110,6 +117,7 @@ impl KnownCosts {
             assumed: HashMap::new(),
             widest: 0,
             frozen: false,
+            spent: false,
         }
     }
 
@@ -169,20 +177,37 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
             statements: statements.collect(),
             counters: CacheCounters::default(),
             failures: Vec::new(),
+            spent: Vec::new(),
             allowance: u64::MAX,
             late: false,
         }
     }
 
-    /// Total cost of a statement, at most 0.1 % above the planner's own: bounds that meet are taken for the cost.
-    pub fn cost(&mut self, statement: usize, configuration: &[CandidateId]) -> Result<f64, Expired> {
+    /// What a statement costs, at most 0.1 % above the planner's own total: bounds that meet are taken for the cost.
+    pub fn cost(&mut self, statement: usize, configuration: &[CandidateId]) -> Result<&PlanCost, Expired> {
         let at = self.find(statement, configuration, true)?;
-        Ok(self.statements[statement].entries[at].plan.total)
+        Ok(&self.statements[statement].entries[at].plan)
     }
 
     /// What the planner says of a statement, exactly.
     pub fn plan(&mut self, statement: usize, configuration: &[CandidateId]) -> Result<PlanCost, Expired> {
         let at = self.find(statement, configuration, false)?;
+        Ok(self.statements[statement].entries[at].plan.clone())
+    }
+
+    /// The same, and also of a statement that is spent: for the answer, which should be no guess.
+    pub fn final_plan(
+        &mut self,
+        statement: usize,
+        configuration: &[CandidateId],
+    ) -> Result<PlanCost, Expired> {
+        let at = match self.known(statement, configuration) {
+            None if !self.is_offline() => {
+                let set = Bits::of(configuration, &self.statements[statement].relevant);
+                self.ask(statement, set)?
+            }
+            _ => self.find(statement, configuration, false)?,
+        };
         Ok(self.statements[statement].entries[at].plan.clone())
     }
 
@@ -220,6 +245,22 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
     /// Whether a statement failed, and so stays at its cost before.
     pub fn is_frozen(&self, statement: usize) -> bool {
         self.statements[statement].frozen
+    }
+
+    /// Whether a statement has had its planning time: what is not known of it is answered as if offline.
+    pub fn is_spent(&mut self, statement: usize) -> bool {
+        let known = &mut self.statements[statement];
+        if !known.spent && self.what_if.is_spent(known.id) {
+            known.spent = true;
+            self.spent.push(statement);
+        }
+        known.spent
+    }
+
+    /// The statements that are spent, with the planner calls that each had.
+    pub fn cut_short(&self) -> impl Iterator<Item = (StatementId, u64)> + '_ {
+        let known = self.spent.iter().map(|at| &self.statements[*at]);
+        known.map(|known| (known.id, known.entries.len() as u64 - 1))
     }
 
     /// From now on no question reaches the planner: what is unknown is answered by the cheapest known plan that the
@@ -267,7 +308,7 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         configuration: &[CandidateId],
         approximate: bool,
     ) -> Result<usize, Expired> {
-        let offline = self.is_offline();
+        let offline = self.is_offline() || self.statements[statement].spent;
         let known = &mut self.statements[statement];
         if known.frozen {
             return Ok(0);
@@ -285,6 +326,8 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
             known.by_set.insert(set, at);
             return Ok(at);
         }
+        let offline = offline || self.is_spent(statement);
+        let known = &mut self.statements[statement];
         if approximate || offline {
             let cheapest = known.cheapest_allowed(&set);
             let met = known.entries[cheapest].plan.total <= MEETING * known.dearest_superset(&set);

@@ -3,6 +3,7 @@
 //! Pure: the planner is behind `trait WhatIf`, which tests replace by a formula.
 
 pub mod cache;
+pub mod in_memory;
 pub mod model;
 pub mod size;
 pub mod write;
@@ -22,6 +23,9 @@ pub struct PlanCost {
     pub startup: f64,
     /// Cost of the whole plan, planner units.
     pub total: f64,
+    /// Cost of the whole plan when all pages are in memory (`in_memory`), planner units: how the plan that the planner
+    /// chooses by `total` will fare on a server that reads nothing.
+    pub in_memory: f64,
     /// Rows the planner expects.
     pub rows: f64,
     /// The candidates that stand anywhere in the plan, ascending.
@@ -46,6 +50,12 @@ pub trait WhatIf {
         statement: StatementId,
         configuration: &[CandidateId],
     ) -> Result<PlanCost, WhatIfError>;
+
+    /// True once a statement has had all the planning time that one may take: it is asked about no more, but for its plan
+    /// with the answer.
+    fn is_spent(&mut self, _statement: StatementId) -> bool {
+        false
+    }
 
     /// True once the run's time limit has passed. Called often; also serves pending interrupts, so it may not return.
     fn expired(&mut self) -> bool;

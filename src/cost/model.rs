@@ -3,11 +3,12 @@
 //! Pure arithmetic over what was measured; asks no planner.
 
 use super::PlanCost;
+use super::in_memory::paces;
 use super::size::{self, SizeEstimate, Storage};
 use super::write::{CostUnits, UpdateRate, WriteRate, write_cost};
 use crate::candidate::definition::IndexDefinition;
 use crate::candidate::facts::{StatementFacts, WriteKind};
-use crate::candidate::{Candidate, relatives, relevant};
+use crate::candidate::{Candidate, preferences, relatives, relevant};
 use crate::catalog::{Catalog, Oid, Relation};
 use crate::selection::{
     AT_ONCE, AT_ONCE_OVER_FEW_TABLES, CandidateCost, FEW_TABLES, Limits, Problem, WeightedStatement,
@@ -27,6 +28,7 @@ pub struct Measured<'a> {
 /// How a workload turns planner units into milliseconds a day.
 pub struct CostModel {
     weights: Vec<f64>,
+    paces: Vec<f64>,
     /// Milliseconds that a planner unit took on average over the workload.
     ms_per_unit: f64,
     writes: BTreeMap<Oid, WriteRate>,
@@ -59,8 +61,17 @@ impl CostModel {
         let (ms, cost) = examined.iter().fold((0.0, 0.0), |(ms, cost), measured| {
             (ms + measured.statement.total_ms, cost + measured.statement.calls * measured.before.total)
         });
+        let times: Vec<(f64, f64)> = examined
+            .iter()
+            .map(|measured| {
+                let statement = measured.statement;
+                let ms = if statement.calls > 0.0 { statement.total_ms / statement.calls } else { 0.0 };
+                (ms, measured.before.in_memory)
+            })
+            .collect();
         CostModel {
             weights,
+            paces: paces(&times),
             ms_per_unit: if cost > 0.0 { ms / cost } else { 0.0 },
             writes: writes(examined, days),
             predicates: predicates(examined),
@@ -97,6 +108,7 @@ impl CostModel {
             id,
             weight: self.weight(id),
             before: measured.before.clone(),
+            pace: self.paces[id],
             relevant: (0..pool.len()).filter(|c| relevant(&pool[*c].definition, measured.facts)).collect(),
             at_once: match measured.facts.relations.len() {
                 0..=FEW_TABLES => AT_ONCE_OVER_FEW_TABLES,
@@ -108,8 +120,10 @@ impl CostModel {
             relation.map_or_else(String::new, |relation| definition.create_statement(relation, false))
         };
         let mut numbers: BTreeMap<IndexDefinition, u32> = BTreeMap::new();
+        let sizes: Vec<u64> = prices.iter().map(|price| price.size.bytes() as u64).collect();
+        let derived = relatives(pool).into_iter().zip(preferences(pool, &sizes, catalog));
         let candidates =
-            prices.iter().zip(pool).zip(relatives(pool)).map(|((price, candidate), relatives)| {
+            prices.iter().zip(pool).zip(derived).map(|((price, candidate), (relatives, preference))| {
                 let without_include = IndexDefinition { include: Vec::new(), ..candidate.definition.clone() };
                 let next = numbers.len() as u32;
                 CandidateCost {
@@ -117,10 +131,17 @@ impl CostModel {
                     write_ms: price.write_ms,
                     tie_break: ddl(&candidate.definition),
                     relatives,
+                    preference,
+                    table: candidate.definition.relation,
                     keys: Some(*numbers.entry(without_include).or_insert(next)),
                 }
             });
-        Problem { statements: statements.collect(), candidates: candidates.collect(), limits }
+        Problem {
+            statements: statements.collect(),
+            candidates: candidates.collect(),
+            limits,
+            ..Problem::default()
+        }
     }
 
     /// Size and write cost of an index.

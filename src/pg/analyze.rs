@@ -24,11 +24,13 @@ use crate::candidate::definition::Expression;
 use crate::candidate::facts::StatementFacts;
 use crate::catalog::{Oid, Relation};
 use crate::cost::PlanCost;
+use crate::settings;
 use crate::statement::{LeftOut, ParameterType, Reading, RelationName, Variant, Wrapper};
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
 use std::ffi::CString;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 /// A statement that the planner has planned at least once.
 pub struct Analysed {
@@ -41,6 +43,8 @@ pub struct Analysed {
     pub relation_sizes: Vec<(Oid, RelationSize)>,
     /// Expressions of its facts, by relation, of which the planner has no statistics; predicates that rest on such.
     pub without_statistics: Vec<(Oid, Expression)>,
+    /// What the planner took for it so far, analysis aside.
+    planner_time: Duration,
     /// Sampled statistics that its plans rest on.
     statistics: Vec<Rc<ExpressionStatistics>>,
     identity: Identity,
@@ -145,6 +149,8 @@ fn plan_first(
     rows_per_call: Option<f64>,
     mut notes: Vec<String>,
 ) -> Result<Analysed, LeftOut> {
+    let started = Instant::now();
+    let most = settings::statement_time_limit();
     let mut collector = Collector::default();
     let generic = isolated(Some(&identity), || {
         trees.lock();
@@ -170,6 +176,9 @@ fn plan_first(
         let shapes: Vec<Shape> = trees.types.iter().map(|oid| Shape::of(*oid)).collect();
         let mut tried: Vec<Vec<Option<String>>> = Vec::new();
         for level in LEVELS {
+            if most.is_some_and(|most| started.elapsed() >= most) {
+                break;
+            }
             let texts = parameters::values(&collector.parameters, &shapes, &roles, level);
             if texts.iter().all(Option::is_none) || tried.contains(&texts) {
                 continue;
@@ -225,6 +234,7 @@ fn plan_first(
         facts: collector.facts,
         relation_sizes: collector.relation_sizes,
         statistics: Vec::new(),
+        planner_time: started.elapsed(),
         before,
         notes,
         identity,
@@ -240,10 +250,16 @@ impl Analysed {
         PlanCost {
             startup: self.before.startup,
             total: self.before.total,
+            in_memory: self.before.in_memory,
             rows: self.before.rows,
             used: Vec::new(),
             used_existing: self.before.indexes.iter().copied().collect(),
         }
+    }
+
+    /// What the planner took for it so far, in all.
+    pub fn planner_time(&self) -> Duration {
+        self.planner_time
     }
 
     /// Plans the statement with the hypothetical indexes given and without the hidden real ones.
@@ -257,7 +273,11 @@ impl Analysed {
     ) -> Result<Planned, PgError> {
         let statistics = self.statistics.clone();
         let configuration = Configuration::resting_on(indexes, hidden, &statistics);
-        self.on_locked_trees(|trees, made_anew| trees.plan(trees.bound, &configuration, None, made_anew))
+        let started = Instant::now();
+        let planned =
+            self.on_locked_trees(|trees, made_anew| trees.plan(trees.bound, &configuration, None, made_anew));
+        self.planner_time += started.elapsed();
+        planned
     }
 
     /// Lets every plan from now on rest on `statistics`, with an index on the expressions and without; facts and plan are
@@ -346,7 +366,8 @@ impl Trees {
                 c"pg_index_advisor statement".as_ptr(),
                 pg_sys::ALLOCSET_SMALL_MINSIZE as usize,
                 pg_sys::ALLOCSET_SMALL_INITSIZE as usize,
-                pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+                // There are thousands of these: blocks that grow would be half empty.
+                pg_sys::ALLOCSET_SMALL_MAXSIZE as usize,
             )
         };
         let mut trees = Trees {
@@ -399,7 +420,7 @@ impl Trees {
                     "a rule turns it into nothing that can be planned",
                 ));
             }
-            self.relations = relations(&self.queries);
+            self.relations = node::relations(&self.queries);
             watch::begin(self.relations.iter().map(|(oid, _)| *oid));
             self.changes = watch::changes(self.relations.iter().map(|(oid, _)| *oid));
             Ok(())
@@ -577,21 +598,4 @@ fn schemas_off_path(relations: &[RelationName], identity: &Identity) -> Vec<Stri
         }
     }
     schemas
-}
-
-/// Every relation in the range tables of the queries, at any depth, with the lock that its use needs.
-unsafe fn relations(queries: &[*mut pg_sys::Query]) -> Vec<(Oid, pg_sys::LOCKMODE)> {
-    let mut found: Vec<(Oid, pg_sys::LOCKMODE)> = queries
-        .iter()
-        .flat_map(|query| unsafe {
-            node::find::<pg_sys::RangeTblEntry>((*query).cast(), &[pg_sys::NodeTag::T_RangeTblEntry])
-        })
-        // From version 16 on a view's entry keeps its OID beside the sub-query.
-        .map(|entry| unsafe { ((*entry).relid, (*entry).rellockmode) })
-        .filter(|(relation, _)| *relation != pg_sys::InvalidOid)
-        .map(|(relation, mode)| (relation.to_u32(), mode.max(pg_sys::AccessShareLock as i32)))
-        .collect();
-    found.sort();
-    found.dedup();
-    found
 }

@@ -51,6 +51,8 @@ impl<'a> Configuration<'a> {
 
 thread_local! {
     static CONFIGURATION: Cell<*const Configuration<'static>> = const { Cell::new(std::ptr::null()) };
+    /// The top level of the planner call under way.
+    static ROOT: Cell<*mut pg_sys::PlannerInfo> = const { Cell::new(std::ptr::null_mut()) };
     static COLLECTOR: Cell<*mut Collector> = const { Cell::new(std::ptr::null_mut()) };
 }
 
@@ -135,10 +137,17 @@ impl InForce {
     /// Both must outlive the result, and nothing else may use `collector` meanwhile.
     pub unsafe fn begin(configuration: &Configuration<'_>, collector: Option<&mut Collector>) -> InForce {
         let configuration: *const Configuration<'_> = configuration;
+        ROOT.set(std::ptr::null_mut());
         InForce {
             configuration: CONFIGURATION.replace(configuration.cast()),
             collector: COLLECTOR.replace(collector.map_or(std::ptr::null_mut(), |c| c as *mut Collector)),
         }
+    }
+
+    /// The top level of the planner call that was made meanwhile; NULL if it planned no relation. Valid as long as the
+    /// memory that was current then.
+    pub fn root(&self) -> *mut pg_sys::PlannerInfo {
+        ROOT.get()
     }
 
     /// Puts nothing in force until the result is dropped.
@@ -154,6 +163,7 @@ impl Drop for InForce {
     fn drop(&mut self) {
         CONFIGURATION.set(self.configuration);
         COLLECTOR.set(self.collector);
+        ROOT.set(std::ptr::null_mut());
     }
 }
 
@@ -175,6 +185,13 @@ unsafe extern "C-unwind" fn relation_info(
     unsafe {
         if let Some(previous) = PREVIOUS_RELATION_INFO.get() {
             previous(root, oid, inhparent, rel);
+        }
+        if !CONFIGURATION.get().is_null() {
+            let mut top = root;
+            while !(*top).parent_root.is_null() {
+                top = (*top).parent_root;
+            }
+            ROOT.set(top);
         }
         // The parent of an inheritance tree is scanned through its children only.
         if !CONFIGURATION.get().is_null() && !inhparent {

@@ -298,6 +298,13 @@ unsafe fn column_correlation(
         }
         let (owner, number) =
             if of_table { ((*range_entry).relid, attribute) } else { ((*index).indexoid, position) };
+        stored_correlation(owner, number)
+    }
+}
+
+/// The absolute correlation of a column's values with the order in which the relation is stored, by the catalog; 0 if unknown.
+pub(super) unsafe fn stored_correlation(owner: pg_sys::Oid, number: pg_sys::AttrNumber) -> f64 {
+    unsafe {
         let tuple = pg_sys::SearchSysCache3(
             pg_sys::SysCacheIdentifier::STATRELATTINH as i32,
             owner.into(),

@@ -4,6 +4,7 @@
 //!
 //! All of it takes NULL or valid nodes of this backend, which nothing changes meanwhile.
 
+use crate::catalog::Oid;
 use pgrx::pg_sys;
 
 /// The pointers of a List; nothing for NIL.
@@ -124,4 +125,24 @@ pub unsafe fn extern_params(expr: *mut pg_sys::Node) -> Vec<*mut pg_sys::Param> 
         params.retain(|param| (**param).paramkind == pg_sys::ParamKind::PARAM_EXTERN);
         params
     }
+}
+
+/// Every relation in the range tables of the queries, at any depth, with the lock that its use needs.
+///
+/// # Safety
+/// The queries must be valid trees.
+pub unsafe fn relations(queries: &[*mut pg_sys::Query]) -> Vec<(Oid, pg_sys::LOCKMODE)> {
+    let mut found: Vec<(Oid, pg_sys::LOCKMODE)> = queries
+        .iter()
+        .flat_map(|query| unsafe {
+            find::<pg_sys::RangeTblEntry>((*query).cast(), &[pg_sys::NodeTag::T_RangeTblEntry])
+        })
+        // From version 16 on a view's entry keeps its OID beside the sub-query.
+        .map(|entry| unsafe { ((*entry).relid, (*entry).rellockmode) })
+        .filter(|(relation, _)| *relation != pg_sys::InvalidOid)
+        .map(|(relation, mode)| (relation.to_u32(), mode.max(pg_sys::AccessShareLock as i32)))
+        .collect();
+    found.sort();
+    found.dedup();
+    found
 }

@@ -9,8 +9,9 @@
 use super::compat;
 use super::facts::Collector;
 use super::hook::{Configuration, InForce};
-use super::node;
+use super::{node, page_work};
 use crate::catalog::Oid;
+use crate::cost::in_memory::PageWork;
 use pgrx::pg_sys;
 use std::collections::BTreeSet;
 use std::ffi::CStr;
@@ -20,6 +21,8 @@ use std::ffi::CStr;
 pub struct Planned {
     pub startup: f64,
     pub total: f64,
+    /// What it takes when all pages are in memory, planner units.
+    pub in_memory: f64,
     pub rows: f64,
     /// OIDs of all indexes in the plan, hypothetical ones by their fake OID.
     pub indexes: BTreeSet<Oid>,
@@ -30,6 +33,7 @@ impl Planned {
     pub fn add(&mut self, other: Planned) {
         self.startup += other.startup;
         self.total += other.total;
+        self.in_memory += other.in_memory;
         self.rows += other.rows;
         self.indexes.extend(other.indexes);
     }
@@ -49,11 +53,12 @@ pub unsafe fn plan(
     check_rights: bool,
 ) -> Planned {
     unsafe {
-        let planned = finished_plan(query, source, bound, configuration, collector);
+        let (plan, work) = finished(query, source, bound, configuration, collector);
         if check_rights {
-            compat::check_permissions(planned);
+            compat::check_permissions(plan);
         }
-        read(planned)
+        let planned = read(plan);
+        Planned { in_memory: work.cost(planned.total, pg_sys::cpu_tuple_cost), ..planned }
     }
 }
 
@@ -68,11 +73,23 @@ pub unsafe fn finished_plan(
     configuration: &Configuration<'_>,
     collector: Option<&mut Collector>,
 ) -> *mut pg_sys::PlannedStmt {
+    unsafe { finished(query, source, bound, configuration, collector).0 }
+}
+
+/// The plan and its work with pages.
+unsafe fn finished(
+    query: *mut pg_sys::Query,
+    source: &CStr,
+    bound: pg_sys::ParamListInfo,
+    configuration: &Configuration<'_>,
+    collector: Option<&mut Collector>,
+) -> (*mut pg_sys::PlannedStmt, PageWork) {
     unsafe {
         let copy = pg_sys::copyObjectImpl(query.cast()).cast::<pg_sys::Query>();
         let options = pg_sys::CURSOR_OPT_PARALLEL_OK as i32;
-        let _in_force = InForce::begin(configuration, collector);
-        pg_sys::standard_planner(copy, source.as_ptr(), options, bound)
+        let in_force = InForce::begin(configuration, collector);
+        let plan = pg_sys::standard_planner(copy, source.as_ptr(), options, bound);
+        (plan, page_work::of(in_force.root()))
     }
 }
 
@@ -89,7 +106,13 @@ pub unsafe fn read(planned: *mut pg_sys::PlannedStmt) -> Planned {
         for subplan in node::list::<pg_sys::Plan>((*planned).subplans) {
             collect_indexes(subplan, &mut indexes);
         }
-        Planned { startup: (*top).startup_cost, total: (*top).total_cost, rows: (*top).plan_rows, indexes }
+        Planned {
+            startup: (*top).startup_cost,
+            total: (*top).total_cost,
+            in_memory: (*top).total_cost,
+            rows: (*top).plan_rows,
+            indexes,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
 use crate::statement::LeftOut;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Analysed statements and prepared candidates, both by their position.
 pub struct ServerWhatIf<'a> {
@@ -23,6 +23,9 @@ pub struct ServerWhatIf<'a> {
     /// OID of candidate 0.
     first_oid: Oid,
     deadline: Option<Instant>,
+    planner_time: Duration,
+    /// What the planner may take for one statement in all.
+    statement_time: Option<Duration>,
 }
 
 impl<'a> ServerWhatIf<'a> {
@@ -36,6 +39,7 @@ impl<'a> ServerWhatIf<'a> {
         prices: &[Price],
         catalog: &Catalog,
         deadline: Option<Instant>,
+        statement_time: Option<Duration>,
     ) -> Result<ServerWhatIf<'a>, PgError> {
         let first_oid = super::catalog::free_oids(pool.len())?;
         let mut traits: BTreeMap<AccessMethod, Traits> = BTreeMap::new();
@@ -60,7 +64,13 @@ impl<'a> ServerWhatIf<'a> {
                 )
             })
             .collect();
-        Ok(ServerWhatIf { statements, candidates, first_oid, deadline })
+        let planner_time = Duration::ZERO;
+        Ok(ServerWhatIf { statements, candidates, first_oid, deadline, planner_time, statement_time })
+    }
+
+    /// What all calls so far took together.
+    pub fn planner_time(&self) -> Duration {
+        self.planner_time
     }
 
     fn plan_cost(&self, planned: Planned) -> PlanCost {
@@ -70,6 +80,7 @@ impl<'a> ServerWhatIf<'a> {
         PlanCost {
             startup: planned.startup,
             total: planned.total,
+            in_memory: planned.in_memory,
             rows: planned.rows,
             used: used.into_iter().map(|oid| (oid - self.first_oid) as CandidateId).collect(),
             used_existing,
@@ -89,12 +100,12 @@ fn analyse_all(queries: &[String]) -> Result<Vec<Analysed>, PgError> {
     queries.iter().map(analysed).collect()
 }
 
-/// The planner's total cost of each query as things are.
+/// What the planner says of each query as things are.
 ///
 /// # Errors
 /// What keeps a query from being examined.
-pub fn costs_before(queries: &[String]) -> Result<Vec<f64>, PgError> {
-    Ok(analyse_all(queries)?.iter().map(|analysed| analysed.before_cost().total).collect())
+pub fn costs_before(queries: &[String]) -> Result<Vec<PlanCost>, PgError> {
+    Ok(analyse_all(queries)?.iter().map(Analysed::before_cost).collect())
 }
 
 /// For each query, the candidates in view and the median time of a what-if call, milliseconds. `indexes` candidates are
@@ -114,7 +125,7 @@ pub fn time_calls(queries: &[String], indexes: usize, rounds: usize) -> Result<V
     let model = CostModel::new(&[], None, super::session::cost_units());
     let (pool, prices) = model.priced(pool, &catalog);
     let taken = pool.len();
-    let mut what_if = ServerWhatIf::new(&mut statements, &pool, &prices, &catalog, None)?;
+    let mut what_if = ServerWhatIf::new(&mut statements, &pool, &prices, &catalog, None, None)?;
     let mut results = Vec::new();
     for (id, _, facts) in &facts {
         let relevant: Vec<CandidateId> =
@@ -140,10 +151,15 @@ impl WhatIf for ServerWhatIf<'_> {
     ) -> Result<PlanCost, WhatIfError> {
         pgrx::check_for_interrupts!();
         let indexes: Vec<&Hypothetical> = configuration.iter().map(|id| &self.candidates[*id]).collect();
-        let planned = self.statements[statement]
-            .plan(&indexes, &[])
-            .map_err(|error| WhatIfError::Statement(error.message))?;
-        Ok(self.plan_cost(planned))
+        let started = Instant::now();
+        let planned = self.statements[statement].plan(&indexes, &[]);
+        self.planner_time += started.elapsed();
+        Ok(self.plan_cost(planned.map_err(|error| WhatIfError::Statement(error.message))?))
+    }
+
+    fn is_spent(&mut self, statement: StatementId) -> bool {
+        let taken = self.statements[statement].planner_time();
+        self.statement_time.is_some_and(|most| taken >= most)
     }
 
     fn expired(&mut self) -> bool {

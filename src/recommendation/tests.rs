@@ -79,7 +79,7 @@ fn effect(statement: usize, before: f64, after: f64) -> StatementEffect {
 
 fn plan(used: &[usize], used_existing: &[u32]) -> PlanCost {
     let (used, used_existing) = (used.to_vec(), used_existing.to_vec());
-    PlanCost { startup: 0.0, total: 120_345.0, rows: 1.0, used, used_existing }
+    PlanCost { startup: 0.0, total: 120_345.0, in_memory: 120_345.0, rows: 1.0, used, used_existing }
 }
 
 /// A recommendation as each test wants it, by default one that is good and simple.

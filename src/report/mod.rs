@@ -4,17 +4,20 @@
 
 pub mod coverage;
 pub mod format;
+pub mod limits;
 mod lines;
 pub mod summary;
 #[cfg(test)]
 mod tests;
 pub mod text;
 
+use crate::candidate::Candidate;
+use crate::catalog::Catalog;
 use crate::cost::StatementId;
 use crate::recommendation::Recommendation;
 use crate::selection::certificate::Certificate;
 use crate::selection::frontier::FrontierPoint;
-use crate::selection::{Problem, SearchRecord, Selection};
+use crate::selection::{SearchRecord, Selection};
 use crate::statement::LeftOut;
 use serde::{Deserialize, Serialize};
 
@@ -43,9 +46,35 @@ pub struct Report {
     pub search: SearchRecord,
     /// How far the recommendations can be from the best set of the candidates.
     pub certificate: Certificate,
-    /// What other amounts of storage would give, smallest first.
+    /// What less storage would give, smallest first; the last is what is recommended.
     pub frontier: Vec<StoragePoint>,
+    /// Where the previous recommendation stays: what the best set found would save more, as a share of the examined time.
+    pub kept: Option<f64>,
+    /// What the caller should know of the settings and arguments of the run, for people.
+    pub notes: Vec<String>,
     pub elapsed_ms: f64,
+    /// Where that time went.
+    #[serde(default)]
+    pub phases_ms: Phases,
+}
+
+/// Milliseconds of a run by what it was doing, in this order; the planner's own are part of selection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phases {
+    /// Reading, analysing and planning the statements for the first time.
+    pub examination: f64,
+    /// Reading the catalog of their relations.
+    pub catalog: f64,
+    /// Sampling rows for expressions that have no statistics.
+    pub expressions: f64,
+    /// Making and pricing candidates, and telling which could matter to which statement.
+    pub candidates: f64,
+    /// Search and certificate.
+    pub selection: f64,
+    /// What-if calls within selection.
+    pub planner: f64,
+    /// Putting the answer into words.
+    pub advice: f64,
 }
 
 /// What the workload would cost with a set of indexes of some size; no smaller set that was found saves as much.
@@ -58,16 +87,24 @@ pub struct StoragePoint {
     pub indexes: Vec<String>,
     /// The one that this set has more than the one before; None when more than that differs.
     pub added: Option<String>,
+    /// Whether this is what is recommended.
+    pub recommended: bool,
 }
 
 /// The frontier of a selection in the words of the report.
-pub fn frontier(selection: &Selection, problem: &Problem) -> Vec<StoragePoint> {
-    let ddl = |candidate: &usize| problem.candidates[*candidate].tie_break.clone();
+pub fn frontier(selection: &Selection, pool: &[Candidate], catalog: &Catalog) -> Vec<StoragePoint> {
+    let ddl = |candidate: &usize| {
+        let definition = &pool[*candidate].definition;
+        let relation = catalog.relations.get(&definition.relation);
+        relation.map_or_else(String::new, |relation| definition.create_statement(relation, true))
+    };
+    let last = selection.frontier.last();
     let point = |point: &FrontierPoint| StoragePoint {
         bytes: point.bytes,
         cost_ms: point.cost_ms,
         indexes: point.members.iter().map(ddl).collect(),
         added: point.added.as_ref().map(ddl),
+        recommended: last.is_some_and(|last| last.bytes == point.bytes),
     };
     selection.frontier.iter().map(point).collect()
 }
@@ -77,8 +114,17 @@ pub fn frontier(selection: &Selection, problem: &Problem) -> Vec<StoragePoint> {
 pub struct ReportLimits {
     pub storage_bytes: Option<u64>,
     pub max_indexes: usize,
+    pub max_indexes_per_table: Option<usize>,
     /// Share of the examined time, 0 to 1.
     pub min_saving: f64,
+    /// Where it is asked for and the length of the window is known.
+    pub min_saving_ms_per_day: Option<f64>,
+    /// None for all.
+    pub access_methods: Option<Vec<String>>,
+    /// The relations in examined statements that get no index, by name.
+    pub left_alone: Vec<String>,
+    /// Most that a statement may get slower, as a share; None for no limit.
+    pub slowdown: Option<f64>,
 }
 
 /// A statement of the workload and what became of it.
@@ -98,6 +144,9 @@ pub struct ExaminedStatement {
     pub notes: Vec<String>,
 }
 
+/// From here on a statement's slowdown is worth a word, as a share.
+const NOTABLE_SLOWDOWN: f64 = 0.05;
+
 /// Whether a statement was examined.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
@@ -108,10 +157,23 @@ pub enum Outcome {
         id: StatementId,
         cost_before: f64,
         cost_after: f64,
+        /// How much longer it may take with the recommended indexes, as a share, by the worse of the planner's cost and the
+        /// cost with all pages in memory; 0 when it does not.
+        slowdown: f64,
     },
     LeftOut {
         reason: LeftOut,
     },
+}
+
+impl Outcome {
+    /// How much longer the statement may take with the recommended indexes, as a share, where that is worth a word.
+    pub fn notable_slowdown(&self) -> Option<f64> {
+        match self {
+            Outcome::Examined { slowdown, .. } => Some(*slowdown).filter(|share| *share > NOTABLE_SLOWDOWN),
+            Outcome::LeftOut { .. } => None,
+        }
+    }
 }
 
 impl Report {

@@ -3,7 +3,9 @@
 //! Sentences only; lays nothing out, and says nothing that the report does not hold.
 
 use super::format::{count, duration, number, per_day, percent, size};
+use super::limits::least_saving;
 use super::{ExaminedStatement, Outcome, Report};
+use crate::selection::CutShort;
 use std::cmp::Reverse;
 
 /// Answers to the four questions that a reader has, each one or more sentences.
@@ -55,7 +57,28 @@ fn what_to_do(report: &Report) -> String {
             if n == 1 { "one was".to_string() } else { format!("{n} were") }
         ));
     }
+    if let Some(most) = limit_by_table_reached(report) {
+        let were = if most == 1 { "one was".to_string() } else { format!("{most} were") };
+        text.push_str(&format!(" No more than {were} asked for on one table; more may help."));
+    }
+    if let Some(more) = report.kept {
+        let more = match more {
+            share if share > 0.0 => {
+                format!("the best set found would save only {} of the examined time more", percent(share))
+            }
+            _ => "nothing better was found".to_string(),
+        };
+        text.push_str(&format!(" This is the previous recommendation as far as it still pays: {more}."));
+    }
     text
+}
+
+/// The most indexes that one table may get, if one gets them.
+fn limit_by_table_reached(report: &Report) -> Option<usize> {
+    let most = report.limits.max_indexes_per_table?;
+    let on_table =
+        |relation: u32| report.recommendations.iter().filter(|advice| advice.relation == relation).count();
+    report.recommendations.iter().any(|advice| on_table(advice.relation) >= most).then_some(most)
 }
 
 fn why_nothing(report: &Report) -> String {
@@ -69,15 +92,21 @@ fn why_nothing(report: &Report) -> String {
             number(report.statements.len(), "statement", "statements")
         );
     }
-    let least = percent(report.limits.min_saving);
+    let least = least_saving(&report.limits);
     let mut text = match (report.search.complete, report.candidates) {
         (false, _) => {
-            "No index was found before the time limit ended the search; a longer time_limit may find one.".to_string()
+            "No index was found before the time limit ended the search; a longer time_limit may find one."
+                .to_string()
         }
         (true, 0) => {
-            "Nothing: no index helps here. All that the statements ask of an index exists already, or is nothing that \
-             an index can serve."
-                .to_string()
+            let but = match report.limits.left_alone.is_empty() && report.limits.access_methods.is_none() {
+                true => "",
+                false => ", or is excluded by the settings",
+            };
+            format!(
+                "Nothing: no index helps here. All that the statements ask of an index exists already, or is nothing \
+                 that an index can serve{but}."
+            )
         }
         (true, candidates) => {
             let within = match report.limits.storage_bytes {
@@ -86,7 +115,7 @@ fn why_nothing(report: &Report) -> String {
             };
             format!(
                 "Nothing: no index helps here. The planner was asked about {} beside those that exist, and \
-                 none{within} would save {least} of the examined time after paying for its upkeep.",
+                 none{within} would save {least} after paying for its upkeep.",
                 number(candidates, "index", "indexes")
             )
         }
@@ -147,7 +176,25 @@ fn what_it_costs(report: &Report) -> String {
             worst.relation_name
         ));
     }
+    text.push_str(&slower(report));
     text
+}
+
+/// Statements that may get slower, the worst first.
+fn slower(report: &Report) -> String {
+    let statements = report.statements.iter().enumerate();
+    let mut slower: Vec<(f64, usize)> =
+        statements.filter_map(|(i, s)| Some((s.outcome.notable_slowdown()?, i + 1))).collect();
+    slower.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let Some(&(most, worst)) = slower.first() else { return String::new() };
+    let others = match slower.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {} by less", number(more, "other", "others")),
+    };
+    format!(
+        " Statement #{worst} may take up to {} longer{others}, mostly where its tables are in memory: measure it.",
+        percent(most)
+    )
 }
 
 fn how_sure(report: &Report) -> String {
@@ -184,6 +231,17 @@ fn how_sure(report: &Report) -> String {
              pg_stat_statements.max would keep it.",
             report.source,
             number(report.evicted as usize, "time", "times")
+        ));
+    }
+    if let [first, others @ ..] = report.search.cut_short.as_slice() {
+        let which = report.rank_of(first.statement).map_or_else(String::new, |rank| format!(" #{rank}"));
+        let more = match others.len() {
+            0 => String::new(),
+            n => format!(" and {} more", count(n as f64)),
+        };
+        sentences.push(format!(
+            "Planned less often than the search wanted, as their plans take long: statement{which}{more}; indexes may help \
+             them more than is said, and a longer pg_index_advisor.statement_time_limit would tell."
         ));
     }
     if let [(statement, message), others @ ..] = report.search.failures.as_slice() {
@@ -226,17 +284,20 @@ fn how_far_from_best(report: &Report) -> Option<String> {
     };
     let late = if certificate.complete { "" } else { " Time ran out before more could be proven." };
     Some(format!(
-        "No set of {most}the {}{within} can save more than {} of the examined time on top of this, in planner cost, \
+        "No set of {most}the {}{within} can save more than {} of the examined time on top of this, in planner cost{}, \
          if indexes help each other no more than in the plans seen{checked}.{late}",
         number(report.candidates, "candidate", "candidates"),
         percent(certificate.gap),
+        if report.limits.slowdown.is_some() { " and counting sets that slow statements down" } else { "" },
     ))
 }
 
 /// What was assumed of how many statements.
 fn assumptions(examined: &[&ExaminedStatement]) -> Option<String> {
     let mut found: Vec<(&str, usize)> = Vec::new();
-    for note in examined.iter().flat_map(|statement| &statement.notes) {
+    let notes = examined.iter().flat_map(|statement| &statement.notes);
+    // Statements that were cut short have a sentence of their own.
+    for note in notes.filter(|note| *note != CutShort::NOTE) {
         match found.iter_mut().find(|(text, _)| text == note) {
             Some((_, times)) => *times += 1,
             None => found.push((note, 1)),

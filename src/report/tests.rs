@@ -5,8 +5,8 @@ use super::text::render;
 use super::{ExaminedStatement, Outcome, Report, ReportLimits};
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::recommendation::{Action, Recommendation, StatementEffect};
-use crate::selection::SearchRecord;
 use crate::selection::certificate::Certificate;
+use crate::selection::{CutShort, SearchRecord};
 use crate::statement::LeftOut;
 use proptest::prelude::*;
 
@@ -20,12 +20,24 @@ fn report(statements: Vec<ExaminedStatement>, recommendations: Vec<Recommendatio
         evicted: 0,
         statements,
         recommendations,
-        limits: ReportLimits { storage_bytes: None, max_indexes: 20, min_saving: 0.005 },
+        limits: ReportLimits {
+            storage_bytes: None,
+            max_indexes: 20,
+            max_indexes_per_table: None,
+            min_saving: 0.005,
+            min_saving_ms_per_day: None,
+            access_methods: None,
+            left_alone: Vec::new(),
+            slowdown: None,
+        },
         candidates: 41,
         search: SearchRecord { complete: true, planner_calls: 1234, ..SearchRecord::default() },
         certificate: Certificate::default(),
         frontier: Vec::new(),
+        kept: None,
+        notes: Vec::new(),
         elapsed_ms: 2345.0,
+        phases_ms: super::Phases::default(),
     }
 }
 
@@ -37,7 +49,7 @@ fn examined(id: usize, share: f64, cost: (f64, f64)) -> ExaminedStatement {
         calls: 12_345.0,
         total_ms: share * 100_000.0,
         share,
-        outcome: Outcome::Examined { id, cost_before: cost.0, cost_after: cost.1 },
+        outcome: Outcome::Examined { id, cost_before: cost.0, cost_after: cost.1, slowdown: 0.0 },
         notes: Vec::new(),
     }
 }
@@ -195,9 +207,16 @@ fn many_are_added_up_and_the_tables_are_cut() {
         .collect();
     let mut many = report(statements, recommendations);
     many.search.complete = false;
+    many.search.cut_short =
+        vec![CutShort { statement: 2, planner_calls: 9 }, CutShort { statement: 7, planner_calls: 1 }];
     many.search.failures = vec![(4, "relation \"x\" does not exist".to_string())];
     many.evicted = 35;
-    many.limits = ReportLimits { storage_bytes: Some(1 << 30), max_indexes: 3, min_saving: 0.005 };
+    many.limits = ReportLimits { storage_bytes: Some(1 << 30), max_indexes: 3, ..many.limits };
+    for (at, share) in [(3, 0.04), (5, 0.12), (7, 0.31)] {
+        if let Outcome::Examined { slowdown, .. } = &mut many.statements[at].outcome {
+            *slowdown = share;
+        }
+    }
     many.statements[2].notes = vec!["parameter values assumed from column statistics".to_string()];
     let text = says(
         &many,
@@ -210,9 +229,12 @@ fn many_are_added_up_and_the_tables_are_cut() {
             "The first index alone saves 22 %.",
             "Index 2 turns up to 40 % of the updates of public.orders from HOT updates into full ones.",
             "The time limit ended the search: this is the best found by then",
+            "as their plans take long: statement #3 and 1 more; indexes may help them more than is said",
             "pg_stat_statements was full and dropped its least used entries 35 times",
             "statement #5 (relation \"x\" does not exist).",
             "Assumed or repaired: parameter values assumed from column statistics (1 statement).",
+            "Statement #8 may take up to 31 % longer and 1 other by less, mostly where its tables are in memory: measure it.",
+            "may take 31 % longer",
             "Helps 7 statements, most of all:",
             "The 20 heaviest of 30 statements",
         ],
@@ -322,7 +344,7 @@ prop_compose! {
     ) -> ExaminedStatement {
         let outcome = match reason {
             Some(reason) => Outcome::LeftOut { reason },
-            None => Outcome::Examined { id, cost_before: costs.0, cost_after: costs.1 },
+            None => Outcome::Examined { id, cost_before: costs.0, cost_after: costs.1, slowdown: 0.0 },
         };
         ExaminedStatement { query_id: None, role: None, text, calls, total_ms, share, outcome, notes }
     }
@@ -400,4 +422,61 @@ fn how_far_from_the_best_is_said_with_what_it_rests_on() {
     says(&Report { certificate: late, ..base.clone() }, &["Time ran out before more could be proven."]);
     let unproven = says(&base, &[]);
     assert!(!said(&unproven).contains("No set of"), "nothing to prove, nothing to say");
+}
+
+#[test]
+fn the_limits_of_the_run_are_told() {
+    let base = report(
+        vec![examined(0, 1.0, (10.0, 5.0))],
+        vec![advice(1, "CREATE INDEX ON orders (a)", 0.5), advice(2, "CREATE INDEX ON orders (b)", 0.1)],
+    );
+    says(&base, &["Limits: 20 indexes at most; each saves at least 0.5 % of the examined time. The report"]);
+    let limits = ReportLimits {
+        storage_bytes: Some(1 << 30),
+        max_indexes_per_table: Some(2),
+        min_saving_ms_per_day: Some(60_000.0),
+        access_methods: Some(vec!["btree".to_string(), "gin".to_string()]),
+        left_alone: vec!["public.audit".to_string(), "public.log".to_string()],
+        ..base.limits.clone()
+    };
+    let limited = Report {
+        limits,
+        notes: vec!["pg_index_advisor.exclude_tables: there is no table x".to_string()],
+        ..base.clone()
+    };
+    says(
+        &limited,
+        &[
+            "No more than 2 were asked for on one table; more may help.",
+            "Limits: 1024 MB in all, 20 indexes at most, 2 of them on one table, btree and gin only; each saves at \
+             least 0.5 % of the examined time and 1 min a day. Left alone, as asked: public.audit and public.log.",
+            "Note: pg_index_advisor.exclude_tables: there is no table x.",
+        ],
+    );
+    let many =
+        ReportLimits { left_alone: (0..7).map(|i| format!("public.t{i}")).collect(), ..base.limits.clone() };
+    let none = Report { candidates: 0, recommendations: Vec::new(), limits: many, ..base };
+    says(
+        &none,
+        &[
+            "or is nothing that an index can serve, or is excluded by the settings.",
+            "Left alone, as asked: public.t0, public.t1, public.t2, public.t3, public.t4 and 2 more.",
+        ],
+    );
+}
+
+#[test]
+fn a_kept_recommendation_says_what_a_change_would_bring() {
+    let base =
+        report(vec![examined(0, 1.0, (10.0, 5.0))], vec![advice(1, "CREATE INDEX ON orders (a)", 0.5)]);
+    let kept = Report { kept: Some(0.012), ..base.clone() };
+    says(
+        &kept,
+        &[
+            "This is the previous recommendation as far as it still pays: the best set found would save only 1.2 % of the \
+           examined time more.",
+        ],
+    );
+    says(&Report { kept: Some(0.0), ..base.clone() }, &["still pays: nothing better was found."]);
+    assert!(!said(&says(&base, &[])).contains("previous"));
 }

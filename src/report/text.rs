@@ -5,6 +5,7 @@
 
 use super::coverage::{Group, coverage};
 use super::format::{change, count, duration, number, per_day, percent, size, thousands};
+use super::limits::in_words;
 use super::lines::{Page, is_hostile, one_line};
 use super::summary::Summary;
 use super::{ExaminedStatement, Outcome, Report};
@@ -147,8 +148,11 @@ fn row(page: &mut Page, rank: usize, statement: &ExaminedStatement) {
     let mean = if statement.calls > 0.0 { statement.total_ms / statement.calls } else { 0.0 };
     let fate = match &statement.outcome {
         Outcome::Examined { cost_before, cost_after, .. } => {
+            let slower = statement.outcome.notable_slowdown();
+            let slower =
+                slower.map_or_else(String::new, |share| format!(", may take {} longer", percent(share)));
             format!(
-                "{} -> {} ({})",
+                "{} -> {} ({}){slower}",
                 thousands(*cost_before),
                 thousands(*cost_after),
                 change(*cost_before, *cost_after)
@@ -212,6 +216,12 @@ fn footer(page: &mut Page, report: &Report) {
             duration(report.elapsed_ms)
         ),
     );
+    page.blank();
+    page.paragraph("", &in_words(&report.limits));
+    for note in &report.notes {
+        page.blank();
+        page.paragraph("", &format!("Note: {note}."));
+    }
     page.blank();
     page.paragraph("", "The report without psql's frame, so that statements can be copied out of it:");
     page.blank();

@@ -4,7 +4,7 @@
 
 use super::certificate::{Certificate, Evidence};
 use super::search::{Configuration, Search};
-use super::{Choice, SearchRecord, Selection, frontier, improve};
+use super::{Choice, CutShort, SearchRecord, Selection, frontier, guard, improve};
 use crate::cost::cache::Expired;
 use crate::cost::{PlanCost, WhatIf};
 
@@ -16,7 +16,7 @@ pub(super) fn conclude<W: WhatIf>(
 ) -> Selection {
     let attributed = attribute(&mut search);
     let complete = complete && attributed.is_ok();
-    let (chosen, after) = match attributed {
+    let (chosen, after, answer) = match attributed {
         Ok(answer) => answer,
         Err(Expired) => {
             search.cache.go_offline();
@@ -32,19 +32,28 @@ pub(super) fn conclude<W: WhatIf>(
         graph_hits: counters.graph_hits,
         bound_hits: counters.bound_hits,
         failures: search.cache.failures().to_vec(),
+        cut_short: search
+            .cache
+            .cut_short()
+            .map(|(statement, planner_calls)| CutShort { statement, planner_calls })
+            .collect(),
     };
     let order: Vec<usize> = chosen.iter().map(|choice| choice.candidate).collect();
     let mut certificate = Certificate::of(evidence, &search, &order, &after);
     // The answer that the bound is held against is not what it would have been with more time.
     certificate.complete &= complete;
-    let frontier = frontier::curve(&mut search, &order);
-    Selection { chosen, after, certificate, frontier, search: record }
+    let frontier = frontier::curve(&mut search, &answer);
+    Selection { chosen, after, certificate, frontier, kept: None, search: record }
 }
 
-fn attribute<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(Vec<Choice>, Vec<PlanCost>), Expired> {
+/// The choices in order, each statement's plan with all of them, and the set.
+type Attributed = (Vec<Choice>, Vec<PlanCost>, Configuration);
+
+fn attribute<W: WhatIf>(search: &mut Search<'_, W>) -> Result<Attributed, Expired> {
     let empty = search.empty();
     let best = search.moved(&empty, search.best.members.clone())?;
     let (best, _) = improve::prune(search, best)?;
+    let best = guard::run(search, best)?;
     let mut placed = empty.clone();
     let mut chosen = Vec::with_capacity(best.members.len());
     while placed.members.len() < best.members.len() {
@@ -57,11 +66,11 @@ fn attribute<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(Vec<Choice>, Vec<
     }
     let statements = 0..search.problem.statements.len();
     let after: Result<Vec<PlanCost>, Expired> =
-        statements.map(|statement| search.cache.plan(statement, &best.members)).collect();
-    Ok((chosen, after?))
+        statements.map(|statement| search.cache.final_plan(statement, &best.members)).collect();
+    Ok((chosen, after?, best))
 }
 
-/// The member of `best` that saves most on top of those placed; the smaller, then the earlier text, of equals.
+/// The member of `best` that saves most on top of those placed; the preferred one of equals.
 fn next_in_order<W: WhatIf>(
     search: &mut Search<'_, W>,
     placed: &Configuration,
@@ -70,11 +79,8 @@ fn next_in_order<W: WhatIf>(
     let mut next: Option<(f64, usize)> = None;
     for &member in best.members.iter().filter(|member| !placed.contains(**member)) {
         let gain = search.gain(placed, &[member])?;
-        let cost = |candidate: usize| {
-            let c = &search.problem.candidates[candidate];
-            (c.size_bytes, &c.tie_break, candidate)
-        };
-        if next.is_none_or(|(best, at)| gain > best || (gain == best && cost(member) < cost(at))) {
+        // They come in the order of preference.
+        if next.is_none_or(|(best, _)| gain > best) {
             next = Some((gain, member));
         }
     }

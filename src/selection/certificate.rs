@@ -19,6 +19,7 @@ use super::search::{FLOOR_SLACK, Search};
 use super::{Limits, improve};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
+use knapsack::Room;
 use relaxation::{Bound, Cut, Relaxation, Taken};
 use serde::{Deserialize, Serialize};
 use sketch::Sketch;
@@ -143,7 +144,8 @@ struct Widest {
 impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
     fn new(search: &'s mut Search<'a, W>, in_time: bool) -> Proof<'s, 'a, W> {
         let problem = search.problem;
-        let Limits { storage_bytes: room, max_indexes: count, .. } = problem.limits;
+        let Limits { storage_bytes: room, max_indexes: count, max_indexes_per_table: per_table, .. } =
+            problem.limits;
         let possible =
             |c: &CandidateId| count > 0 && room.is_none_or(|room| problem.candidates[*c].size_bytes <= room);
         let fields: Vec<Vec<CandidateId>> = problem
@@ -161,8 +163,9 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             bytes: c.size_bytes,
             write_ms: c.write_ms,
             keys: c.keys,
+            table: c.table,
         });
-        let program = Relaxation::new(candidates.collect(), room, count, &floors);
+        let program = Relaxation::new(candidates.collect(), Room { bytes: room, count, per_table }, &floors);
         let statements = problem.statements.len() as u64;
         let least = search.cache.counters().planner_calls + CALLS_FOR_PROOF * statements;
         let last_call = least.max(CALLS_A_STATEMENT * statements).max(CALLS_ANYWAY);
@@ -237,7 +240,8 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
 
     /// What the planner says of a statement under a set, if that is known or may be asked.
     fn look(&mut self, statement: usize, set: &[CandidateId]) -> Option<PlanCost> {
-        if self.may_ask() {
+        // Of a spent statement the cache would say what its cost is at most, which bounds nothing from below.
+        if self.may_ask() && !self.search.cache.is_spent(statement) {
             match self.search.cache.plan(statement, set) {
                 Ok(plan) => return Some(plan),
                 Err(Expired) => self.in_time = false,
@@ -440,7 +444,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
     /// Offers the set of the relaxed program to the search: now and then it is the better answer.
     fn offer(&mut self, set: &[CandidateId]) {
         let search = &mut *self.search;
-        if !search.fits(set.len(), search.bytes(set)) || search.has_rivals_within(set) {
+        if !search.fits(set) || search.has_rivals_within(set) {
             return;
         }
         let empty = search.empty();

@@ -28,7 +28,7 @@ pub(super) fn around_best<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), E
     explore(search, &best, &all)?;
     for &member in &best.members {
         let rest = search.moved(&best, best.without(member))?;
-        let touched = search.touched(&[member]);
+        let touched = search.touched(&[member]).into_owned();
         explore(search, &rest, &touched)?;
     }
     Ok(())

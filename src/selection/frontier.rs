@@ -29,46 +29,48 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Whether everything seen that is no larger saves less.
-    pub fn is_news(&self, configuration: &Configuration) -> bool {
-        let smaller = self.best.range(..=configuration.bytes).next_back();
-        configuration.net > smaller.map_or(0.0, |(_, (net, _))| *net)
+    /// Whether everything seen that is no larger saves less than `net`.
+    pub fn is_news(&self, bytes: u64, net: f64) -> bool {
+        let smaller = self.best.range(..=bytes).next_back();
+        net > smaller.map_or(0.0, |(_, (net, _))| *net)
     }
 
-    /// Puts a configuration that is news in the place of those that it beats.
-    pub fn keep(&mut self, configuration: &Configuration) {
-        let beaten = |(_, (net, _)): &(&u64, &(f64, Vec<CandidateId>))| *net <= configuration.net;
-        let beaten: Vec<u64> =
-            self.best.range(configuration.bytes..).take_while(beaten).map(|(bytes, _)| *bytes).collect();
+    /// Puts a set that is news in the place of those that it beats.
+    pub fn keep(&mut self, bytes: u64, net: f64, members: &[CandidateId]) {
+        let beaten = |(_, (other, _)): &(&u64, &(f64, Vec<CandidateId>))| *other <= net;
+        let beaten: Vec<u64> = self.best.range(bytes..).take_while(beaten).map(|(bytes, _)| *bytes).collect();
         for bytes in beaten {
             self.best.remove(&bytes);
         }
-        self.best.insert(configuration.bytes, (configuration.net, configuration.members.clone()));
+        self.best.insert(bytes, (net, members.to_vec()));
     }
 }
 
-/// The curve, smallest first: from no index at all, each point at least the saving of one index below the one before.
-/// The chosen candidates in their `order` are on it as far as nothing of their size is better; all of them always.
-pub(super) fn curve<W: WhatIf>(search: &mut Search<'_, W>, order: &[CandidateId]) -> Vec<FrontierPoint> {
-    let mut answer = order.to_vec();
-    answer.sort_unstable();
-    let seen = std::mem::take(&mut search.seen).best;
-    let mut points = vec![FrontierPoint {
-        bytes: 0,
-        indexes: 0,
-        cost_ms: search.total_before,
-        members: Vec::new(),
+/// The curve, smallest first: from no index at all to `answer`, each point at least the saving of one index below the one
+/// before.
+///
+/// What is smaller than the answer and saves no less is left out: it was within the limits, and by too little to have
+/// become the answer. So are larger sets, which hold indexes that are not worth their place.
+pub(super) fn curve<W: WhatIf>(search: &mut Search<'_, W>, answer: &Configuration) -> Vec<FrontierPoint> {
+    let mut seen = std::mem::take(&mut search.seen).best;
+    seen.retain(|bytes, (net, _)| *bytes < answer.bytes && *net < answer.net);
+    let point = |bytes: u64, net: f64, members: Vec<CandidateId>| FrontierPoint {
+        bytes,
+        indexes: members.len(),
+        cost_ms: search.total_before - net,
+        members,
         added: None,
-    }];
-    for (bytes, (net, members)) in seen {
-        let cost_ms = search.total_before - net;
-        let chosen = members == answer;
+    };
+    let mut points = vec![point(0, 0.0, Vec::new())];
+    for (bytes, (net, members)) in seen.into_iter().filter(|(bytes, _)| *bytes > 0) {
+        let point = point(bytes, net, members);
         // The list is never empty: it starts with no index.
-        let enough = points.last().is_none_or(|last| cost_ms <= last.cost_ms - search.least_gain);
-        if (chosen || enough) && bytes > 0 {
-            let indexes = members.len();
-            points.push(FrontierPoint { bytes, indexes, cost_ms, members, added: None });
+        if points.last().is_none_or(|last| point.cost_ms <= last.cost_ms - search.least_gain) {
+            points.push(point);
         }
+    }
+    if !answer.members.is_empty() {
+        points.push(point(answer.bytes, answer.net, answer.members.clone()));
     }
     for at in 1..points.len() {
         let (before, point) = (&points[at - 1].members, &points[at].members);

@@ -9,6 +9,7 @@ use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, WhatIf};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
+use std::rc::Rc;
 
 /// What greedy maximises at every step. Either can be far off alone (JOB within 1 GB: 78 against 63 % of the cost),
 /// so both are tried.
@@ -20,8 +21,8 @@ pub(super) enum Key {
 
 pub(super) const KEYS: [Key; 2] = [Key::GainPerByte, Key::Gain];
 
-/// Gains within 1 % of each other are equal for a planner whose costs are within 1 % of each other; the smaller index
-/// then wins, and answers do not flip with the last digit.
+/// Gains within 1 % of each other are equal for a planner whose costs are within 1 % of each other; the preferred index
+/// (`canonical`) then wins, and answers do not flip with the last digit.
 const STEP: f64 = 1.01;
 
 /// Fills from nothing with both keys.
@@ -35,15 +36,15 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
 
 /// Candidates that are added together: one, or a bundle.
 struct Item {
-    members: Vec<CandidateId>,
+    members: Rc<[CandidateId]>,
     /// The newest queue entry; older ones are void.
     version: u32,
     /// An upper bound of the net gain if returns diminish: the gain when it was last evaluated.
     last_gain: f64,
 }
 
-/// A place in the queue: highest value first, then the smaller, then the earlier item.
-type Place = (i64, Reverse<u64>, Reverse<usize>, u32, usize);
+/// A place in the queue: highest value first, then the earlier item.
+type Place = (i64, Reverse<usize>, u32, usize);
 
 struct Queue {
     items: Vec<Item>,
@@ -79,7 +80,7 @@ fn fill_in_place<W: WhatIf>(
     banned: &BTreeSet<CandidateId>,
 ) -> Result<(), Expired> {
     let mut queue = Queue::new(search, current, key, banned);
-    while let Some((bucket, _, Reverse(index), version, evaluated_at)) = queue.heap.pop() {
+    while let Some((bucket, Reverse(index), version, evaluated_at)) = queue.heap.pop() {
         search.cache.check_time()?;
         if queue.items[index].version != version {
             continue;
@@ -92,7 +93,7 @@ fn fill_in_place<W: WhatIf>(
         }
         let bound = search.potential(current, &offer.added).min(queue.items[index].last_gain);
         match queue.bucket(search, bound, &offer) {
-            Some(tighter) if tighter < bucket => queue.push(index, tighter, offer.bytes, usize::MAX),
+            Some(tighter) if tighter < bucket => queue.push(index, tighter, usize::MAX),
             Some(_) => {
                 let enough = queue.least_to_stay_first(search, &offer);
                 let (gain, evaluated_at) = match search.gain_if_enough(current, &offer.added, enough)? {
@@ -101,7 +102,7 @@ fn fill_in_place<W: WhatIf>(
                 };
                 queue.items[index].last_gain = gain;
                 if let Some(bucket) = queue.bucket(search, gain, &offer) {
-                    queue.push(index, bucket, offer.bytes, evaluated_at);
+                    queue.push(index, bucket, evaluated_at);
                 }
             }
             None => {}
@@ -116,30 +117,34 @@ fn offer<W: WhatIf>(
     current: &Configuration,
     members: &[CandidateId],
 ) -> Option<Offer> {
-    let added: Vec<CandidateId> = members.iter().copied().filter(|c| !current.contains(*c)).collect();
+    let added = added(current, members)?;
     let bytes = search.bytes(&added);
     let rivalry = search.has_rivals_within(&added) || !search.rivals(&current.members, &added).is_empty();
-    let fits =
-        !rivalry && search.fits(current.members.len() + added.len(), current.bytes.saturating_add(bytes));
-    (!added.is_empty() && fits).then_some(Offer { added, bytes })
+    let fits = !rivalry && search.fits_beside(&current.members, current.bytes, &added);
+    fits.then_some(Offer { added, bytes })
+}
+
+/// Those that are not there yet; None when all are.
+fn added(current: &Configuration, members: &[CandidateId]) -> Option<Vec<CandidateId>> {
+    let added: Vec<CandidateId> = members.iter().copied().filter(|c| !current.contains(*c)).collect();
+    (!added.is_empty()).then_some(added)
 }
 
 impl Queue {
     fn new<W: WhatIf>(
-        search: &Search<'_, W>,
+        search: &mut Search<'_, W>,
         current: &Configuration,
         key: Key,
         banned: &BTreeSet<CandidateId>,
     ) -> Queue {
-        let singles = search.pool.iter().map(|candidate| vec![*candidate]);
-        let mut sets: Vec<Vec<CandidateId>> = singles.chain(search.bundles.iter().cloned()).collect();
-        sets.retain(|set| set.iter().all(|candidate| !banned.contains(candidate)));
-        let text = |set: &Vec<CandidateId>| -> Vec<&str> {
-            set.iter().map(|candidate| search.problem.candidates[*candidate].tie_break.as_str()).collect()
-        };
-        sets.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| text(a).cmp(&text(b))).then_with(|| a.cmp(b)));
-        let items =
-            sets.into_iter().map(|members| Item { members, version: 0, last_gain: f64::INFINITY }).collect();
+        let allowed = |set: &&Rc<[CandidateId]>| set.iter().all(|candidate| !banned.contains(candidate));
+        let items = search.items();
+        let items = items.iter().filter(allowed).map(|members| Item {
+            members: members.clone(),
+            version: 0,
+            last_gain: f64::INFINITY,
+        });
+        let items = items.collect();
         let mut queue = Queue { items, heap: BinaryHeap::new(), key };
         for index in 0..queue.items.len() {
             queue.offer_again(search, current, index);
@@ -150,10 +155,16 @@ impl Queue {
     /// Puts an item into the queue at the most that it can be worth.
     fn offer_again<W: WhatIf>(&mut self, search: &Search<'_, W>, current: &Configuration, index: usize) {
         self.items[index].last_gain = f64::INFINITY;
-        let Some(offer) = offer(search, current, &self.items[index].members) else { return };
-        let bound = search.potential(current, &offer.added);
+        let members = &self.items[index].members;
+        // Most of a large pool is worth nothing beside what is there, which is told sooner than what stands in its way.
+        let Some(added) = added(current, members) else { return };
+        let bound = search.potential(current, &added);
+        if bound < search.least_gain * added.len() as f64 {
+            return;
+        }
+        let Some(offer) = offer(search, current, members) else { return };
         if let Some(bucket) = self.bucket(search, bound, &offer) {
-            self.push(index, bucket, offer.bytes, usize::MAX);
+            self.push(index, bucket, usize::MAX);
         }
     }
 
@@ -179,9 +190,9 @@ impl Queue {
         }
     }
 
-    fn push(&mut self, index: usize, bucket: i64, bytes: u64, evaluated_at: usize) {
+    fn push(&mut self, index: usize, bucket: i64, evaluated_at: usize) {
         self.items[index].version += 1;
-        self.heap.push((bucket, Reverse(bytes), Reverse(index), self.items[index].version, evaluated_at));
+        self.heap.push((bucket, Reverse(index), self.items[index].version, evaluated_at));
     }
 
     /// The net gain below which an offer falls behind the next in the queue, or below what it has to save.

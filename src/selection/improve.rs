@@ -72,14 +72,10 @@ fn losses<W: WhatIf>(
 ) -> Result<Vec<(f64, CandidateId)>, Expired> {
     let mut losses = Vec::with_capacity(configuration.members.len());
     for &member in &configuration.members {
-        let without = search.moved(configuration, configuration.without(member))?;
-        losses.push((configuration.net - without.net, member));
+        losses.push((search.loss(configuration, member)?, member));
     }
-    // Of two equally useless ones the larger goes first.
-    let bytes = |candidate: CandidateId| search.problem.candidates[candidate].size_bytes;
-    losses.sort_by(|a, b| {
-        a.0.total_cmp(&b.0).then_with(|| bytes(b.1).cmp(&bytes(a.1))).then_with(|| a.1.cmp(&b.1))
-    });
+    // Of two equally useless ones the less preferred goes first.
+    losses.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(&a.1)));
     Ok(losses)
 }
 
@@ -109,7 +105,7 @@ fn force_in<W: WhatIf>(search: &mut Search<'_, W>, end: u64) -> Result<(), Expir
     let sets = search.pool.iter().map(|candidate| vec![*candidate]).chain(search.bundles.iter().cloned());
     let mut outsiders: Vec<(f64, Vec<CandidateId>)> = sets
         .filter(|set| set.iter().any(|candidate| !base.contains(*candidate)))
-        .filter(|set| search.fits(set.len(), search.bytes(set)) && !search.has_rivals_within(set))
+        .filter(|set| search.fits(set) && !search.has_rivals_within(set))
         .map(|set| (search.potential(&empty, &set), set))
         .filter(|(promise, _)| *promise >= search.least_gain)
         .collect();
@@ -123,7 +119,7 @@ fn force_in<W: WhatIf>(search: &mut Search<'_, W>, end: u64) -> Result<(), Expir
             room = search.moved(&room, room.without(rival))?;
         }
         let mut forced = search.moved(&room, room.with(&outsiders))?;
-        while !search.fits(forced.members.len(), forced.bytes) {
+        while !search.fits(&forced.members) {
             let Some(out) = cheapest_room(search, &forced, &outsiders)? else { break };
             forced = search.moved(&forced, forced.without(out))?;
         }
@@ -135,8 +131,9 @@ fn force_in<W: WhatIf>(search: &mut Search<'_, W>, end: u64) -> Result<(), Expir
     Ok(())
 }
 
-/// The member whose room costs least (per byte, where bytes are limited); none of `keep`.
-fn cheapest_room<W: WhatIf>(
+/// The member whose room costs least (per byte, where bytes are limited); none of `keep`. On a table with too many
+/// indexes, if there is one.
+pub(super) fn cheapest_room<W: WhatIf>(
     search: &mut Search<'_, W>,
     configuration: &Configuration,
     keep: &[CandidateId],
@@ -146,7 +143,9 @@ fn cheapest_room<W: WhatIf>(
         loss / bytes.max(1) as f64
     };
     let losses = losses(search, configuration)?;
-    let others = losses.iter().filter(|(_, member)| !keep.contains(member));
-    let cheapest = others.min_by(|a, b| price(a, search).total_cmp(&price(b, search)).then(a.1.cmp(&b.1)));
+    let crowded = |member: CandidateId| search.is_crowded(member, configuration.members.iter());
+    let anywhere = !configuration.members.iter().any(|member| crowded(*member));
+    let others = losses.iter().filter(|(_, member)| !keep.contains(member) && (anywhere || crowded(*member)));
+    let cheapest = others.min_by(|a, b| price(a, search).total_cmp(&price(b, search)).then(b.1.cmp(&a.1)));
     Ok(cheapest.map(|(_, member)| *member))
 }

@@ -3,18 +3,23 @@
 //! Pure and deterministic: costs come through the cost cache, time through `WhatIf::expired`.
 //!
 //! The search is made of moves on a `search::Configuration`: `peel` finds the candidates worth moving, `greedy` adds,
-//! `improve` drops and exchanges, `slim` takes smaller ones, `attribution` says what each chosen index brings. `propose`
+//! `improve` drops and exchanges, `slim` takes smaller ones, `guard` drops what makes a statement slower, `attribution` says what each chosen index brings. `propose`
 //! runs the moves on what is known and asks the planner only about what they find, `explore` asks for what is not known
 //! yet: planner calls are what a run waits for. A further move is a further module beside them. The greedy step is that of
 //! Extend (ICDE 2019) without its widening, which the candidates already hold. `certificate` then proves how far the
-//! answer can be from the best, and `frontier` keeps what other amounts of storage would give.
+//! answer can be from the best, `keep` stays with an earlier answer that is nearly as good, and `frontier` keeps what
+//! other amounts of storage would give. All of them see the problem in the order of `canonical`, so that what is asked
+//! first or has the smaller number is no accident of who posed it.
 
 mod attribution;
+mod canonical;
 pub mod certificate;
 mod explore;
 pub mod frontier;
 mod greedy;
+mod guard;
 mod improve;
+mod keep;
 mod peel;
 mod propose;
 mod search;
@@ -23,18 +28,22 @@ mod slim;
 mod tests;
 
 use crate::cost::cache::Expired;
-use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf};
+use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, in_memory};
+use canonical::Canonical;
 use certificate::Certificate;
 use frontier::FrontierPoint;
 use search::Search;
 use serde::{Deserialize, Serialize};
 
 /// What selection is asked: statements with weights, candidates with sizes and write costs, limits.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Problem {
     pub statements: Vec<WeightedStatement>,
     pub candidates: Vec<CandidateCost>,
     pub limits: Limits,
+    /// What was chosen the last time, as far as it does not exist yet; empty for a fresh start.
+    #[serde(default)]
+    pub previous: Vec<CandidateId>,
 }
 
 /// A statement that can be planned.
@@ -45,6 +54,9 @@ pub struct WeightedStatement {
     pub weight: f64,
     /// Its cost with the existing indexes alone.
     pub before: PlanCost,
+    /// How its cost in memory compares with its measured time (`in_memory::paces`).
+    #[serde(default = "usual_pace")]
+    pub pace: f64,
     /// Candidates that could change its plan, ascending. No other candidate is ever planned with it.
     pub relevant: Vec<CandidateId>,
     /// Candidates that it is planned with at once, at most; more are planned in parts whose winners meet in a final.
@@ -58,14 +70,31 @@ pub const AT_ONCE_OVER_FEW_TABLES: usize = 150;
 /// Up to this many tables are few: the planner itself goes through all join orders of as many (`join_collapse_limit`).
 pub const FEW_TABLES: usize = 8;
 
+fn usual_pace() -> f64 {
+    1.0
+}
+
+impl WeightedStatement {
+    /// How much longer it takes with a plan than as things are, as a share; 0 when it does not.
+    pub fn slowdown(&self, plan: &PlanCost) -> f64 {
+        in_memory::slowdown(&self.before, plan, self.pace)
+    }
+}
+
 /// What a candidate takes: space, the time of writers, and a place in the order.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CandidateCost {
     pub size_bytes: u64,
     /// What keeping the index costs the writers, milliseconds a day.
     pub write_ms: f64,
-    /// Orders candidates that are otherwise equal: the definition's text.
+    /// Of candidates that are equally good, the one with the smaller number is chosen (`candidate::preferences`), ...
+    #[serde(default)]
+    pub preference: u32,
+    /// ... then the smaller one, then the one whose definition's text comes first.
     pub tie_break: String,
+    /// The table: candidates on the same one share a number.
+    #[serde(default)]
+    pub table: u32,
     /// Candidates that could do this one's work, in part or in whole: its key prefixes, and merges that contain it
     /// (`candidate::merge::relatives`). The planner names only the best index for one statement; these may serve
     /// several.
@@ -83,11 +112,39 @@ pub struct Limits {
     /// Bytes that all chosen indexes together may take; None for no limit.
     pub storage_bytes: Option<u64>,
     pub max_indexes: usize,
+    /// Indexes chosen on one table, at most; None for no limit.
+    #[serde(default)]
+    pub max_indexes_per_table: Option<usize>,
     /// An index must save at least this share of the examined time (0 to 1), net of its write cost, ...
     pub min_gain: f64,
-    /// ... and a statement whose cost falls by less than this share counts as unchanged: the planner itself treats
+    /// ... and at least this many milliseconds a day.
+    #[serde(default)]
+    pub min_gain_ms: f64,
+    /// The previous answer stays unless another saves this share of the examined time more.
+    #[serde(default)]
+    pub min_change: f64,
+    /// A statement whose cost falls by less than this share counts as unchanged: the planner itself treats
     /// paths within 1 % as equal (`STD_FUZZ_FACTOR`, pathnode.c).
     pub noise: f64,
+    /// No statement may get slower by more than this share (0.05 for 5 %), by either cost (`in_memory::slowdown`); None
+    /// to let the sum decide alone.
+    pub slowdown: Option<f64>,
+}
+
+impl Default for Limits {
+    /// No limit, and no difference too small.
+    fn default() -> Limits {
+        Limits {
+            storage_bytes: None,
+            max_indexes: usize::MAX,
+            max_indexes_per_table: None,
+            min_gain: 0.0,
+            min_gain_ms: 0.0,
+            min_change: 0.0,
+            noise: 0.0,
+            slowdown: None,
+        }
+    }
 }
 
 /// The answer: candidates in the order of choice, best first.
@@ -98,8 +155,12 @@ pub struct Selection {
     pub after: Vec<PlanCost>,
     /// How far the answer can be from the best possible.
     pub certificate: Certificate,
-    /// What other amounts of storage would give.
+    /// What less storage would give; the last point is the answer.
     pub frontier: Vec<FrontierPoint>,
+    /// Where the answer is the previous one: what the best set found would save on top of it, as a share of the examined
+    /// time.
+    #[serde(default)]
+    pub kept: Option<f64>,
     pub search: SearchRecord,
 }
 
@@ -127,13 +188,40 @@ pub struct SearchRecord {
     pub bound_hits: u64,
     /// Statements that stopped being plannable during the search, with the reason.
     pub failures: Vec<(StatementId, String)>,
+    /// Statements that were asked about less than the search wanted to.
+    #[serde(default)]
+    pub cut_short: Vec<CutShort>,
+}
+
+/// A statement whose plans took so long that it had its planning time before the search was done with it. What it costs
+/// with other indexes than those of its known plans is not known; indexes may save it more than is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CutShort {
+    pub statement: StatementId,
+    /// Planner calls within the search.
+    pub planner_calls: u64,
+}
+
+impl CutShort {
+    /// What users read beside the statement.
+    pub const NOTE: &'static str = "its plans take long, so it was planned less often than the search wanted and indexes may help it more \
+         than is said (pg_index_advisor.statement_time_limit)";
 }
 
 /// Chooses the candidates that save most within the limits.
 ///
 /// The answer never breaks a limit. When `what_if` expires, what is known by then decides and `search.complete` is
 /// false.
+///
+/// Neither the order of the statements nor that of the candidates matters.
 pub fn select<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
+    let canonical = Canonical::of(problem);
+    let ordered = canonical.problem(problem);
+    let selection = select_in_order(&ordered, &mut canonical.view(what_if));
+    canonical.restored(selection)
+}
+
+fn select_in_order<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
     let mut search = Search::new(problem, what_if);
     let complete = examine(&mut search).is_ok();
     if !complete {
@@ -143,10 +231,12 @@ pub fn select<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
         let _ = greedy::run(&mut search);
     }
     let evidence = certificate::certify(&mut search, complete);
-    attribution::conclude(search, complete, &evidence)
+    let kept = keep::decide(&mut search);
+    Selection { kept, ..attribution::conclude(search, complete, &evidence) }
 }
 
 fn examine<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    keep::start(search)?;
     peel::run(search)?;
     propose::run(search)?;
     slim::run(search)

@@ -5,14 +5,19 @@
 use super::frontier::Seen;
 use super::{Limits, Problem};
 use crate::cost::cache::{CostCache, Expired};
-use crate::cost::{CandidateId, WhatIf};
+use crate::cost::{CandidateId, PlanCost, WhatIf};
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::cmp::Ordering;
+use std::rc::Rc;
 
 /// A statement within this factor of its floor has nothing more to gain: a tenth of the planner's own 1 % fuzz.
 const SATURATED: f64 = 1.001;
 /// How far below the cost measured with every candidate another configuration may get (see `cost::cache`).
 pub(super) const FLOOR_SLACK: f64 = 1.015;
+/// How many times a slowdown beyond what the user allows weighs in the sum: it is to be avoided, not to be paid for, and
+/// still the search must be able to pass through it on the way to a set that cures it.
+const REGRET: f64 = 3.0;
 /// Net savings below this share of the examined time are rounding errors, whatever the user's minimum.
 const NOTHING: f64 = 1e-9;
 
@@ -21,14 +26,18 @@ pub(super) struct Search<'a, W: WhatIf> {
     pub cache: CostCache<'a, W>,
     /// By candidate: positions of the statements that it could help, ascending.
     pub statements_of: Vec<Vec<usize>>,
-    /// Candidates that moves may add, ascending.
+    /// Candidates that moves may add, ascending. Only grows.
     pub pool: Vec<CandidateId>,
     /// By statement: the lowest cost seen with all of the pool; the cost before until it is known.
     pub floor: Vec<f64>,
-    /// Sets of two and more candidates that save more together than one by one, each ascending.
+    /// Sets of two and more candidates that save more together than one by one, each ascending. Only grows.
     pub bundles: Vec<Vec<CandidateId>>,
+    /// What `items` gave last, with the sizes that pool and bundles had then.
+    items: (usize, usize, Items),
     /// The best configuration so far; always within the limits.
     pub best: Configuration,
+    /// The previous answer as far as it is still worth having, once its costs are known.
+    pub previous: Option<Configuration>,
     /// The best configurations of other sizes.
     pub seen: Seen,
     /// Net milliseconds a day that an index has to save.
@@ -39,8 +48,11 @@ pub(super) struct Search<'a, W: WhatIf> {
     pub looked_at: Cell<u64>,
 }
 
+/// Sets of candidates that are added together.
+pub(super) type Items = Rc<[Rc<[CandidateId]>]>;
+
 /// A set of candidates with what it saves.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Configuration {
     /// Ascending.
     pub members: Vec<CandidateId>,
@@ -95,9 +107,13 @@ impl<'a, W: WhatIf> Search<'a, W> {
             pool: Vec::new(),
             floor: problem.statements.iter().map(|s| s.before.total).collect(),
             bundles: Vec::new(),
+            items: (0, 0, Rc::new([])),
             best: Configuration { members: Vec::new(), savings, net: 0.0, bytes: 0 },
+            previous: None,
             seen: Seen::default(),
-            least_gain: (problem.limits.min_gain * total_before).max(NOTHING * total_before),
+            least_gain: (problem.limits.min_gain * total_before)
+                .max(problem.limits.min_gain_ms)
+                .max(NOTHING * total_before),
             total_before,
             looked_at: Cell::new(0),
         }
@@ -134,45 +150,76 @@ impl<'a, W: WhatIf> Search<'a, W> {
 
     /// Whether two of `candidates` have the same keys.
     pub fn has_rivals_within(&self, candidates: &[CandidateId]) -> bool {
-        candidates.iter().any(|candidate| !self.rivals(candidates, &[*candidate]).is_empty())
+        let mut keys: Vec<u32> = candidates.iter().filter_map(|c| self.problem.candidates[*c].keys).collect();
+        keys.sort_unstable();
+        keys.windows(2).any(|pair| pair[0] == pair[1])
     }
 
-    pub fn fits(&self, count: usize, bytes: u64) -> bool {
-        count <= self.limits().max_indexes && self.limits().storage_bytes.is_none_or(|limit| bytes <= limit)
+    /// Every candidate of the pool and every bundle: the smaller sets first, then by preference.
+    pub fn items(&mut self) -> Items {
+        if (self.items.0, self.items.1) != (self.pool.len(), self.bundles.len()) {
+            let singles = self.pool.iter().map(|candidate| Rc::from([*candidate]));
+            let bundles = self.bundles.iter().map(|bundle| Rc::from(bundle.as_slice()));
+            let mut sets: Vec<Rc<[CandidateId]>> = singles.chain(bundles).collect();
+            sets.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
+            self.items = (self.pool.len(), self.bundles.len(), sets.into());
+        }
+        self.items.2.clone()
+    }
+
+    /// Whether a set keeps to every limit.
+    pub fn fits(&self, members: &[CandidateId]) -> bool {
+        self.fits_beside(&[], 0, members)
+    }
+
+    /// Whether `members`, which take `bytes` and keep to the limits, still do with `added`, none of them a member.
+    pub fn fits_beside(&self, members: &[CandidateId], bytes: u64, added: &[CandidateId]) -> bool {
+        let bytes = bytes.saturating_add(self.bytes(added));
+        members.len() + added.len() <= self.limits().max_indexes
+            && self.limits().storage_bytes.is_none_or(|limit| bytes <= limit)
+            && !added.iter().any(|candidate| self.is_crowded(*candidate, members.iter().chain(added)))
+    }
+
+    /// Whether more of `members` are on the table of `candidate` than may be.
+    pub fn is_crowded<'c>(
+        &self,
+        candidate: CandidateId,
+        members: impl Iterator<Item = &'c CandidateId>,
+    ) -> bool {
+        let table = |candidate: CandidateId| self.problem.candidates[candidate].table;
+        let on_it = |member: &&CandidateId| table(**member) == table(candidate);
+        self.limits().max_indexes_per_table.is_some_and(|most| members.filter(on_it).count() > most)
     }
 
     /// What a statement saves at cost `total`, milliseconds a day; nothing when the change is within the noise.
     pub fn saving_at(&self, statement: usize, total: f64) -> f64 {
-        let s = &self.problem.statements[statement];
-        let change = s.before.total - total;
-        if change.abs() > self.limits().noise * s.before.total { s.weight * change } else { 0.0 }
+        saving_at(self.problem, statement, total)
     }
 
     /// What a statement saves with these indexes, milliseconds a day.
     pub fn saving(&mut self, statement: usize, members: &[CandidateId]) -> Result<f64, Expired> {
-        let total = self.cache.cost(statement, members)?;
-        Ok(self.saving_at(statement, total))
+        Ok(saving_of(self.problem, statement, self.cache.cost(statement, members)?))
     }
 
     /// Statements that any of `candidates` could help, ascending.
-    pub fn touched(&self, candidates: &[CandidateId]) -> Vec<usize> {
+    pub fn touched(&self, candidates: &[CandidateId]) -> Cow<'_, [usize]> {
         let looked_at: usize = candidates.iter().map(|candidate| self.statements_of[*candidate].len()).sum();
         self.looked_at.set(self.looked_at.get() + looked_at as u64);
         if let [candidate] = candidates {
-            return self.statements_of[*candidate].clone();
+            return Cow::Borrowed(&self.statements_of[*candidate]);
         }
         let mut statements: Vec<usize> =
             candidates.iter().flat_map(|candidate| self.statements_of[*candidate].iter().copied()).collect();
         statements.sort_unstable();
         statements.dedup();
-        statements
+        Cow::Owned(statements)
     }
 
     /// What adding `added` (none of them a member) saves, net of their write cost, milliseconds a day.
     pub fn gain(&mut self, base: &Configuration, added: &[CandidateId]) -> Result<f64, Expired> {
         let members = base.with(added);
         let mut gain = -self.write_ms(added);
-        for statement in self.touched(added) {
+        for statement in self.touched(added).into_owned() {
             gain += self.saving(statement, &members)? - base.savings[statement];
         }
         Ok(gain)
@@ -180,26 +227,32 @@ impl<'a, W: WhatIf> Search<'a, W> {
 
     /// What adding `added` can save at most, by what is known; asks nothing.
     pub fn potential(&self, base: &Configuration, added: &[CandidateId]) -> f64 {
-        let prospects = self.prospects(base, added);
-        prospects.iter().map(|(most, _)| most).sum::<f64>() - self.write_ms(added)
+        let touched = self.touched(added);
+        let members = if self.cache.is_offline() { Vec::new() } else { base.with(added) };
+        touched.iter().map(|statement| self.prospect(base, &members, *statement)).sum::<f64>()
+            - self.write_ms(added)
     }
 
     /// By touched statement, what adding `added` can save at most: (milliseconds a day, statement), the most first.
     fn prospects(&self, base: &Configuration, added: &[CandidateId]) -> Vec<(f64, usize)> {
-        let (members, offline) = (base.with(added), self.cache.is_offline());
-        let most = |statement: usize| {
-            let s = &self.problem.statements[statement];
-            let now = s.before.total - base.savings[statement] / s.weight.max(f64::MIN_POSITIVE);
-            if now <= SATURATED * self.floor[statement] {
-                return (0.0, statement);
-            }
-            // Offline a bound would cost as much as the answer.
-            let superset = if offline { 0.0 } else { self.cache.dearest_superset(statement, &members) };
-            (s.weight * (now - self.floor[statement].max(superset) / FLOOR_SLACK), statement)
-        };
-        let mut prospects: Vec<(f64, usize)> = self.touched(added).into_iter().map(most).collect();
+        let members = base.with(added);
+        let most = |statement: &usize| (self.prospect(base, &members, *statement), *statement);
+        let mut prospects: Vec<(f64, usize)> = self.touched(added).iter().map(most).collect();
         prospects.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         prospects
+    }
+
+    /// What a statement can save at most beside what it saves with `base`, if these are the `members` then.
+    fn prospect(&self, base: &Configuration, members: &[CandidateId], statement: usize) -> f64 {
+        let s = &self.problem.statements[statement];
+        let now = s.before.total - base.savings[statement] / s.weight.max(f64::MIN_POSITIVE);
+        if now <= SATURATED * self.floor[statement] {
+            return 0.0;
+        }
+        // Offline a bound would cost as much as the answer.
+        let offline = self.cache.is_offline();
+        let superset = if offline { 0.0 } else { self.cache.dearest_superset(statement, members) };
+        s.weight * (now - self.floor[statement].max(superset) / FLOOR_SLACK)
     }
 
     /// What adding `added` saves net, as far as it takes to know whether that is `enough`: the gain, or an upper bound
@@ -232,19 +285,32 @@ impl<'a, W: WhatIf> Search<'a, W> {
         let changed: Vec<CandidateId> =
             base.members.iter().chain(&members).copied().filter(differs).collect();
         let mut savings = base.savings.clone();
-        for statement in self.touched(&changed) {
+        for statement in self.touched(&changed).into_owned() {
             savings[statement] = self.saving(statement, &members)?;
         }
         let net = savings.iter().sum::<f64>() - self.write_ms(&members);
         let bytes = self.bytes(&members);
-        let moved = Configuration { members, savings, net, bytes };
-        if self.seen.is_news(&moved)
-            && self.fits(moved.members.len(), bytes)
-            && !self.has_rivals_within(&moved.members)
-        {
-            self.seen.keep(&moved);
+        self.note(bytes, net, &members);
+        Ok(Configuration { members, savings, net, bytes })
+    }
+
+    /// What the configuration would lose without one of its members, net of its write cost, milliseconds a day.
+    pub fn loss(&mut self, configuration: &Configuration, member: CandidateId) -> Result<f64, Expired> {
+        let members = configuration.without(member);
+        let mut loss = -self.write_ms(&[member]);
+        for statement in self.touched(&[member]).into_owned() {
+            loss += configuration.savings[statement] - self.saving(statement, &members)?;
         }
-        Ok(moved)
+        let bytes = configuration.bytes - self.bytes(&[member]);
+        self.note(bytes, configuration.net - loss, &members);
+        Ok(loss)
+    }
+
+    /// Keeps for the frontier what an allowed set saves.
+    fn note(&mut self, bytes: u64, net: f64, members: &[CandidateId]) {
+        if self.seen.is_news(bytes, net) && self.fits(members) && !self.has_rivals_within(members) {
+            self.seen.keep(bytes, net, members);
+        }
     }
 
     /// Keeps `configuration` if it is better than the best so far. One that takes more space has to save as much more
@@ -257,8 +323,24 @@ impl<'a, W: WhatIf> Search<'a, W> {
             Ordering::Equal => better > rounding,
             Ordering::Less => better >= -rounding,
         };
-        if enough && self.fits(configuration.members.len(), configuration.bytes) {
+        if enough && self.fits(&configuration.members) {
             self.best = configuration.clone();
         }
     }
+}
+
+/// What a statement saves with a plan, milliseconds a day. A plan that makes it slower than the user allows is a loss,
+/// however cheap the planner holds it.
+fn saving_of(problem: &Problem, statement: usize, plan: &PlanCost) -> f64 {
+    let s = &problem.statements[statement];
+    match problem.limits.slowdown {
+        Some(allowed) if s.slowdown(plan) > allowed => -REGRET * s.weight * s.before.total * s.slowdown(plan),
+        _ => saving_at(problem, statement, plan.total),
+    }
+}
+
+fn saving_at(problem: &Problem, statement: usize, total: f64) -> f64 {
+    let s = &problem.statements[statement];
+    let change = s.before.total - total;
+    if change.abs() > problem.limits.noise * s.before.total { s.weight * change } else { 0.0 }
 }

@@ -37,7 +37,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
                 continue;
             }
             let swapped = search.moved(&without, without.with(&[relative]))?;
-            if slim.net - swapped.net <= tolerated {
+            if slim.net - swapped.net <= tolerated && search.fits(&swapped.members) {
                 slim = swapped;
                 break;
             }

@@ -73,6 +73,29 @@ def test_unknown_setting(connection):
     shop.assert_usable(connection)
 
 
+def test_a_list_set_before_the_library_is_loaded(database):
+    """The server keeps what it cannot check yet; what can be read stays."""
+    session = database.connect()
+    session.execute("SET pg_index_advisor.exclude_tables = 'orders, nowhere'")
+    session.execute("LOAD 'pg_index_advisor'")
+    assert session.execute("SHOW pg_index_advisor.exclude_tables").fetchone() == ("orders, nowhere",)
+
+
+def test_tables_of_a_role_s_setting_are_left_alone(orders, database, role):
+    """The setting may name what exists in other databases only: then it is told, and nothing fails."""
+    orders.execute(f"ALTER ROLE {role} SET pg_index_advisor.exclude_tables = 'public.orders, elsewhere'")
+    orders.execute(f"GRANT USAGE ON SCHEMA index_advisor TO {role}")
+    orders.execute(f"GRANT SELECT ON orders TO {role}")
+    orders.execute(f"GRANT pg_read_all_stats TO {role}")
+    theirs = database.connect(user=role)
+    notices = []
+    theirs.add_notice_handler(lambda diagnostic: notices.append(diagnostic.message_primary))
+    assert shop.ask(theirs, "recommend()").rows == []
+    assert notices == ["pg_index_advisor.exclude_tables: there is no table elsewhere"]
+    assert shop.ask(theirs, "statements()").rows != []
+    assert len(shop.ask(orders, "recommend()").rows) == 1
+
+
 def test_every_setting_refuses_nonsense(connection):
     """Each numeric or listed setting, given a word that is no value of it."""
     connection.execute("LOAD 'pg_index_advisor'")

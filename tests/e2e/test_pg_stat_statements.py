@@ -5,7 +5,7 @@ import shop
 from tools import postgres
 
 
-@pytest.mark.parametrize("call", ["recommend()", "statements()", "report()"])
+@pytest.mark.parametrize("call", ["recommend()", "statements()", "report()", "frontier()"])
 def test_not_created(empty_database, call):
     connection = empty_database.connect()
     connection.execute("CREATE EXTENSION pg_index_advisor")

@@ -6,7 +6,14 @@ import pytest
 import shop
 from tools import postgres
 
-CALLS = ["recommend()", "statements()", "report()", f"recommend_for('{shop.BY_CUSTOMER.format(3)}')"]
+CALLS = [
+    "recommend()",
+    "recommend(previous => ARRAY['CREATE INDEX ON orders (customer_id)'])",
+    "statements()",
+    "report()",
+    "frontier()",
+    f"recommend_for('{shop.BY_CUSTOMER.format(3)}')",
+]
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -4,7 +4,7 @@
 //! Monotone by construction, with every interaction that plans can have: rivals, and indexes that only help together.
 
 use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A plan: the candidates that it needs, ascending, and its cost.
 pub(crate) type Plan = (Vec<CandidateId>, f64);
@@ -18,7 +18,13 @@ pub(crate) struct Simulated {
     pub patience: Option<u64>,
     /// Statements that fail from this call on.
     pub failing: Option<(StatementId, u64)>,
+    /// A statement that has had its planning time after so many calls of its own.
+    pub spent_after: Option<(StatementId, u64)>,
+    /// By statement, its calls.
+    pub calls_of: BTreeMap<StatementId, u64>,
     pub largest_configuration: usize,
+    /// Candidates whose plans visit pages in no order, and how many times dearer they are in memory.
+    pub scattered: Vec<(CandidateId, f64)>,
     /// Costs are too high by up to this share, differently for every configuration, as `add_path`'s fuzz makes them.
     pub fuzz: f64,
 }
@@ -31,7 +37,16 @@ impl Simulated {
             .filter(possible)
             .min_by(|a, b| a.1.total_cmp(&b.1))
             .expect("the first plan needs nothing");
-        PlanCost { startup: 0.0, total: *total, rows: 1.0, used: used.clone(), used_existing: Vec::new() }
+        let scattered = self.scattered.iter().filter(|(candidate, _)| used.contains(candidate));
+        let in_memory = scattered.fold(*total, |cost, (_, times)| cost * times);
+        PlanCost {
+            startup: 0.0,
+            total: *total,
+            in_memory,
+            rows: 1.0,
+            used: used.clone(),
+            used_existing: Vec::new(),
+        }
     }
 
     pub fn relevant(&self, statement: StatementId) -> Vec<CandidateId> {
@@ -49,6 +64,7 @@ impl WhatIf for Simulated {
     ) -> Result<PlanCost, WhatIfError> {
         assert!(configuration.is_sorted_by(|a, b| a < b), "{configuration:?} is not ascending");
         self.calls += 1;
+        *self.calls_of.entry(statement).or_default() += 1;
         self.largest_configuration = self.largest_configuration.max(configuration.len());
         match self.failing {
             Some((failing, from)) if failing == statement && self.calls >= from => {
@@ -58,10 +74,17 @@ impl WhatIf for Simulated {
                 let mut plan = self.plan(statement, configuration);
                 let seed =
                     configuration.iter().fold(statement as u64, |seed, c| Numbers(seed ^ *c as u64).next());
-                plan.total *= 1.0 + self.fuzz * Numbers(seed).share();
+                let dearer = 1.0 + self.fuzz * Numbers(seed).share();
+                plan.total *= dearer;
+                plan.in_memory *= dearer;
                 Ok(plan)
             }
         }
+    }
+
+    fn is_spent(&mut self, statement: StatementId) -> bool {
+        let calls = self.calls_of.get(&statement).copied().unwrap_or(0);
+        self.spent_after.is_some_and(|(spent, after)| spent == statement && calls >= after)
     }
 
     fn expired(&mut self) -> bool {

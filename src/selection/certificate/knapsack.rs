@@ -4,7 +4,7 @@
 //! on it true.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// An item worth having.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,18 @@ pub(super) struct Item {
     pub bytes: u64,
     /// Items that share a number exclude each other.
     pub keys: Option<u32>,
+    /// Of items that share a number, only so many fit.
+    pub table: u32,
+}
+
+/// What a knapsack holds at most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// None for no limit.
+    pub bytes: Option<u64>,
+    pub count: usize,
+    /// Items of one table; None for no limit.
+    pub per_table: Option<usize>,
 }
 
 /// What a knapsack can hold at most, and what to put into it for that.
@@ -35,6 +47,7 @@ struct Knapsack<'i> {
     by_reward: Vec<usize>,
     room: u64,
     count: usize,
+    per_table: Option<usize>,
 }
 
 /// Decisions on the first `decided` items.
@@ -70,16 +83,16 @@ impl Ord for Node {
     }
 }
 
-/// Packs items of positive reward into `room` bytes, `count` of them at most, looking at `nodes` partial choices at
-/// most.
-pub(super) fn pack(mut items: Vec<Item>, room: Option<u64>, count: usize, nodes: usize) -> Packed {
-    let room = room.unwrap_or(u64::MAX);
+/// Packs items of positive reward, looking at `nodes` partial choices at most.
+pub(super) fn pack(mut items: Vec<Item>, limits: Room, nodes: usize) -> Packed {
+    let room = limits.bytes.unwrap_or(u64::MAX);
     items.retain(|item| item.reward > 0.0 && item.bytes <= room);
     let per_byte = |item: &Item| item.reward / item.bytes.max(1) as f64;
     items.sort_by(|a, b| per_byte(b).total_cmp(&per_byte(a)).then(a.id.cmp(&b.id)));
     let mut by_reward: Vec<usize> = (0..items.len()).collect();
     by_reward.sort_by(|a, b| items[*b].reward.total_cmp(&items[*a].reward).then(a.cmp(b)));
-    Knapsack { items: &items, by_reward, room, count }.search(nodes)
+    let Room { count, per_table, .. } = limits;
+    Knapsack { items: &items, by_reward, room, count, per_table }.search(nodes)
 }
 
 impl Knapsack<'_> {
@@ -97,12 +110,19 @@ impl Knapsack<'_> {
             let excluded =
                 item.keys.is_some() && node.taken.iter().any(|at| self.items[*at].keys == item.keys);
             let bytes = node.bytes.saturating_add(item.bytes);
-            if !excluded && bytes <= self.room && node.taken.len() < self.count {
+            let full = self.is_full(item.table, &node.taken);
+            if !excluded && !full && bytes <= self.room && node.taken.len() < self.count {
                 let taken = [node.taken.as_slice(), &[next]].concat();
                 open.push(self.node(next + 1, taken, node.reward + item.reward, bytes));
             }
             open.push(self.node(next + 1, node.taken, node.reward, node.bytes));
         }
+    }
+
+    /// Whether as many as may be are of this table.
+    fn is_full(&self, table: u32, taken: &[usize]) -> bool {
+        self.per_table
+            .is_some_and(|most| taken.iter().filter(|at| self.items[**at].table == table).count() >= most)
     }
 
     /// Whether the bound of the node is the reward of an allowed set.
@@ -112,9 +132,15 @@ impl Knapsack<'_> {
         let rivals = || {
             all().enumerate().any(|(i, a)| keys(a).is_some() && all().skip(i + 1).any(|b| keys(a) == keys(b)))
         };
+        let crowded = || {
+            let table = |at: &usize| self.items[*at].table;
+            let on_one = |a: &usize| all().filter(|b| table(a) == table(b)).count();
+            self.per_table.is_some_and(|most| all().any(|at| on_one(at) > most))
+        };
         node.rest.iter().all(|(_, share)| *share == 1.0)
             && node.taken.len() + node.rest.len() <= self.count
             && !rivals()
+            && !crowded()
     }
 
     fn packed(&self, node: &Node) -> Packed {
@@ -124,7 +150,8 @@ impl Knapsack<'_> {
     }
 
     /// A node with its bound: the smaller of what the bytes left can hold in fractions and what the best items of the
-    /// number left bring.
+    /// number left bring. The latter keeps to the limit by table, too: taking the best that still may be taken is best there
+    /// is (both limits together make a matroid, Edmonds 1971).
     fn node(&self, decided: usize, taken: Vec<usize>, reward: f64, bytes: u64) -> Node {
         let places = self.count - taken.len();
         let (mut left, mut by_bytes, mut rest) = (self.room - bytes, 0.0, Vec::new());
@@ -140,8 +167,18 @@ impl Knapsack<'_> {
                 break;
             }
         }
+        let mut of_table: BTreeMap<u32, usize> = BTreeMap::new();
+        if self.per_table.is_some() {
+            taken.iter().for_each(|at| *of_table.entry(self.items[*at].table).or_default() += 1);
+        }
+        let mut fits_table = |at: &usize| {
+            let Some(most) = self.per_table else { return true };
+            let there = of_table.entry(self.items[*at].table).or_default();
+            *there += 1;
+            *there <= most
+        };
         let undecided = self.by_reward.iter().copied().filter(|at| *at >= decided);
-        let best: Vec<usize> = undecided.take(places).collect();
+        let best: Vec<usize> = undecided.filter(|at| fits_table(at)).take(places).collect();
         let by_count: f64 = best.iter().map(|at| self.items[*at].reward).sum();
         if by_count < by_bytes {
             // What counts is the number: its best items, if they fit, are the answer.
@@ -160,7 +197,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn best(items: &[Item], room: u64, count: usize) -> f64 {
+    fn best(items: &[Item], room: u64, count: usize, per_table: usize) -> f64 {
         let subsets = (0_u32..1 << items.len()).map(|mask| {
             items.iter().enumerate().filter(move |(i, _)| mask >> i & 1 == 1).map(|(_, item)| *item)
         });
@@ -170,7 +207,11 @@ mod tests {
                 .iter()
                 .enumerate()
                 .any(|(i, a)| a.keys.is_some() && set[i + 1..].iter().any(|b| a.keys == b.keys));
-            !rivals && set.len() <= count && set.iter().map(|item| item.bytes).sum::<u64>() <= room
+            let crowded = set.iter().any(|a| set.iter().filter(|b| a.table == b.table).count() > per_table);
+            !rivals
+                && !crowded
+                && set.len() <= count
+                && set.iter().map(|item| item.bytes).sum::<u64>() <= room
         });
         allowed.map(|set| set.map(|item| item.reward).sum()).fold(0.0, f64::max)
     }
@@ -178,16 +219,18 @@ mod tests {
     proptest! {
         #[test]
         fn an_upper_bound_always_and_the_optimum_when_exact(
-            items in prop::collection::vec((-1.0..9.0, 0_u64..50, 0_u32..6), 0..10),
-            room in 0_u64..150, count in 0_usize..8, nodes in 1_usize..300,
+            items in prop::collection::vec((-1.0..9.0, 0_u64..50, 0_u32..6, 0_u32..4), 0..10),
+            room in 0_u64..150, count in 0_usize..8, per_table in 0_usize..5, nodes in 1_usize..300,
         ) {
-            let items: Vec<Item> = items.into_iter().enumerate().map(|(id, (reward, bytes, keys))| {
-                Item { id, reward, bytes, keys: (keys < 3).then_some(keys) }
+            let items: Vec<Item> = items.into_iter().enumerate().map(|(id, (reward, bytes, keys, table))| {
+                Item { id, reward, bytes, keys: (keys < 3).then_some(keys), table }
             }).collect();
-            let truth = best(&items, room, count);
-            let packed = pack(items.clone(), Some(room), count, nodes);
+            // 4 stands for no limit.
+            let limits = Room { bytes: Some(room), count, per_table: (per_table < 4).then_some(per_table) };
+            let truth = best(&items, room, count, limits.per_table.unwrap_or(usize::MAX));
+            let packed = pack(items.clone(), limits, nodes);
             prop_assert!(packed.most >= truth - 1e-9, "{} < {truth}", packed.most);
-            let whole = pack(items.clone(), Some(room), count, usize::MAX);
+            let whole = pack(items.clone(), limits, usize::MAX);
             prop_assert!(whole.exact && (whole.most - truth).abs() <= 1e-9, "{} != {truth}", whole.most);
             let reward: f64 = whole.shares.iter().map(|(id, share)| items[*id].reward * share).sum();
             prop_assert!((reward - truth).abs() <= 1e-9);

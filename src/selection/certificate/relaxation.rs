@@ -6,7 +6,7 @@
 //! what is left is one knapsack, which `knapsack` solves whole. So the bound is no weaker than that of the linear program, and better where
 //! few large indexes fill a small budget. Any mixture gives a true bound; iterations only tighten it. Asks no planner.
 
-use super::knapsack::{Item, pack};
+use super::knapsack::{Item, Room, pack};
 use super::saddle::{Point, Saddle};
 use crate::cost::CandidateId;
 
@@ -31,14 +31,14 @@ pub(super) struct Taken {
     pub bytes: u64,
     pub write_ms: f64,
     pub keys: Option<u32>,
+    pub table: u32,
 }
 
 /// The program and the best mixture of cuts so far.
 #[derive(Clone, Debug)]
 pub(super) struct Relaxation {
     pub candidates: Vec<Taken>,
-    pub room: Option<u64>,
-    pub count: usize,
+    pub room: Room,
     /// By statement; never empty.
     pub cuts: Vec<Vec<Cut>>,
     /// By statement, the share of each cut in the mixture; they add up to 1.
@@ -83,9 +83,9 @@ struct Step {
 
 impl Relaxation {
     /// A program over statements of which only that they cost at least `floors` is known, milliseconds a day.
-    pub fn new(candidates: Vec<Taken>, room: Option<u64>, count: usize, floors: &[f64]) -> Relaxation {
+    pub fn new(candidates: Vec<Taken>, room: Room, floors: &[f64]) -> Relaxation {
         let cuts = floors.iter().map(|level| vec![Cut { level: *level, reliefs: Vec::new() }]).collect();
-        Relaxation { candidates, room, count, cuts, mixture: vec![vec![1.0]; floors.len()] }
+        Relaxation { candidates, room, cuts, mixture: vec![vec![1.0]; floors.len()] }
     }
 
     /// Puts `cuts` in place of all that was known of a statement; those that stay keep their part in the mixture.
@@ -133,7 +133,7 @@ impl Relaxation {
     /// Leaves the mixture at the best that the linear program came to, and returns the fractions that go with it.
     fn solve_in_fractions(&mut self, target: f64, go_on: &mut dyn FnMut() -> bool) -> Vec<f64> {
         let (cuts, candidates) = (self.cuts.clone(), self.candidates.clone());
-        let mut saddle = Saddle::new(&cuts, &candidates, self.room, self.count, target);
+        let mut saddle = Saddle::new(&cuts, &candidates, self.room.bytes, self.room.count, target);
         let mut now = Point { mixture: self.mixture.clone(), shares: vec![0.0; candidates.len()] };
         let (mut most, mut mean) = (self.program_at(&now.shares), now.shares.clone());
         let mut best = self.step(1).least;
@@ -215,8 +215,9 @@ impl Relaxation {
             reward: *reward,
             bytes: candidate.bytes,
             keys: candidate.keys,
+            table: candidate.table,
         });
-        let packed = pack(items.collect(), self.room, self.count, nodes);
+        let packed = pack(items.collect(), self.room, nodes);
         let mut shares = vec![0.0; self.candidates.len()];
         for (id, share) in packed.shares {
             shares[id] = share;

@@ -43,11 +43,13 @@ fn small_instance(seed: u64, kind: usize) -> (Problem, Simulated) {
     let make = [arbitrary, relational, additive][kind];
     let planner = make(&mut numbers, statements, count);
     let storage_bytes = [None, Some(MB * (20 + numbers.below(200) as u64))][numbers.below(2)];
-    let limits = Limits { storage_bytes, max_indexes: 1 + numbers.below(count), min_gain: 0.0, noise: 0.01 };
+    let limits =
+        Limits { storage_bytes, max_indexes: 1 + numbers.below(count), noise: 0.01, ..Limits::default() };
     let statements = (0..planner.plans.len()).map(|id| WeightedStatement {
         id,
         weight: 0.1 + 10.0 * numbers.share().powi(3),
         before: planner.plan(id, &[]),
+        pace: 1.0,
         relevant: planner.relevant(id),
         at_once: AT_ONCE,
     });
@@ -56,10 +58,9 @@ fn small_instance(seed: u64, kind: usize) -> (Problem, Simulated) {
         size_bytes: MB * (1 + numbers.below(100) as u64),
         write_ms: if numbers.below(3) == 0 { 60.0 * numbers.share() } else { 0.0 },
         tie_break: format!("index {id:04}"),
-        relatives: Vec::new(),
-        keys: None,
+        ..CandidateCost::default()
     });
-    (Problem { candidates: candidates.collect(), statements, limits }, planner)
+    (Problem { candidates: candidates.collect(), statements, limits, ..Problem::default() }, planner)
 }
 
 /// Joins of up to three relations, each read whole or by one of its indexes: returns diminish, always.
@@ -158,6 +159,16 @@ proptest! {
     }
 
     #[test]
+    fn a_statement_cut_short_is_still_bounded(seed: u64, kind in 0_usize..3, after in 0_u64..12) {
+        let (problem, planner) = small_instance(seed, kind);
+        let spent_after = Some((0, after));
+        let found = select(&problem, &mut Simulated { spent_after, ..planner.clone() });
+        if let Err(wrong) = check(&problem, &planner, &found) {
+            prop_assert!(false, "{}", wrong);
+        }
+    }
+
+    #[test]
     fn the_frontier_rises_and_holds_the_answer(seed: u64, kind in 0_usize..3) {
         let (problem, planner) = small_instance(seed, kind);
         let found = select(&problem, &mut planner.clone());
@@ -188,6 +199,7 @@ fn spelled_out(plans: Vec<Vec<Plan>>, candidates: usize, max_indexes: usize) -> 
         id,
         weight: 1.0,
         before: planner.plan(id, &[]),
+        pace: 1.0,
         relevant: planner.relevant(id),
         at_once: AT_ONCE,
     });
@@ -196,12 +208,11 @@ fn spelled_out(plans: Vec<Vec<Plan>>, candidates: usize, max_indexes: usize) -> 
         size_bytes: 10 * MB,
         write_ms: 0.0,
         tie_break: format!("index {id}"),
-        relatives: Vec::new(),
-        keys: None,
+        ..CandidateCost::default()
     });
     let candidates = candidates.collect();
-    let limits = Limits { storage_bytes: None, max_indexes, min_gain: 0.0, noise: 0.01 };
-    (Problem { statements, candidates, limits }, planner)
+    let limits = Limits { storage_bytes: None, max_indexes, noise: 0.01, ..Limits::default() };
+    (Problem { statements, candidates, limits, ..Problem::default() }, planner)
 }
 
 #[test]
@@ -295,7 +306,14 @@ impl Warehouse {
                 best = other;
             }
         }
-        PlanCost { startup: 0.0, total: best.0, rows: 1.0, used: best.1, used_existing: Vec::new() }
+        PlanCost {
+            startup: 0.0,
+            total: best.0,
+            in_memory: best.0,
+            rows: 1.0,
+            used: best.1,
+            used_existing: Vec::new(),
+        }
     }
 }
 
@@ -366,6 +384,7 @@ fn warehouse(seed: u64, statements: usize, budget: f64) -> (Problem, Warehouse) 
                 })
                 .collect(),
             keys: Some(pool.iter().position(|p| p.0 == *table && p.1 == *columns).unwrap() as u32),
+            ..CandidateCost::default()
         })
         .collect();
     let mut planner = Warehouse::default();
@@ -419,14 +438,16 @@ fn warehouse(seed: u64, statements: usize, budget: f64) -> (Problem, Warehouse) 
             id,
             weight: (0.3 + n.share()) * 1000.0 / before.total.powf(0.5),
             before,
+            pace: 1.0,
             relevant: relevant.into_iter().collect(),
             at_once: AT_ONCE,
         }
     });
     let statements = statements.collect();
+    let storage_bytes = Some((budget * 1e6) as u64);
     let limits =
-        Limits { storage_bytes: Some((budget * 1e6) as u64), max_indexes: 100, min_gain: 0.003, noise: 0.01 };
-    (Problem { statements, candidates, limits }, planner)
+        Limits { storage_bytes, max_indexes: 100, min_gain: 0.003, noise: 0.01, ..Limits::default() };
+    (Problem { statements, candidates, limits, ..Problem::default() }, planner)
 }
 
 #[test]

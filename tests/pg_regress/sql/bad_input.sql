@@ -16,3 +16,12 @@ SELECT * FROM index_advisor.report(format => 'papyrus');
 SET pg_index_advisor.max_indexes = 'many';
 SET pg_index_advisor.max_indexes = 0;
 SET pg_index_advisor.no_such_setting = 1;
+SET pg_index_advisor.access_methods = 'btree, btre';
+SET pg_index_advisor.exclude_tables = 'a.b.c';
+SET pg_index_advisor.exclude_schemas = '"audit';
+SELECT * FROM index_advisor.recommend(previous => ARRAY['DROP TABLE t']);
+SELECT * FROM index_advisor.recommend(previous => ARRAY['CREATE INDX ON t (v)']);
+-- Names that stand for nothing are no error: the setting may be a role's, for all its databases.
+SET pg_index_advisor.exclude_tables = 'nowhere, "T".v';
+SET pg_index_advisor.exclude_schemas = 'tenant_*';
+SELECT ddl FROM index_advisor.recommend_for('SELECT * FROM t WHERE i = 1');

@@ -1,0 +1,111 @@
+//! Costs in memory, read off the planner's paths: what is visited in order is cheap, what is visited at random is not.
+
+#[pgrx::pg_schema]
+mod tests {
+    use crate::cost::PlanCost;
+    use crate::pg::what_if::costs_before;
+    use crate::server_tests::*;
+
+    fn costs(query: &str) -> PlanCost {
+        let found = costs_before(&[query.to_string()]);
+        let found = found.unwrap_or_else(|error| panic!("{query}: {}", error.message));
+        found.into_iter().next().unwrap_or_else(|| panic!("{query}: no cost"))
+    }
+
+    /// `big` is stored in the order of `id` and takes 90 MB, `ordered` has its keys in that order, `shuffled` in none.
+    fn tables() {
+        run(
+            "CREATE TABLE big AS SELECT g AS id, g % 1000 AS category, repeat('x', 400) AS filler FROM generate_series(1, 200000) AS g",
+        );
+        run("ALTER TABLE big ADD PRIMARY KEY (id)");
+        run("CREATE INDEX ON big (category)");
+        run("CREATE TABLE ordered AS SELECT g AS big_id FROM generate_series(1, 200000, 2) AS g");
+        run("CREATE TABLE shuffled AS SELECT big_id FROM ordered ORDER BY hashint4(big_id)");
+        for table in ["big", "ordered", "shuffled"] {
+            run(&format!("ANALYZE {table}"));
+        }
+        for off in
+            ["enable_hashjoin", "enable_mergejoin", "enable_bitmapscan", "enable_memoize", "enable_material"]
+        {
+            run(&format!("SET LOCAL {off} = off"));
+        }
+        run("SET LOCAL max_parallel_workers_per_gather = 0");
+        run("SET LOCAL random_page_cost = 1.1");
+    }
+
+    #[pg_test]
+    fn a_nested_loop_in_stored_order_is_cheaper_than_one_in_none() {
+        tables();
+        let join = |outer: &str| costs(&format!("SELECT count(filler) FROM {outer} JOIN big ON id = big_id"));
+        let (near, far) = (join("ordered"), join("shuffled"));
+        // The planner sees no difference between them.
+        assert!((far.total / near.total - 1.0).abs() < 0.02, "{near:?} {far:?}");
+        assert!(far.in_memory > 2.0 * near.in_memory, "{near:?} {far:?}");
+        assert!(far.in_memory > 1.5 * far.total, "{far:?}");
+        // Sorted by what is looked up, it is as good as stored so.
+        let sorted = costs(
+            "SELECT count(filler) FROM (SELECT big_id FROM shuffled ORDER BY big_id OFFSET 0) AS s JOIN big ON id = big_id",
+        );
+        assert!(sorted.in_memory < 0.8 * far.in_memory, "{sorted:?} {far:?}");
+    }
+
+    #[pg_test]
+    fn pages_in_order_cost_less_than_the_planner_charges() {
+        tables();
+        let pages = value::<i32>("SELECT relpages FROM pg_class WHERE relname = 'big'");
+        let whole = costs("SELECT count(filler) FROM big");
+        assert!((whole.total - whole.in_memory - 0.3 * f64::from(pages)).abs() < 1.0, "{whole:?}");
+        // 200 rows of one category, each on a page of its own: dearer than the 200 rows of a range.
+        run("SET LOCAL enable_seqscan = off");
+        let scattered = costs("SELECT filler FROM big WHERE category = 7");
+        let together = costs("SELECT filler FROM big WHERE id BETWEEN 1000 AND 1199");
+        assert!(scattered.in_memory > 3.0 * together.in_memory, "{scattered:?} {together:?}");
+        // What stops early visits less.
+        let few = costs("SELECT filler FROM big WHERE category = 7 LIMIT 10");
+        assert!(few.in_memory < 0.2 * scattered.in_memory, "{few:?} {scattered:?}");
+    }
+
+    /// Every kind of path is walked: sub-queries of all kinds, partitions, parallel plans, writes.
+    #[pg_test]
+    fn every_kind_of_plan_has_a_cost_in_memory() {
+        tables();
+        run("RESET enable_hashjoin");
+        run("RESET enable_mergejoin");
+        run("RESET enable_material");
+        run("RESET enable_memoize");
+        run("CREATE TABLE parts (id int, x int) PARTITION BY RANGE (id)");
+        for (i, bounds) in ["(0) TO (1000)", "(1000) TO (2000)"].iter().enumerate() {
+            run(&format!("CREATE TABLE parts_{i} PARTITION OF parts FOR VALUES FROM {bounds}"));
+        }
+        run("INSERT INTO parts SELECT g % 2000, g FROM generate_series(1, 20000) AS g");
+        run("CREATE INDEX ON parts (id)");
+        run("ANALYZE parts");
+        let queries = [
+            "SELECT 1",
+            "SELECT (SELECT max(id) FROM big), count(*) FROM ordered WHERE EXISTS (SELECT FROM big WHERE id = big_id)",
+            "SELECT count(*) FROM ordered WHERE big_id NOT IN (SELECT id FROM big WHERE category < 3)",
+            "SELECT (SELECT filler FROM big WHERE id = big_id + 1) FROM ordered WHERE big_id < 100",
+            "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r JOIN big ON id = n WHERE n < 50) SELECT count(*) FROM r",
+            "WITH c AS MATERIALIZED (SELECT * FROM big WHERE category = 3) SELECT count(*) FROM c, c AS d",
+            "SELECT category, count(DISTINCT id) FROM big GROUP BY ROLLUP (category) ORDER BY 2 LIMIT 3",
+            "SELECT id, rank() OVER (PARTITION BY category ORDER BY id) FROM big WHERE category < 5",
+            "SELECT * FROM parts JOIN ordered ON id = big_id ORDER BY id LIMIT 5",
+            "SELECT id FROM big UNION SELECT x FROM parts EXCEPT SELECT big_id FROM ordered",
+            "SELECT * FROM ordered, LATERAL (SELECT * FROM big WHERE id > big_id ORDER BY id LIMIT 2) AS l WHERE big_id < 50",
+            "SELECT * FROM big WHERE ctid = '(0,1)'",
+            "UPDATE big SET category = 0 FROM ordered WHERE id = big_id",
+            "DELETE FROM parts USING big WHERE parts.id = big.id",
+            "INSERT INTO ordered SELECT id FROM big WHERE category = 9 RETURNING big_id",
+            "SELECT * FROM big FOR UPDATE",
+        ];
+        for parallel in ["0", "2"] {
+            run(&format!("SET LOCAL max_parallel_workers_per_gather = {parallel}"));
+            run("SET LOCAL parallel_setup_cost = 0");
+            for query in queries {
+                let cost = costs(query);
+                assert!(cost.in_memory.is_finite() && cost.in_memory >= 0.0, "{query}: {cost:?}");
+                assert!(cost.in_memory < 20.0 * cost.total + 20.0, "{query}: {cost:?}");
+            }
+        }
+    }
+}
