@@ -169,6 +169,12 @@ fn apply(analysed: &mut Analysed, sampled: &BTreeMap<Oid, Sampled>, catalog: &Ca
                 predicate.selectivity = share;
             }
         }
+        // Nothing else tells how large an index on rows of which some columns go together would be.
+        let relation = usage.relation;
+        usage.predicates.retain(|predicate| {
+            let mut known = used.iter().filter(|statistics| statistics.relation() == relation);
+            !predicate.is_joint() || known.any(|statistics| statistics.share(&predicate.expression).is_some())
+        });
     }
     analysed.notes.extend(notes);
 }

@@ -6,9 +6,9 @@ use super::ask::Ask;
 use super::definition::{Key, KeyPart, KeyTarget};
 use super::facts::{Clause, ClauseKind, PredicateClause, RelationUse};
 use super::generate::Options;
-use super::relevance::is_not_null_test;
 use super::width::{column_width, copies_the_table, key_width};
 use crate::catalog::{AttrNumber, Relation};
+use std::collections::BTreeSet;
 
 /// A btree entry must fit a third of a page (`BTMaxItemSize`, 2704 bytes of 8 kB), and values vary: a key whose
 /// average is a fifth of that risks failing inserts and is a poor index in any case.
@@ -18,12 +18,16 @@ const WIDEST_INCLUDED: f64 = 128.0;
 /// A scan of this share of a table's rows is limited by what it reads, not by how it finds it: from about here on the
 /// planner itself prefers reading the whole table to an index with table fetches.
 const LARGE_PART: f64 = 0.1;
-/// A partial index has to leave out most rows; ...
-const PARTIAL_SELECTIVITY: f64 = 0.2;
+/// A partial index has to leave out two rows of three; ...
+const PARTIAL_SELECTIVITY: f64 = 1.0 / 3.0;
+/// ... one that stands for a comparison of columns spares storing them, too, and is the same in every call; ...
+const PARTIAL_JOINT_SELECTIVITY: f64 = 0.7;
 /// ... but NULL tests (soft deletion, optional references) are stable properties of a schema and pay sooner.
 const PARTIAL_NULL_SELECTIVITY: f64 = 0.98;
 /// Partial variants of every ask, at most, by the most selective predicates.
-const PREDICATES: usize = 2;
+const PREDICATES: usize = 3;
+/// Several restrictions together are a predicate where they keep clearly fewer rows than any of them.
+const CLEARLY_FEWER: f64 = 0.8;
 
 /// A key that a restriction binds, with the share of rows that it keeps.
 #[derive(Clone, Debug)]
@@ -69,7 +73,8 @@ impl<'a> Asking<'a> {
         let (equal, ranges) = (Vec::new(), Vec::new());
         let mut asking = Asking { usage, relation, options, equal, ranges, predicates, asks: Vec::new() };
         (asking.equal, asking.ranges) = asking.bounds(&usage.restrictions);
-        asking.predicates = usage.predicates.iter().filter(|clause| worth_a_predicate(clause)).collect();
+        asking.predicates =
+            usage.predicates.iter().filter(|clause| worth_a_predicate(clause, &usage.predicates)).collect();
         asking.predicates.sort_by(|a, b| {
             a.selectivity.total_cmp(&b.selectivity).then_with(|| a.expression.cmp(&b.expression))
         });
@@ -119,13 +124,15 @@ impl<'a> Asking<'a> {
     ) {
         let words: Vec<&str> = words.iter().map(String::as_str).filter(|words| !words.is_empty()).collect();
         let Some(ask) = self.shaped(equal, tail, directed, words.join(", then ")) else { return };
-        let mut asks: Vec<Ask> = self.predicates.iter().map(|clause| partial(self, &ask, clause)).collect();
+        let partial = self.predicates.iter().map(|clause| (partial(self, &ask, clause), Some(*clause)));
+        let mut asks: Vec<(Ask, Option<&PredicateClause>)> = partial.collect();
         if forms != Forms::Partial {
-            asks.insert(0, ask);
+            asks.insert(0, (ask, None));
         }
-        for ask in asks {
-            let covering = self.covering(&ask);
-            let plain = (forms != Forms::Covering || self.keys_cover(&ask)).then_some(ask);
+        for (ask, predicate) in asks {
+            let needed = self.needed(predicate);
+            let covering = self.covering(&ask, needed.as_ref());
+            let plain = (forms != Forms::Covering || self.keys_cover(&ask, needed.as_ref())).then_some(ask);
             let wanted = plain.into_iter().chain(covering).filter(|ask| !self.is_served(ask));
             self.asks.extend(wanted.collect::<Vec<Ask>>());
         }
@@ -152,17 +159,24 @@ impl<'a> Asking<'a> {
         (!empty).then_some(Ask { relation, equal, tail, directed, include: Vec::new(), predicate, because })
     }
 
+    /// The columns that an index with this predicate must store to answer without the table; None where none can.
+    fn needed(&self, predicate: Option<&PredicateClause>) -> Option<BTreeSet<AttrNumber>> {
+        let spared = |number: &AttrNumber| predicate.is_some_and(|clause| clause.spared.contains(number));
+        let needed = self.usage.needed.as_ref()?;
+        Some(needed.iter().copied().filter(|number| !spared(number)).collect())
+    }
+
     /// Whether the keys alone are all that the statement reads.
-    fn keys_cover(&self, ask: &Ask) -> bool {
+    fn keys_cover(&self, ask: &Ask, needed: Option<&BTreeSet<AttrNumber>>) -> bool {
         let keys: Vec<AttrNumber> = ask.key_columns().collect();
         let visible = self.relation.all_visible_fraction > 0.0;
-        visible && self.usage.needed.as_ref().is_some_and(|needed| needed.iter().all(|n| keys.contains(n)))
+        visible && needed.is_some_and(|needed| needed.iter().all(|n| keys.contains(n)))
     }
 
     /// The ask with all other columns that the statement reads; None when it reads too many, or too wide ones, or
     /// when the visibility map would send every row to the table anyway.
-    fn covering(&self, ask: &Ask) -> Option<Ask> {
-        let needed = self.usage.needed.as_ref()?;
+    fn covering(&self, ask: &Ask, needed: Option<&BTreeSet<AttrNumber>>) -> Option<Ask> {
+        let needed = needed?;
         let keys: Vec<AttrNumber> = ask.key_columns().collect();
         let include: Vec<AttrNumber> =
             needed.iter().copied().filter(|number| !keys.contains(number)).collect();
@@ -248,7 +262,7 @@ fn partial(asking: &Asking<'_>, ask: &Ask, clause: &PredicateClause) -> Ask {
         KeyTarget::Column(number) => {
             let restricted =
                 asking.equal.iter().any(|bound| bound.is_single() && bound.part.compares_like(part));
-            restricted && predicate.columns == [number] && !is_not_null_test(predicate)
+            restricted && clause.decides.contains(&number)
         }
         KeyTarget::Expression(_) => false,
     };
@@ -276,10 +290,22 @@ fn first_of_each(bounds: Vec<Bound>) -> Vec<Bound> {
     kept
 }
 
-fn worth_a_predicate(clause: &PredicateClause) -> bool {
+fn worth_a_predicate(clause: &PredicateClause, all: &[PredicateClause]) -> bool {
     let sql = clause.expression.sql.trim_end_matches(')');
     let null_test = sql.ends_with(" IS NULL") || sql.ends_with(" IS NOT NULL");
-    clause.selectivity < if null_test { PARTIAL_NULL_SELECTIVITY } else { PARTIAL_SELECTIVITY }
+    let part = |other: &&PredicateClause| {
+        let (whole, part) = (&clause.expression.columns, &other.expression.columns);
+        other.expression != clause.expression
+            && clause.expression.sql.contains(&other.expression.sql)
+            && part.iter().all(|column| whole.contains(column))
+    };
+    let fewest = all.iter().filter(part).map(|part| CLEARLY_FEWER * part.selectivity).fold(1.0, f64::min);
+    let most = match null_test {
+        _ if clause.is_joint() => PARTIAL_JOINT_SELECTIVITY,
+        true => PARTIAL_NULL_SELECTIVITY,
+        false => PARTIAL_SELECTIVITY,
+    };
+    clause.selectivity < most.min(fewest)
 }
 
 /// An expression without the parentheses around the whole of it.

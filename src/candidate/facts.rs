@@ -3,6 +3,7 @@
 //! Made by `pg::facts` from one planning pass; read by candidate generation. Holds no pointer and no parameter value.
 
 use super::definition::{Expression, KeyPart};
+use super::relevance::is_not_null_test;
 use crate::catalog::{AttrNumber, Oid};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -120,12 +121,31 @@ pub struct OrderKey {
     pub nulls_first: bool,
 }
 
-/// A restriction whose every value is written in the statement (or its view or function), fit for a predicate.
+/// A restriction whose every value is written in the statement (or its view or function), fit for a predicate; or several of
+/// them together.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PredicateClause {
     pub expression: Expression,
-    /// The planner's selectivity estimate, 0 to 1.
+    /// The share of the rows that it keeps, 0 to 1: the planner's estimate, or counted in a sample.
     pub selectivity: f64,
+    /// Columns of which it alone says what there is to say: no key is needed for them where it holds.
+    pub decides: BTreeSet<AttrNumber>,
+    /// Columns that the statement needs for nothing else: an index with this predicate answers without them.
+    pub spared: BTreeSet<AttrNumber>,
+}
+
+impl PredicateClause {
+    /// A single restriction, before it is known which columns it spares.
+    pub fn of(expression: Expression, selectivity: f64) -> PredicateClause {
+        let decided = expression.columns.len() == 1 && !is_not_null_test(&expression);
+        let decides = expression.columns.iter().copied().filter(|_| decided).collect();
+        PredicateClause { expression, selectivity, decides, spared: BTreeSet::new() }
+    }
+
+    /// Whether it speaks of columns together, which the planner knows nothing of: sampled or not at all.
+    pub fn is_joint(&self) -> bool {
+        self.expression.columns.len() > 1
+    }
 }
 
 /// What a statement does to the relation that it writes.

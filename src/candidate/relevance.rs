@@ -54,7 +54,7 @@ fn allows(usage: &RelationUse, predicate: &Expression) -> bool {
 
 /// Whether an expression is `... IS NOT NULL`, as the server deparses it.
 pub(super) fn is_not_null_test(expression: &Expression) -> bool {
-    expression.sql.trim_end_matches(')').ends_with(" IS NOT NULL")
+    expression.sql.trim_end_matches(')').ends_with(" IS NOT NULL") && !expression.sql.contains(" AND ")
 }
 
 fn reads(part: &KeyPart, columns: &[AttrNumber]) -> bool {

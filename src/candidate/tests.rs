@@ -2,6 +2,7 @@
 
 mod covering;
 mod definitions;
+mod predicates;
 mod preference;
 
 use super::definition::*;
@@ -361,8 +362,7 @@ fn each_side_of_an_or_has_an_index() {
 #[test]
 fn soft_deletion_gives_partial_indexes_without_the_constant_column() {
     let mut live = usage(USERS, vec![equality(2, 1e-6), clause(key(3), ClauseKind::IsNull, 0.9)]);
-    live.predicates =
-        vec![PredicateClause { expression: expression("(deleted_at IS NULL)", &[3]), selectivity: 0.9 }];
+    live.predicates = vec![PredicateClause::of(expression("(deleted_at IS NULL)", &[3]), 0.9)];
     let candidates = ddl_of(vec![live.clone()], &catalog());
     assert_has(
         &candidates,
@@ -371,8 +371,7 @@ fn soft_deletion_gives_partial_indexes_without_the_constant_column() {
     assert!(candidates.iter().all(|ddl| !ddl.contains("deleted_at) WHERE")), "{candidates:#?}");
 
     // An unselective constant that is no NULL test is not worth a predicate.
-    live.predicates[0] =
-        PredicateClause { expression: expression("(active = true)", &[3]), selectivity: 0.9 };
+    live.predicates[0] = PredicateClause::of(expression("(active = true)", &[3]), 0.9);
     assert!(ddl_of(vec![live], &catalog()).iter().all(|ddl| !ddl.contains("WHERE")));
 }
 
@@ -380,10 +379,7 @@ fn soft_deletion_gives_partial_indexes_without_the_constant_column() {
 fn a_queue_reads_its_few_open_rows_in_order() {
     let mut open = usage(ORDERS, vec![equality(3, 0.01)]);
     open.orders = vec![order(&[(4, false, false)], true)];
-    open.predicates = vec![PredicateClause {
-        expression: expression("(o_orderstatus = 'P'::text)", &[3]),
-        selectivity: 0.01,
-    }];
+    open.predicates = vec![PredicateClause::of(expression("(o_orderstatus = 'P'::text)", &[3]), 0.01)];
     assert_has(
         &ddl_of(vec![open], &catalog()),
         &["orders (o_orderdate) WHERE (o_orderstatus = 'P'::text)", "orders (o_orderstatus, o_orderdate)"],
@@ -397,7 +393,7 @@ fn a_predicate_that_no_btree_can_search_still_makes_a_partial_index() {
     catalog.relations.get_mut(&ORDERS).unwrap().indexes = vec![primary];
     let mut unfinished = usage(ORDERS, vec![]);
     let predicate = expression("(o_orderstatus <> 'F'::text)", &[3]);
-    unfinished.predicates = vec![PredicateClause { expression: predicate, selectivity: 0.03 }];
+    unfinished.predicates = vec![PredicateClause::of(predicate, 0.03)];
     let expected = "orders (o_orderkey) WHERE (o_orderstatus <> 'F'::text)";
     assert_eq!(ddl_of(vec![unfinished.clone()], &catalog), [expected]);
     let workload = [(0, 1.0, facts(vec![unfinished.clone()]))];

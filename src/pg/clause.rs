@@ -14,7 +14,7 @@ use super::node::{self, is_a, strip_relabel};
 use super::parameters::{self, Comparison, ParameterUse};
 use super::scalar::owned;
 use crate::candidate::definition::{Expression, KeyPart, KeyTarget, OperatorClass};
-use crate::candidate::facts::{Clause, ClauseKind, PredicateClause, StatementFacts};
+use crate::candidate::facts::{Clause, ClauseKind, StatementFacts};
 use crate::catalog::{AttrNumber, Oid};
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::*;
@@ -66,7 +66,7 @@ impl Workbench {
     }
 
     /// The share of the relation's rows that the planner expects a clause to keep, 0 to 1.
-    unsafe fn selectivity(&self, clause: *mut pg_sys::Node) -> f64 {
+    pub unsafe fn selectivity(&self, clause: *mut pg_sys::Node) -> f64 {
         let (inner, no_join) = (pg_sys::JoinType::JOIN_INNER, std::ptr::null_mut());
         unsafe { pg_sys::clause_selectivity(self.root, clause, 0, inner, no_join).clamp(0.0, 1.0) }
     }
@@ -253,6 +253,15 @@ impl Workbench {
 
     /// An immutable expression over this relation's columns alone; None for anything else.
     unsafe fn expression(&self, expr: *mut pg_sys::Node) -> Option<Expression> {
+        unsafe { self.local_expression(expr, std::ptr::null_mut()) }
+    }
+
+    /// The same of `local`, which means the same with this relation as range table entry 1; made here where it is NULL.
+    pub unsafe fn local_expression(
+        &self,
+        expr: *mut pg_sys::Node,
+        mut local: *mut pg_sys::Node,
+    ) -> Option<Expression> {
         unsafe {
             if !is_scalar(expr) || contains_parameter(expr) {
                 return None;
@@ -261,7 +270,9 @@ impl Workbench {
             if columns.is_empty() || pg_sys::contain_mutable_functions(expr) {
                 return None;
             }
-            let local = self.localised(expr);
+            if local.is_null() {
+                local = self.localised(expr);
+            }
             let type_oid = pg_sys::exprType(local);
             // CREATE INDEX refuses both (CheckAttributeType in heap.c, ComputeIndexAttrs in indexcmds.c).
             let pseudo_type = pg_sys::get_typtype(type_oid) as u8 == pg_sys::TYPTYPE_PSEUDO;
@@ -273,80 +284,13 @@ impl Workbench {
         }
     }
 
-    /// A restriction on known constants that a partial index could have as its predicate.
-    pub unsafe fn predicate(&self, clause: *mut pg_sys::Node) -> Option<PredicateClause> {
-        unsafe {
-            let fitting = match node::tag(clause)? {
-                T_NullTest | T_BooleanTest | T_Var => true,
-                T_ScalarArrayOpExpr => self.is_categorical(clause),
-                T_BoolExpr => (*clause.cast::<pg_sys::BoolExpr>()).boolop == pg_sys::BoolExprType::NOT_EXPR,
-                // `=` and `<>` against a constant; ranges move with time.
-                T_OpExpr => {
-                    let operator = (*clause.cast::<pg_sys::OpExpr>()).opno;
-                    let negated = pg_sys::get_negator(operator);
-                    let compares = self.sides(clause).is_some_and(|sides| sides.kind == ClauseKind::Equality)
-                        || (negated != pg_sys::InvalidOid
-                            && pg_sys::op_mergejoinable(negated, pg_sys::InvalidOid));
-                    compares && self.is_categorical(clause)
-                }
-                _ => false,
-            };
-            let expression = fitting.then(|| self.expression(clause)).flatten()?;
-            let selectivity = self.selectivity(clause);
-            if !self.operands_have_statistics(clause) {
-                self.without_statistics.borrow_mut().insert(expression.node.clone());
-            }
-            Some(PredicateClause { expression, selectivity })
-        }
-    }
-
     /// Whether the planner has statistics of an expression: from an index on it or extended ones.
-    unsafe fn has_statistics(&self, expr: *mut pg_sys::Node) -> bool {
+    pub unsafe fn has_statistics(&self, expr: *mut pg_sys::Node) -> bool {
         unsafe {
             let mut variable = pg_sys::VariableStatData::default();
             pg_sys::examine_variable(self.root, expr, 0, &mut variable);
             compat::release_statistics(&variable);
             !variable.statsTuple.is_null()
-        }
-    }
-
-    /// Whether the planner has statistics of what a predicate's clause compares: a column has them, or ANALYZE makes them.
-    unsafe fn operands_have_statistics(&self, clause: *mut pg_sys::Node) -> bool {
-        unsafe {
-            let operands: Vec<*mut pg_sys::Node> = match node::tag(clause) {
-                Some(T_OpExpr) => node::list((*clause.cast::<pg_sys::OpExpr>()).args).collect(),
-                Some(T_ScalarArrayOpExpr) => {
-                    node::list((*clause.cast::<pg_sys::ScalarArrayOpExpr>()).args).collect()
-                }
-                Some(T_NullTest) => vec![(*clause.cast::<pg_sys::NullTest>()).arg.cast()],
-                Some(T_BooleanTest) => vec![(*clause.cast::<pg_sys::BooleanTest>()).arg.cast()],
-                Some(T_BoolExpr) => {
-                    let arguments = node::list::<pg_sys::Node>((*clause.cast::<pg_sys::BoolExpr>()).args);
-                    return arguments.into_iter().all(|argument| self.operands_have_statistics(argument));
-                }
-                _ => vec![clause],
-            };
-            operands.into_iter().all(|operand| {
-                let operand = strip_relabel(operand);
-                is_a(operand, T_Var) || !self.reads_relation(operand) || self.has_statistics(operand)
-            })
-        }
-    }
-
-    /// Whether the columns of a clause take few values each, so that a constant compared with them names a state ("new",
-    /// "failed") and not one row among many, which the next call would not ask for again.
-    unsafe fn is_categorical(&self, clause: *mut pg_sys::Node) -> bool {
-        unsafe {
-            let columns: Vec<*mut pg_sys::Node> = node::list(pg_sys::pull_var_clause(clause, 0)).collect();
-            !columns.is_empty()
-                && columns.iter().all(|column| {
-                    let mut variable = pg_sys::VariableStatData::default();
-                    let mut is_default = false;
-                    pg_sys::examine_variable(self.root, *column, 0, &mut variable);
-                    let distinct = pg_sys::get_variable_numdistinct(&mut variable, &mut is_default);
-                    compat::release_statistics(&variable);
-                    !is_default && distinct <= CATEGORIES
-                })
         }
     }
 
@@ -423,7 +367,24 @@ impl Workbench {
         }
     }
 
-    unsafe fn reads_relation(&self, expr: *mut pg_sys::Node) -> bool {
+    /// For deparsing expressions over this relation as range table entry 1.
+    pub fn deparse_context(&self) -> *mut pg_sys::List {
+        self.context
+    }
+
+    /// The user columns of this relation that a clause reads.
+    pub unsafe fn columns_read(&self, clause: *mut pg_sys::Node) -> BTreeSet<AttrNumber> {
+        unsafe {
+            let mut found = std::ptr::null_mut();
+            pg_sys::pull_varattnos(clause, self.rti, &mut found);
+            let offset = pg_sys::FirstLowInvalidHeapAttributeNumber;
+            let numbers = node::members(found).map(|member| member + offset);
+            numbers.filter(|number| *number > 0).map(|number| number as AttrNumber).collect()
+        }
+    }
+
+    /// Whether an expression reads anything of this relation.
+    pub unsafe fn reads_relation(&self, expr: *mut pg_sys::Node) -> bool {
         unsafe {
             let mut found = std::ptr::null_mut();
             pg_sys::pull_varattnos(expr, self.rti, &mut found);
@@ -447,7 +408,7 @@ impl Workbench {
     }
 
     /// A copy with this relation as range table entry 1.
-    unsafe fn localised(&self, expr: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    pub unsafe fn localised(&self, expr: *mut pg_sys::Node) -> *mut pg_sys::Node {
         unsafe {
             let copy = pg_sys::copyObjectImpl(expr.cast()).cast::<pg_sys::Node>();
             compat::change_varno(copy, self.rti, 1);
@@ -470,9 +431,6 @@ impl Workbench {
         }
     }
 }
-
-/// Distinct values up to which a column is taken for a category: more states than this are rarely told apart in code.
-const CATEGORIES: f64 = 20.0;
 
 /// Whether a collation certainly sorts by byte value ("C" and "POSIX" of pg_collation.dat), so that a plain text btree
 /// serves prefix searches. A false "no" is harmless: the pattern operator class serves prefixes under any collation.

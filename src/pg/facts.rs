@@ -10,6 +10,7 @@ use super::clause::{Sides, Workbench};
 use super::compat;
 use super::node::{self, is_a};
 use super::parameters::ParameterUse;
+use super::predicates::Predicates;
 use crate::candidate::definition::{Collation, Expression, KeyPart, KeyTarget};
 use crate::candidate::facts::*;
 use crate::catalog::{AttrNumber, Oid};
@@ -137,15 +138,14 @@ impl Collector {
 
     unsafe fn restrictions(&mut self, bench: &Workbench, used: &mut RelationUse) {
         unsafe {
+            let mut predicates = Predicates::default();
             for restriction in node::list::<pg_sys::RestrictInfo>((*bench.rel).baserestrictinfo) {
                 if (*restriction).pseudoconstant {
                     continue;
                 }
                 let clause = (*restriction).clause.cast::<pg_sys::Node>();
                 self.parameters.extend(bench.parameter_uses(clause));
-                if let Some(predicate) = bench.predicate(clause) {
-                    used.predicates.push(predicate);
-                }
+                predicates.look(bench, clause);
                 if !(*restriction).orclause.is_null() {
                     let arms = self.arms(bench, (*restriction).orclause.cast());
                     if arms.iter().all(|arm| !arm.is_empty()) {
@@ -155,6 +155,8 @@ impl Collector {
                     used.restrictions.extend(bench.clauses(clause));
                 }
             }
+            let output = bench.columns_read((*(*bench.rel).reltarget).exprs.cast());
+            used.predicates = predicates.finish(bench, &output);
         }
     }
 

@@ -30,6 +30,7 @@ mod opclass_options;
 mod page_work;
 pub mod parameters;
 mod planner;
+mod predicates;
 pub mod sample;
 pub mod scalar;
 pub mod session;

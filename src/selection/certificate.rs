@@ -10,10 +10,11 @@
 mod knapsack;
 mod relaxation;
 mod saddle;
+mod sketch;
 #[cfg(test)]
 mod tests;
 
-use super::peel::{AT_ONCE, by_weight};
+use super::peel::by_weight;
 use super::search::{FLOOR_SLACK, Search};
 use super::{Limits, improve};
 use crate::cost::cache::Expired;
@@ -21,6 +22,7 @@ use crate::cost::{CandidateId, PlanCost, WhatIf};
 use knapsack::Room;
 use relaxation::{Bound, Cut, Relaxation, Taken};
 use serde::{Deserialize, Serialize};
+use sketch::Sketch;
 use std::collections::BTreeSet;
 
 /// How far the answer can be from the best set of the candidates considered, in planner cost.
@@ -54,19 +56,24 @@ pub(super) struct Evidence {
 }
 
 /// Rounds of asking about the set that the relaxed program would choose.
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 40;
 /// Planner calls for each statement that a run comes to with its proof, ...
 const CALLS_A_STATEMENT: u64 = 75;
 /// ... for the proof alone at least, ...
 const CALLS_FOR_PROOF: u64 = 20;
-/// ... and what a run may come to however few statements it has: half a second of them.
-const CALLS_ANYWAY: u64 = 1_500;
+/// ... and what a run may come to however few statements it has: a second of them. With the last look at the answer, 1,500.
+const CALLS_ANYWAY: u64 = 1_440;
 /// The proof is good enough at this share of the cost before: a third of the planner's own fuzz.
 const GOAL: f64 = 0.003;
 /// What is not known to this share of the cost before is worth a planner call.
 const WORTH_ASKING: f64 = 0.0005;
 /// Pairs of absent candidates asked about for a cut.
-const PAIRS: usize = 3;
+const PAIRS: usize = 1;
+/// Before the relaxed program is solved again, this many statements get a further cut, at least, ...
+const DESCRIBED: usize = 3;
+/// ... and of what there is to ask, one in so many is asked. Few at a time spend the calls where the bound rests: measured on TPC-H,
+/// a third of the calls for the same bound.
+const PARTS: usize = 20;
 /// Looks at the clock that the relaxation gets when time has run out already: some milliseconds.
 const LATE_STEPS: usize = 8;
 /// Larger sets that help each other are bounded by pairs: as many variants of a cut as a pair has members.
@@ -118,6 +125,8 @@ struct Proof<'s, 'a, W: WhatIf> {
     in_time: bool,
     /// The number of planner calls in all beyond which nothing more is asked.
     last_call: u64,
+    /// By statement.
+    sketches: Vec<Vec<Sketch>>,
     /// Statements with the candidates absent from a cut of theirs.
     described: BTreeSet<(usize, Vec<CandidateId>)>,
     /// Statements with the combinations that known plans were held against.
@@ -161,7 +170,8 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         let least = search.cache.counters().planner_calls + CALLS_FOR_PROOF * statements;
         let last_call = least.max(CALLS_A_STATEMENT * statements).max(CALLS_ANYWAY);
         let (described, checked, violations) = Default::default();
-        Proof { search, program, fields, in_time, last_call, described, checked, violations }
+        let sketches = fields.iter().map(|_| Vec::new()).collect();
+        Proof { search, program, fields, in_time, last_call, sketches, described, checked, violations }
     }
 
     fn run(&mut self) -> Bound {
@@ -189,8 +199,9 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
                 proposed[candidate] = true;
             }
             // One does not stand for the other: the relaxed program may hover between several sets.
-            let mut news = false;
+            let mut news = self.refine(&bound.mean);
             for target in [proposed, typical] {
+                news |= self.refine(&shares(&target));
                 news |= self.describe_doubtful(&target);
             }
             if !news {
@@ -213,6 +224,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
 
     fn tighten(&mut self) -> Bound {
         for statement in 0..self.fields.len() {
+            self.draw(statement);
             self.reconcile(statement);
         }
         let target = self.best_ms();
@@ -242,12 +254,13 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
     /// index that is of no use among a part of the others is of none among all, unless they help each other.
     fn widest(&mut self, statement: usize, absent: &[CandidateId]) -> Option<Widest> {
         let all = self.fields[statement].clone();
+        let at_once = self.search.problem.statements[statement].at_once;
         let mut field: Vec<CandidateId> = all.iter().copied().filter(|c| !absent.contains(c)).collect();
         let mut parts: Vec<Vec<CandidateId>> = all
-            .chunks(AT_ONCE)
+            .chunks(at_once)
             .map(|part| part.iter().copied().filter(|c| !absent.contains(c)).collect())
             .collect();
-        while field.len() > AT_ONCE {
+        while field.len() > at_once {
             let mut winners = BTreeSet::new();
             for part in &parts {
                 winners.extend(self.look(statement, part)?.used);
@@ -256,7 +269,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
                 break;
             }
             field = winners.into_iter().collect();
-            parts = field.chunks(AT_ONCE).map(<[CandidateId]>::to_vec).collect();
+            parts = field.chunks(at_once).map(<[CandidateId]>::to_vec).collect();
         }
         let plan = self.look(statement, &field)?;
         Some(Widest { field, plan })
@@ -280,7 +293,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
 
     /// Cuts for `target` of the statements of which the cuts so far say much less than the known plans.
     fn describe_doubtful(&mut self, target: &[bool]) -> bool {
-        let shares: Vec<f64> = target.iter().map(|there| f64::from(u8::from(*there))).collect();
+        let shares = shares(target);
         let set: Vec<CandidateId> = (0..target.len()).filter(|c| target[*c]).collect();
         let mut doubts: Vec<(f64, usize)> = Vec::new();
         for (statement, s) in self.search.problem.statements.iter().enumerate() {
@@ -292,7 +305,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         }
         doubts.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let mut news = false;
-        for (_, statement) in doubts {
+        for (_, statement) in doubts.into_iter().take(self.fields.len().div_ceil(PARTS).max(DESCRIBED)) {
             news |= self.describe(statement, target);
         }
         news
@@ -332,52 +345,34 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         if widest.plan.total <= floor || !self.described.insert((statement, key)) {
             return false;
         }
-        let level = widest.plan.total;
-        let mut reliefs: Vec<(CandidateId, f64)> = Vec::new();
-        for (&candidate, &least) in absent.iter().zip(&dearest) {
-            let back = united(&widest.field, &[candidate]);
-            let mut cost = self.search.cache.dearest_superset(statement, &back).max(least);
-            if weight * (level - cost) > worth
-                && let Some(plan) = self.look(statement, &back)
-            {
-                cost = plan.total;
-            }
-            reliefs.push((candidate, (level - cost).max(0.0)));
-        }
-        self.ask_about_pairs(statement, &widest, &reliefs);
-        // On the way down, a candidate that comes back takes off no more than it does at the end.
-        let mut news = self.add(statement, level, reliefs.clone());
-        let mut wider = absent.len();
-        while let Some(last) = wider.checked_sub(1) {
-            let level = dearest[last];
-            wider = dearest.partition_point(|cost| *cost < level).min(last);
-            let back = reliefs[..wider].iter().zip(&dearest);
-            let back =
-                back.map(|((candidate, relief), cost)| (*candidate, relief.min(level - cost).max(0.0)));
-            news |= wider > 0 && self.add(statement, level, back.collect());
-        }
-        news
+        let absent = absent.into_iter().zip(dearest).collect();
+        let sketch = Sketch { field: widest.field, level: widest.plan.total, absent };
+        self.ask_about_pairs(statement, &sketch);
+        self.sketches[statement].push(sketch);
+        true
     }
 
-    /// Adds a cut in planner units.
-    fn add(&mut self, statement: usize, level: f64, mut reliefs: Vec<(CandidateId, f64)>) -> bool {
+    /// A cut, from planner units.
+    fn cut(&self, statement: usize, level: f64, mut reliefs: Vec<(CandidateId, f64)>) -> Cut {
         let scale = self.scale(statement);
         reliefs.iter_mut().for_each(|(_, relief)| *relief *= scale);
         reliefs.retain(|(_, relief)| *relief > 0.0);
         reliefs.sort_by_key(|(candidate, _)| *candidate);
-        self.program.cuts[statement].len() < CUTS
-            && self.program.add(statement, Cut { level: scale * level, reliefs })
+        Cut { level: scale * level, reliefs }
     }
 
     /// Asks for the pairs of absent candidates that could help each other most, those that are known to do so
     /// elsewhere first; what the planner says is held against the cut by `reconcile`.
-    fn ask_about_pairs(&mut self, statement: usize, widest: &Widest, reliefs: &[(CandidateId, f64)]) {
+    fn ask_about_pairs(&mut self, statement: usize, sketch: &Sketch) {
+        let absent = sketch.absent.iter().map(|(candidate, _)| *candidate);
+        let reliefs: Vec<(CandidateId, f64)> =
+            absent.map(|candidate| (candidate, self.relief(statement, sketch, candidate))).collect();
         let mut pairs: Vec<(bool, f64, Vec<CandidateId>)> = Vec::new();
         for (i, (a, of_a)) in reliefs.iter().enumerate() {
             for (b, of_b) in &reliefs[i + 1..] {
-                let back = united(&widest.field, &[*a, *b]);
+                let back = united(&sketch.field, &[*a, *b]);
                 let least = self.search.cache.dearest_superset(statement, &back);
-                let open = widest.plan.total - of_a - of_b - least;
+                let open = sketch.level - of_a - of_b - least;
                 let weight = self.search.problem.statements[statement].weight;
                 if weight * open > WORTH_ASKING * self.search.total_before {
                     let bundled = |bundle: &Vec<CandidateId>| bundle.contains(a) && bundle.contains(b);
@@ -490,6 +485,11 @@ fn lowered(cut: &Cut, together: &[CandidateId], missing: f64, cuts: usize) -> Ve
             vec![with(&|candidate, relief| if many.contains(&candidate) { relief.max(half) } else { relief })]
         }
     }
+}
+
+/// A set as shares of its members.
+fn shares(set: &[bool]) -> Vec<f64> {
+    set.iter().map(|there| f64::from(u8::from(*there))).collect()
 }
 
 /// Both together, ascending.

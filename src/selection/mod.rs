@@ -59,7 +59,16 @@ pub struct WeightedStatement {
     pub pace: f64,
     /// Candidates that could change its plan, ascending. No other candidate is ever planned with it.
     pub relevant: Vec<CandidateId>,
+    /// Candidates that it is planned with at once, at most; more are planned in parts whose winners meet in a final.
+    pub at_once: usize,
 }
+
+/// Planning slows down with every index present, joins most: 100 ms and more were measured with 270 of them and many tables.
+pub const AT_ONCE: usize = 60;
+/// With few tables, a call with all candidates costs less than the three or four that take its place.
+pub const AT_ONCE_OVER_FEW_TABLES: usize = 150;
+/// Up to this many tables are few: the planner itself goes through all join orders of as many (`join_collapse_limit`).
+pub const FEW_TABLES: usize = 8;
 
 fn usual_pace() -> f64 {
     1.0

@@ -11,9 +11,6 @@ use std::collections::BTreeSet;
 /// Times a statement is planned with what the earlier plans left over. The later levels find the second- and third-best
 /// indexes, which matter when the best do not fit; `explore` goes on by size.
 const LEVELS: usize = 3;
-/// Planning slows down with every index present (joins most: 100 ms and more were measured with 270 of them), so more
-/// candidates than this are planned in parts and the winners meet in a final.
-pub(super) const AT_ONCE: usize = 60;
 /// Up to this many candidates in all, every one is searched: peeling would save nothing.
 const SMALL_POOL: usize = 48;
 /// A plan that is no cheaper than this share of the cost before has nothing further to peel.
@@ -92,9 +89,10 @@ pub(super) fn widest<W: WhatIf>(
     candidates: &[CandidateId],
 ) -> Result<PlanCost, Expired> {
     let mut field = candidates.to_vec();
-    while field.len() > AT_ONCE {
+    let at_once = search.problem.statements[statement].at_once;
+    while field.len() > at_once {
         let mut winners = BTreeSet::new();
-        for part in field.chunks(AT_ONCE) {
+        for part in field.chunks(at_once) {
             winners.extend(search.cache.plan(statement, part)?.used);
         }
         if winners.len() >= field.len() {

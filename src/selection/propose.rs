@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 const ROUNDS: usize = 6;
 /// Planner calls for each statement, in all, after which exchanges are judged by known plans alone. Below this few
 /// statements and candidates are searched as thoroughly as if calls were free.
-const CALLS_A_STATEMENT: u64 = 40;
+const CALLS_A_STATEMENT: u64 = 25;
 
 /// Finds a good configuration by rounds, then betters it by moves that the planner judges.
 pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
@@ -33,17 +33,9 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
 
 /// Searches offline, and keeps what is found if the planner confirms that it is better.
 fn propose<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
-    let confirmed = search.best.clone();
     search.cache.go_offline_after(0);
     // On expiry the best proposal stands, as one whose saving is at least what is known.
-    greedy::run(search).and_then(|()| improve::run(search))?;
-    search.cache.go_online();
-    let proposed = std::mem::replace(&mut search.best, confirmed);
-    let empty = search.empty();
-    let exact = search.moved(&empty, proposed.members)?;
-    let (pruned, _) = improve::prune(search, exact)?;
-    search.consider(&pruned);
-    Ok(())
+    confirm(search, |search| greedy::run(search).and_then(|()| improve::run(search)))
 }
 
 /// Adds what the planner says is worth adding, and tries exchanges while calls last.
@@ -53,9 +45,18 @@ fn polish<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
         let filled = greedy::fill(search, &best, key, &BTreeSet::new())?;
         improve::settle(search, filled, key)?;
     }
-    let confirmed = search.best.clone();
     search.cache.go_offline_after(CALLS_A_STATEMENT * search.problem.statements.len() as u64);
-    improve::run(search)?;
+    confirm(search, improve::run)
+}
+
+/// Lets `moves` better the best configuration with as few planner calls as the cache was told, and keeps what they find if the
+/// planner confirms it.
+fn confirm<'a, W: WhatIf>(
+    search: &mut Search<'a, W>,
+    moves: impl Fn(&mut Search<'a, W>) -> Result<(), Expired>,
+) -> Result<(), Expired> {
+    let confirmed = search.best.clone();
+    moves(search)?;
     search.cache.go_online();
     let found = std::mem::replace(&mut search.best, confirmed);
     let empty = search.empty();

@@ -14,7 +14,9 @@ mod tests {
 
     /// `big` is stored in the order of `id` and takes 90 MB, `ordered` has its keys in that order, `shuffled` in none.
     fn tables() {
-        run("CREATE TABLE big AS SELECT g AS id, g % 1000 AS category, repeat('x', 400) AS filler FROM generate_series(1, 200000) AS g");
+        run(
+            "CREATE TABLE big AS SELECT g AS id, g % 1000 AS category, repeat('x', 400) AS filler FROM generate_series(1, 200000) AS g",
+        );
         run("ALTER TABLE big ADD PRIMARY KEY (id)");
         run("CREATE INDEX ON big (category)");
         run("CREATE TABLE ordered AS SELECT g AS big_id FROM generate_series(1, 200000, 2) AS g");
@@ -22,7 +24,9 @@ mod tests {
         for table in ["big", "ordered", "shuffled"] {
             run(&format!("ANALYZE {table}"));
         }
-        for off in ["enable_hashjoin", "enable_mergejoin", "enable_bitmapscan", "enable_memoize", "enable_material"] {
+        for off in
+            ["enable_hashjoin", "enable_mergejoin", "enable_bitmapscan", "enable_memoize", "enable_material"]
+        {
             run(&format!("SET LOCAL {off} = off"));
         }
         run("SET LOCAL max_parallel_workers_per_gather = 0");
@@ -39,7 +43,9 @@ mod tests {
         assert!(far.in_memory > 2.0 * near.in_memory, "{near:?} {far:?}");
         assert!(far.in_memory > 1.5 * far.total, "{far:?}");
         // Sorted by what is looked up, it is as good as stored so.
-        let sorted = costs("SELECT count(filler) FROM (SELECT big_id FROM shuffled ORDER BY big_id OFFSET 0) AS s JOIN big ON id = big_id");
+        let sorted = costs(
+            "SELECT count(filler) FROM (SELECT big_id FROM shuffled ORDER BY big_id OFFSET 0) AS s JOIN big ON id = big_id",
+        );
         assert!(sorted.in_memory < 0.8 * far.in_memory, "{sorted:?} {far:?}");
     }
 

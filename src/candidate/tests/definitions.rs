@@ -42,7 +42,7 @@ fn a_partial_index_is_relevant_only_where_its_predicate_is_known_to_hold() {
     assert!(!relevant(&partial(open), &facts(vec![status.clone()])));
     // Any comparison of the column implies that it is not null.
     assert!(relevant(&partial("(o_orderstatus IS NOT NULL)"), &facts(vec![status.clone()])));
-    status.predicates = vec![PredicateClause { expression: expression(open, &[3]), selectivity: 0.1 }];
+    status.predicates = vec![PredicateClause::of(expression(open, &[3]), 0.1)];
     assert!(relevant(&partial(open), &facts(vec![status.clone()])));
     status.restrictions.pop();
     assert!(!relevant(&partial("(o_orderstatus IS NOT NULL)"), &facts(vec![status])));

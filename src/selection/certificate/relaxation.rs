@@ -88,16 +88,6 @@ impl Relaxation {
         Relaxation { candidates, room, cuts, mixture: vec![vec![1.0]; floors.len()] }
     }
 
-    /// Adds what is known of a statement, unless it is known already; returns whether it was new.
-    pub fn add(&mut self, statement: usize, cut: Cut) -> bool {
-        let new = !self.cuts[statement].contains(&cut);
-        if new {
-            self.cuts[statement].push(cut);
-            self.mixture[statement].push(0.0);
-        }
-        new
-    }
-
     /// Puts `cuts` in place of all that was known of a statement; those that stay keep their part in the mixture.
     pub fn replace(&mut self, statement: usize, old: &[Cut], cuts: Vec<Cut>) {
         let share = |cut: &Cut| {

@@ -2,7 +2,7 @@
 
 use crate::cost::cache::simulated::{Numbers, Plan, Simulated, arbitrary, relational};
 use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
-use crate::selection::{CandidateCost, Limits, Problem, Selection, WeightedStatement, select};
+use crate::selection::{AT_ONCE, CandidateCost, Limits, Problem, Selection, WeightedStatement, select};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -51,6 +51,7 @@ fn small_instance(seed: u64, kind: usize) -> (Problem, Simulated) {
         before: planner.plan(id, &[]),
         pace: 1.0,
         relevant: planner.relevant(id),
+        at_once: AT_ONCE,
     });
     let statements = statements.collect();
     let candidates = (0..count).map(|id| CandidateCost {
@@ -200,6 +201,7 @@ fn spelled_out(plans: Vec<Vec<Plan>>, candidates: usize, max_indexes: usize) -> 
         before: planner.plan(id, &[]),
         pace: 1.0,
         relevant: planner.relevant(id),
+        at_once: AT_ONCE,
     });
     let statements = statements.collect();
     let candidates = (0..candidates).map(|id| CandidateCost {
@@ -438,6 +440,7 @@ fn warehouse(seed: u64, statements: usize, budget: f64) -> (Problem, Warehouse) 
             before,
             pace: 1.0,
             relevant: relevant.into_iter().collect(),
+            at_once: AT_ONCE,
         }
     });
     let statements = statements.collect();
