@@ -34,7 +34,7 @@ INDEXES = int(os.environ.get("INDEXES", "10000"))
 LOADERS = 2
 LONGEST_MS = 3_000  # of one execution; one that is cut off is no statement of the workload
 SETTINGS = {
-    "autovacuum": "off", "shared_buffers": "128MB", "max_wal_size": "16GB", "wal_level": "minimal", "max_wal_senders": "0",
+    "autovacuum": "off", "shared_buffers": "128MB", "max_wal_size": "1GB", "wal_level": "minimal", "max_wal_senders": "0",
     "maintenance_work_mem": "256MB", "work_mem": "16MB", "jit": "off", "max_parallel_workers_per_gather": "0", "random_page_cost": "1.1",
     "pg_stat_statements.max": "20000", "max_locks_per_transaction": "512",
 }  # fmt: skip

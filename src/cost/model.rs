@@ -6,13 +6,14 @@ use super::PlanCost;
 use super::in_memory::paces;
 use super::size::{self, SizeEstimate, Storage};
 use super::write::{CostUnits, UpdateRate, WriteRate, write_cost};
+use super::{CandidateId, PlanCost};
 use crate::candidate::definition::IndexDefinition;
 use crate::candidate::facts::{StatementFacts, WriteKind};
 use crate::candidate::{Candidate, preferences, relatives, relevant};
 use crate::catalog::{Catalog, Oid, Relation};
 use crate::selection::{CandidateCost, Limits, Problem, WeightedStatement};
 use crate::workload::Statement;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const SECONDS_A_DAY: f64 = 86_400.0;
 
@@ -149,6 +150,19 @@ impl CostModel {
         let write = write_cost(definition, &size, relation, rate, &self.units);
         Some(Price { size, write_ms: write.per_day * self.ms_per_unit, hot_loss: write.hot_loss })
     }
+}
+
+/// The candidates that could matter to a statement, ascending. The pool is in the order of definitions: those of one relation
+/// stand together, and only those of the statement's own are looked at.
+fn relevant_of(pool: &[Candidate], facts: &StatementFacts) -> Vec<CandidateId> {
+    let relations: BTreeSet<Oid> = facts.relations.iter().map(|usage| usage.relation).collect();
+    let of_relation = |relation: Oid| {
+        let begin = pool.partition_point(|candidate| candidate.definition.relation < relation);
+        let end = pool.partition_point(|candidate| candidate.definition.relation <= relation);
+        begin..end
+    };
+    let candidates = relations.into_iter().flat_map(of_relation);
+    candidates.filter(|candidate| relevant(&pool[*candidate].definition, facts)).collect()
 }
 
 /// Rows written a day, by relation, as the workload's own statements say: the same window as their times.

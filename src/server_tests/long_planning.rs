@@ -33,24 +33,17 @@ mod tests {
 
     /// One table with many columns, and a statement whose alternatives and orders each ask for indexes.
     fn wide() -> String {
-        let columns: Vec<String> = (0..24).map(|i| format!("(g * {}) % 3000 AS c{i}", 2 * i + 101)).collect();
-        run(&format!(
-            "CREATE TABLE wide AS SELECT {} FROM generate_series(1, 20000) AS g",
-            columns.join(", ")
-        ));
+        const COLUMNS: usize = 40;
+        let columns: Vec<String> =
+            (0..COLUMNS).map(|i| format!("(g * {}) % 3000 AS c{i}", 2 * i + 101)).collect();
+        let columns = columns.join(", ");
+        run(&format!("CREATE TABLE wide AS SELECT {columns} FROM generate_series(1, 10000) AS g"));
         run("ANALYZE wide");
-        let arms: Vec<String> = (0..8)
-            .map(|i| {
-                format!(
-                    "SELECT * FROM wide WHERE c{} = 7 AND c{} = 8 AND c{} > 2990 ORDER BY c{}",
-                    i,
-                    i + 8,
-                    i + 16,
-                    23 - i
-                )
-            })
-            .map(|arm| format!("({arm} LIMIT 5)"))
-            .collect();
+        let arm = |i: usize| {
+            let [a, b, c, d] = [i, 7 * i + 3, 11 * i + 5, 13 * i + 1].map(|at| at % COLUMNS);
+            format!("(SELECT * FROM wide WHERE c{a} = 7 AND c{b} = 8 AND c{c} > 2990 ORDER BY c{d} LIMIT 5)")
+        };
+        let arms: Vec<String> = (0..COLUMNS).map(arm).collect();
         arms.join(" UNION ALL ")
     }
 
