@@ -33,7 +33,7 @@ mod tests {
 
     /// One table with many columns, and a statement whose alternatives and orders each ask for indexes.
     fn wide() -> String {
-        const COLUMNS: usize = 40;
+        const COLUMNS: usize = 48;
         let columns: Vec<String> =
             (0..COLUMNS).map(|i| format!("(g * {}) % 3000 AS c{i}", 2 * i + 101)).collect();
         let columns = columns.join(", ");
