@@ -2,7 +2,6 @@
 //!
 //! Pure arithmetic over what was measured; asks no planner.
 
-use super::PlanCost;
 use super::in_memory::paces;
 use super::size::{self, SizeEstimate, Storage};
 use super::write::{CostUnits, UpdateRate, WriteRate, write_cost};
