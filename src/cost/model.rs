@@ -107,7 +107,7 @@ impl CostModel {
             weight: self.weight(id),
             before: measured.before.clone(),
             pace: self.paces[id],
-            relevant: (0..pool.len()).filter(|c| relevant(&pool[*c].definition, measured.facts)).collect(),
+            relevant: relevant_of(pool, measured.facts),
         });
         let ddl = |definition: &IndexDefinition| {
             let relation = catalog.relations.get(&definition.relation);
