@@ -150,7 +150,6 @@ fn plan_first(
     mut notes: Vec<String>,
 ) -> Result<Analysed, LeftOut> {
     let started = Instant::now();
-    let most = settings::statement_time_limit();
     let mut collector = Collector::default();
     let generic = isolated(Some(&identity), || {
         trees.lock();
@@ -176,7 +175,7 @@ fn plan_first(
         let shapes: Vec<Shape> = trees.types.iter().map(|oid| Shape::of(*oid)).collect();
         let mut tried: Vec<Vec<Option<String>>> = Vec::new();
         for level in LEVELS {
-            if most.is_some_and(|most| started.elapsed() >= most) {
+            if settings::statement_time_limit().is_some_and(|most| started.elapsed() >= most) {
                 break;
             }
             let texts = parameters::values(&collector.parameters, &shapes, &roles, level);
