@@ -49,6 +49,7 @@ class Answer:
     peak_megabytes: float
     built_cost: dict[str, float]
     built_bytes: int
+    in_memory: dict[str, float]  # what the plans with the built indexes take when all pages are in memory, planner units
     milliseconds: dict[str, float]
 
     @property
@@ -62,6 +63,11 @@ def costs(connection, queries) -> dict[str, float]:
         [[[plan]]] = connection.execute("EXPLAIN (FORMAT JSON) " + query.text).fetchall()
         found[query.name] = plan["Plan"]["Total Cost"]
     return found
+
+
+def in_memory(connection, queries) -> dict[str, float]:
+    rows = connection.execute("SELECT in_memory FROM index_advisor._bench_costs(%s::text[])", ([query.text for query in queries],))
+    return {query.name: cost for query, (cost,) in zip(queries, rows.fetchall(), strict=True)}
 
 
 def on_cpu(server, queries) -> dict[str, float]:
@@ -103,17 +109,32 @@ def answer(server, connection, queries, times: dict[str, float], megabytes: int,
     names = [f"advised_{position}" for position in range(len(report["recommendations"]))]
     [[size]] = connection.execute("SELECT coalesce(sum(pg_relation_size(n::regclass)), 0)::bigint FROM unnest(%s::text[]) n", (names,)).fetchall()
     built = costs(connection, queries)
+    second = in_memory(connection, queries)
     run = on_cpu(server, queries) if RUN else {}
     for name in names:
         connection.execute(f"DROP INDEX {name}")
-    return Answer(megabytes, slowdown, report, seconds, peak, built, size, run)
+    return Answer(megabytes, slowdown, report, seconds, peak, built, size, second, run)
 
 
 def allowed(found: Answer) -> str:
     return "any" if float(found.slowdown) < 0 else f"{found.slowdown} %"
 
 
-def table(answers: list[Answer], before: dict[str, float], times: dict[str, float]) -> list[str]:
+def off_by(found: Answer, predicted: dict[str, float], before: dict[str, float], times: dict[str, float]) -> list[float]:
+    """For each statement whose plan changed: the factor between the predicted change of its time and the measured one."""
+    factors = []
+    for name, ms in found.milliseconds.items():
+        if abs(found.built_cost[name] / before[name] - 1) > 0.01 and ms > 0 and times[name] > 0:
+            error = (predicted[name] / before[name]) / (ms / times[name])
+            factors.append(max(error, 1 / error))
+    return factors
+
+
+def quantile(values: list[float], share: float) -> float:
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
+
+
+def table(answers: list[Answer], before: dict[str, float], memory: dict[str, float], times: dict[str, float]) -> list[str]:
     whole = sum(before.values())
     lines = [
         "| budget, MB | slowdown allowed | indexes | really used, MB | promised after / before | built after / before | best peer (MB used) | gap to the bound | planner calls | exact, graph, bound hits | seconds | peak MB |",
@@ -139,6 +160,18 @@ def table(answers: list[Answer], before: dict[str, float], times: dict[str, floa
                 if found.milliseconds[name] > 1.2 * times[name] and found.milliseconds[name] > 50
             ]
             lines += ["", f"Run with {found.budget} MB, slowdown {allowed(found)}: {ratio:.3f} of the time on a processor; more than 20 % slower: {', '.join(slower) or 'none'}."]
+    planner, second = [], []
+    for found in answers:
+        planner += off_by(found, found.built_cost, before, times)
+        scaled = {name: cost * before[name] / memory[name] for name, cost in found.in_memory.items()}
+        second += off_by(found, scaled, before, times)
+    if planner:
+        share = [f"{quantile(factors, 0.5):.2f} / {quantile(factors, 0.8):.2f}" for factors in (planner, second)]
+        lines += [
+            "",
+            f"Of {len(planner)} changed plans, the change of the time was off from the change of the planner's cost by a factor of {share[0]} (median / 80th percentile), "
+            f"and from the cost in memory by {share[1]}.",
+        ]
     for found in answers:
         lines += ["", f"{found.budget} MB, slowdown {allowed(found)}:", ""] + [f"- `{advice['ddl']}`, {advice['size_bytes'] / MEGABYTE:.0f} MB" for advice in found.report["recommendations"]]
     return lines
@@ -154,6 +187,7 @@ def main(version: int) -> int:
                 tpch.load(connection, tpch.generate(SCALE))
             queries = [query for query in tpch.queries() if query.name not in LEFT_OUT]
             before = costs(connection, queries)
+            memory = in_memory(connection, queries)
             times = on_cpu(server, queries)
             answers = []
             for slowdown in SLOWDOWNS:
@@ -161,7 +195,7 @@ def main(version: int) -> int:
                     with phase(f"within {megabytes} MB, slowdown of {slowdown} %"):
                         answers.append(answer(server, connection, queries, times, megabytes, slowdown))
     title = f"### {installation.version}, {date.today().isoformat()}, TPC-H at scale {SCALE}, {len(queries)} statements, {os.cpu_count()} cores"
-    say("\n" + "\n".join([title, "", *table(answers, before, times)]))
+    say("\n" + "\n".join([title, "", *table(answers, before, memory, times)]))
     return 0
 
 

@@ -1,4 +1,4 @@
-//! `_bench_what_if()` and `_bench_select()`: how long what-if calls take and how selection does, for the benchmarks only.
+//! The `_bench_` functions: how long what-if calls take and how selection does, for the benchmarks only.
 
 use crate::pg::opclass;
 use crate::pg::session::Quiet;
@@ -32,6 +32,27 @@ fn bench_what_if(
         .unwrap_or_else(|error| error.raise());
     let rows: Vec<_> =
         times.into_iter().enumerate().map(|(i, (in_view, ms))| (i as i32 + 1, in_view as i32, ms)).collect();
+    TableIterator::new(rows)
+}
+
+/// What the planner says of each query as things are, and what its plan takes in memory.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    name = "_bench_costs",
+    sql = r#"
+CREATE FUNCTION _bench_costs(queries text[])
+RETURNS TABLE (total double precision, in_memory double precision)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+COMMENT ON FUNCTION _bench_costs(text[])
+IS 'for benchmarks: the planner''s cost of each query, and the cost with all pages in memory';
+"#
+)]
+fn bench_costs(queries: Vec<String>) -> TableIterator<'static, (name!(total, f64), name!(in_memory, f64))> {
+    let _quiet = Quiet::begin(1000);
+    let costs = what_if::costs_before(&queries).unwrap_or_else(|error| error.raise());
+    let rows: Vec<_> = costs.into_iter().map(|cost| (cost.total, cost.in_memory)).collect();
     TableIterator::new(rows)
 }
 

@@ -185,8 +185,18 @@ impl Walk {
                     let share = ((*path).rows / (*below).rows.max(1.0)).min(1.0);
                     self.path(root, below, Runs { share: runs.share * share, ..runs })
                 }
+                T_AggPath => {
+                    let aggregate = path.cast::<pg_sys::AggPath>();
+                    if (*aggregate).aggstrategy == pg_sys::AggStrategy::AGG_HASHED {
+                        let row = f64::from((*(*path).pathtarget).width) + HASH_OVERHEAD;
+                        let rows = (*below).rows * runs.times;
+                        self.work.probes += rows * outside(NEAR_CACHE, (*aggregate).numGroups * row);
+                    }
+                    self.path(root, below, runs.whole());
+                    None
+                }
                 // They read everything before they give the first row, and give rows in an order of their own.
-                T_SortPath | T_IncrementalSortPath | T_UniquePath | T_AggPath | T_GroupingSetsPath => {
+                T_SortPath | T_IncrementalSortPath | T_UniquePath | T_GroupingSetsPath => {
                     self.path(root, below, runs.whole());
                     None
                 }
@@ -244,7 +254,11 @@ impl Walk {
             let charged = (*path).path.total_cost - index_cost - tuples * tuple_cost(rel);
             let charged = charged.max(0.0) * runs.times * runs.share;
             self.work.charged += charged;
-            self.work.bitmap += charged / page_costs(rel).0.max(f64::MIN_POSITIVE);
+            // Mackert and Lohman's formula (index_pages_fetched, costsize.c) for each run by itself: what an earlier one read
+            // has to be visited again.
+            let pages = f64::from((*rel).pages).max(1.0);
+            let visited = (2.0 * pages * tuples / (2.0 * pages + tuples)).min(pages);
+            self.work.bitmap += visited * runs.times * runs.share;
             Stored { relation: (*rel).relid, strictly: 1.0 }
         }
     }
