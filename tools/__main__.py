@@ -56,6 +56,8 @@ def main(arguments: list[str]) -> int:
         prepare(for_tests=False)
         return demo.main()
     if command in ("test", "test-fast"):
+        # Tests raise panics by the thousand: a backtrace of each would take minutes.
+        os.environ["RUST_BACKTRACE"] = "0"
         prepare(for_tests=command == "test")  # the pure tests need no server, only some PostgreSQL's headers
         from . import tiers
 
