@@ -146,7 +146,8 @@ fn ivfflat_pages(shape: &Shape, rows: f64, value: u32, lists: u32, block_size: u
     let fitting = |size: u32| f64::from(((block_size - PAGE_OVERHEAD) / (size + LINE_POINTER)).max(1));
     let lists = f64::from(lists);
     let centres = (lists / fitting(align(IVFFLAT_LIST + value, MAXALIGN))).ceil();
-    let stored = if value - 3 <= SHORT_VARLENA { value - 3 } else { value };
+    let short = value.saturating_sub(3);
+    let stored = if short <= SHORT_VARLENA { short } else { value };
     let pages_for = |size: f64| (size / fitting(align(INDEX_TUPLE + stored, MAXALIGN))).ceil().max(1.0);
     let mean = rows * present / lists;
     let unevenness = if value <= FEW_DIMENSIONS.0 { FEW_DIMENSIONS.1 } else { UNEVENNESS };
