@@ -128,6 +128,7 @@ pub fn init() {
 pub struct InForce {
     configuration: *const Configuration<'static>,
     collector: *mut Collector,
+    root: *mut pg_sys::PlannerInfo,
 }
 
 impl InForce {
@@ -137,10 +138,10 @@ impl InForce {
     /// Both must outlive the result, and nothing else may use `collector` meanwhile.
     pub unsafe fn begin(configuration: &Configuration<'_>, collector: Option<&mut Collector>) -> InForce {
         let configuration: *const Configuration<'_> = configuration;
-        ROOT.set(std::ptr::null_mut());
         InForce {
             configuration: CONFIGURATION.replace(configuration.cast()),
             collector: COLLECTOR.replace(collector.map_or(std::ptr::null_mut(), |c| c as *mut Collector)),
+            root: ROOT.replace(std::ptr::null_mut()),
         }
     }
 
@@ -155,6 +156,7 @@ impl InForce {
         InForce {
             configuration: CONFIGURATION.replace(std::ptr::null()),
             collector: COLLECTOR.replace(std::ptr::null_mut()),
+            root: ROOT.replace(std::ptr::null_mut()),
         }
     }
 }
@@ -163,7 +165,7 @@ impl Drop for InForce {
     fn drop(&mut self) {
         CONFIGURATION.set(self.configuration);
         COLLECTOR.set(self.collector);
-        ROOT.set(std::ptr::null_mut());
+        ROOT.set(self.root);
     }
 }
 
