@@ -185,18 +185,12 @@ impl Walk {
                     let share = ((*path).rows / (*below).rows.max(1.0)).min(1.0);
                     self.path(root, below, Runs { share: runs.share * share, ..runs })
                 }
-                T_AggPath => {
-                    let aggregate = path.cast::<pg_sys::AggPath>();
-                    if (*aggregate).aggstrategy == pg_sys::AggStrategy::AGG_HASHED {
-                        let row = f64::from((*(*path).pathtarget).width) + HASH_OVERHEAD;
-                        let rows = (*below).rows * runs.times;
-                        self.work.probes += rows * outside(NEAR_CACHE, (*aggregate).numGroups * row);
-                    }
-                    self.path(root, below, runs.whole());
-                    None
-                }
                 // They read everything before they give the first row, and give rows in an order of their own.
-                T_SortPath | T_IncrementalSortPath | T_UniquePath | T_GroupingSetsPath => {
+                T_SortPath | T_IncrementalSortPath | T_UniquePath | T_AggPath | T_GroupingSetsPath => {
+                    let aggregate = path.cast::<pg_sys::AggPath>();
+                    if tag == T_AggPath && (*aggregate).aggstrategy == pg_sys::AggStrategy::AGG_HASHED {
+                        self.probe((*below).rows * runs.times, path, (*aggregate).numGroups);
+                    }
                     self.path(root, below, runs.whole());
                     None
                 }
@@ -226,13 +220,18 @@ impl Walk {
             }
             self.path(root, inner, runs.whole());
             if tag == T_HashPath {
-                let row = f64::from((*(*inner).pathtarget).width) + HASH_OVERHEAD;
-                self.work.probes += rows * runs.share * outside(NEAR_CACHE, (*inner).rows * row);
+                self.probe(rows * runs.share, inner, (*inner).rows);
                 // With more than one batch, rows come batch by batch.
                 return stored.filter(|_| (*join.cast::<pg_sys::HashPath>()).num_batches <= 1);
             }
             stored
         }
+    }
+
+    /// `rows` looked up in a hash table of `entries`, each as wide as a row of `kept`.
+    unsafe fn probe(&mut self, rows: f64, kept: *mut pg_sys::Path, entries: f64) {
+        let row = f64::from(unsafe { (*(*kept).pathtarget).width }) + HASH_OVERHEAD;
+        self.work.probes += rows * outside(NEAR_CACHE, entries * row);
     }
 
     unsafe fn sequential(&mut self, path: *mut pg_sys::Path, runs: Runs<'_>) -> Stored {

@@ -3,7 +3,7 @@
 //! The search already counts a slowdown as a loss; what is left of them where others gain more is taken away here, with
 //! the members that cause them. Only drops.
 
-use super::search::{Configuration, NEARLY, Search};
+use super::search::{Configuration, Search};
 use crate::cost::WhatIf;
 use crate::cost::cache::Expired;
 
@@ -47,9 +47,8 @@ fn slower<W: WhatIf>(
         // A slowdown is a loss; the others need not be looked at.
         if configuration.savings[statement] < 0.0 {
             let plan = search.cache.plan(statement, &configuration.members)?;
-            let near = search.cache.allowed_plans(statement, &configuration.members, NEARLY * plan.total);
-            let s = &search.problem.statements[statement];
-            if near.chain([&plan]).any(|plan| s.slowdown(plan) > allowed) {
+            let nearby = search.slowdown_nearby(statement, &configuration.members, plan.total);
+            if search.problem.statements[statement].slowdown(&plan).max(nearby) > allowed {
                 slower.push(statement);
             }
         }

@@ -17,7 +17,7 @@ const SATURATED: f64 = 1.001;
 pub(super) const FLOOR_SLACK: f64 = 1.015;
 /// Plans whose costs are within this factor may change places when indexes are built: the planner's fuzz (1 %, pathnode.c) and as much
 /// again for sizes that are estimates.
-pub(super) const NEARLY: f64 = 1.02;
+const NEARLY: f64 = 1.02;
 /// How many times a slowdown beyond what the user allows weighs in the sum: it is to be avoided, not to be paid for, and
 /// still the search must be able to pass through it on the way to a set that cures it.
 const REGRET: f64 = 3.0;
@@ -207,10 +207,15 @@ impl<'a, W: WhatIf> Search<'a, W> {
         if problem.limits.slowdown.is_none() || saving <= 0.0 {
             return Ok(saving);
         }
-        // A slower plan may be chosen in its place once the indexes are there.
+        let nearby = self.slowdown_nearby(statement, members, total);
+        Ok(loss_of(problem, statement, nearby).unwrap_or(saving))
+    }
+
+    /// The worst slowdown of the known plans that cost little more than `total`, the cost of the chosen one: one of them
+    /// may be chosen in its place once the indexes are there.
+    pub fn slowdown_nearby(&self, statement: usize, members: &[CandidateId], total: f64) -> f64 {
         let near = self.cache.allowed_plans(statement, members, NEARLY * total);
-        let losses = near.map(|plan| saving_of(problem, statement, plan)).filter(|saving| *saving < 0.0);
-        Ok(losses.fold(saving, f64::min))
+        near.map(|plan| self.problem.statements[statement].slowdown(plan)).fold(0.0, f64::max)
     }
 
     /// Statements that any of `candidates` could help, ascending.
@@ -344,11 +349,15 @@ impl<'a, W: WhatIf> Search<'a, W> {
 /// What a statement saves with a plan, milliseconds a day. A plan that makes it slower than the user allows is a loss,
 /// however cheap the planner holds it.
 fn saving_of(problem: &Problem, statement: usize, plan: &PlanCost) -> f64 {
+    let slowdown = problem.statements[statement].slowdown(plan);
+    loss_of(problem, statement, slowdown).unwrap_or_else(|| saving_at(problem, statement, plan.total))
+}
+
+/// What a slowdown counts as, a saving below zero; None where the user allows it.
+fn loss_of(problem: &Problem, statement: usize, slowdown: f64) -> Option<f64> {
     let s = &problem.statements[statement];
-    match problem.limits.slowdown {
-        Some(allowed) if s.slowdown(plan) > allowed => -REGRET * s.weight * s.before.total * s.slowdown(plan),
-        _ => saving_at(problem, statement, plan.total),
-    }
+    let loss = -REGRET * s.weight * s.before.total * slowdown;
+    problem.limits.slowdown.is_some_and(|allowed| slowdown > allowed).then_some(loss)
 }
 
 fn saving_at(problem: &Problem, statement: usize, total: f64) -> f64 {
