@@ -72,6 +72,7 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     phases_ms.advice = lap();
 
     Ok(Report {
+        format_version: report::FORMAT_VERSION,
         database: session::database_name(),
         server_version: session::server_version(),
         made_at: session::now(),
@@ -80,6 +81,7 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
         evicted: workload.evicted,
         statements: examination.report(workload, &problem, &selection, &catalog),
         recommendations,
+        plans: Vec::new(),
         limits: settings.report_limits(&problem.limits, &catalog, &left_alone),
         notes: [left_alone.notes(&catalog), previous.notes].concat(),
         candidates: pool.len(),

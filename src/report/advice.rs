@@ -3,7 +3,7 @@
 //! Sentences and their numbers; lays nothing out.
 
 use super::Report;
-use super::format::{change, number, per_day, percent, size, thousands};
+use super::format::{change, count, number, per_day, percent, size, thousands};
 use super::lines::is_hostile;
 use super::plans::StatementPlans;
 use crate::cost::StatementId;
@@ -33,6 +33,35 @@ pub struct Advice<'a> {
     pub recommendation: &'a Recommendation,
 }
 
+impl Advice<'_> {
+    /// What it is on: `public.orders (customer_id) WHERE (status = 'open'::text)`.
+    pub fn on(&self) -> &str {
+        let ddl = &self.recommendation.ddl;
+        ddl.split_once(" ON ").map_or(ddl, |(_, on)| on)
+    }
+
+    /// Its saving on top of those above, `62 %`.
+    pub fn share(&self) -> String {
+        percent(self.recommendation.saving)
+    }
+
+    /// Its storage.
+    pub fn size(&self) -> String {
+        size(self.recommendation.size_bytes)
+    }
+
+    /// What keeping it costs writers a day; nothing where that is not known.
+    pub fn upkeep(&self) -> String {
+        self.recommendation.write_ms_per_day.map_or_else(String::new, per_day)
+    }
+
+    /// `and 3 more`, where it helps more statements than are named.
+    pub fn more_helped(&self) -> Option<String> {
+        let more = self.recommendation.statements.len().saturating_sub(self.helped.len());
+        (more > 0).then(|| format!("and {} more", count(more as f64)))
+    }
+}
+
 /// A statement that a recommendation helps.
 pub struct Helped<'a> {
     /// Its place among all statements.
@@ -51,6 +80,8 @@ pub struct Plans<'a> {
     pub plans: &'a StatementPlans,
 }
 
+/// The heading above all of them.
+pub const TITLE: &str = "Recommendations";
 /// Labels of what is said.
 pub const CAREFUL: &str = "Careful";
 pub const SAVES: &str = "Saves";
