@@ -3,9 +3,10 @@
 //! Sentences and their numbers; lays nothing out.
 
 use super::Report;
-use super::format::{change, count, number, per_day, percent, size, thousands};
+use super::format::{count, number, per_day, percent, size};
 use super::lines::is_hostile;
 use super::plans::StatementPlans;
+use super::rows::Costs;
 use crate::cost::StatementId;
 use crate::recommendation::Recommendation;
 use std::collections::BTreeMap;
@@ -68,8 +69,8 @@ pub struct Helped<'a> {
     pub rank: usize,
     /// `62 %` of the examined time.
     pub saves: String,
-    /// `cost 120,345 -> 1,203 (-99 %)`.
-    pub costs: String,
+    /// Planner costs without it and with it, on top of those above.
+    pub costs: Costs,
     pub text: &'a str,
 }
 
@@ -116,7 +117,7 @@ fn advice<'a>(
         Some(Helped {
             rank,
             saves: percent(effect.saving),
-            costs: costs(effect.cost_before, effect.cost_after),
+            costs: Costs::of(effect.cost_before, effect.cost_after),
             text: &report.statements.get(rank - 1)?.text,
         })
     });
@@ -168,8 +169,4 @@ fn costs_of(recommendation: &Recommendation) -> String {
         None => String::new(),
     };
     format!("{}{upkeep}.", size(recommendation.size_bytes))
-}
-
-fn costs(before: f64, after: f64) -> String {
-    format!("cost {} -> {} ({})", thousands(before), thousands(after), change(before, after))
 }

@@ -59,12 +59,7 @@ fn row(rank: usize, statement: &ExaminedStatement) -> Row<'_> {
     let (costs, remark) = match &statement.outcome {
         Outcome::Examined { cost_before, cost_after, .. } => {
             let slower = statement.outcome.notable_slowdown();
-            let costs = Costs {
-                before: thousands(*cost_before),
-                after: thousands(*cost_after),
-                change: change(*cost_before, *cost_after),
-                left: cost_after / cost_before,
-            };
+            let costs = Costs::of(*cost_before, *cost_after);
             (Some(costs), slower.map(|share| format!("may take {} longer", percent(share))))
         }
         Outcome::LeftOut { reason: LeftOut::Utility(command) } => {
@@ -83,11 +78,27 @@ fn row(rank: usize, statement: &ExaminedStatement) -> Row<'_> {
     }
 }
 
+impl Costs {
+    /// Two costs of the planner.
+    pub fn of(before: f64, after: f64) -> Costs {
+        Costs {
+            before: thousands(before),
+            after: thousands(after),
+            change: change(before, after),
+            left: after / before,
+        }
+    }
+
+    /// `120,345 -> 1,203 (-99 %)`.
+    pub fn in_words(&self) -> String {
+        format!("{} -> {} ({})", self.before, self.after, self.change)
+    }
+}
+
 impl Row<'_> {
     /// What becomes of it, on one line: `120,345 -> 1,203 (-99 %)`, or why it was left out.
     pub fn fate(&self) -> String {
-        let costs = self.costs.as_ref();
-        let costs = costs.map(|costs| format!("{} -> {} ({})", costs.before, costs.after, costs.change));
+        let costs = self.costs.as_ref().map(Costs::in_words);
         let remark = self.remark.clone();
         costs.into_iter().chain(remark).collect::<Vec<_>>().join(", ")
     }

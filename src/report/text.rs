@@ -76,7 +76,8 @@ fn helped(page: &mut Page, advice: &Advice<'_>) {
     labelled(page, advice::HELPS, &format!("{}{more}:", advice.helps));
     for helped in &advice.helped {
         let indent = " ".repeat(5 + LABEL);
-        page.row(&format!("{indent}#{}  saves {}, {}", helped.rank, helped.saves, helped.costs));
+        let costs = helped.costs.in_words();
+        page.row(&format!("{indent}#{}  saves {}, cost {costs}", helped.rank, helped.saves));
         // Without a row below, its text is shown here.
         if helped.rank > HEAVIEST {
             page.row(&format!("{indent}    {}", one_line(helped.text, TEXT_WIDTH - indent.len())));

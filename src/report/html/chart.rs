@@ -86,7 +86,7 @@ fn plot(points: &[Point<'_>], shape: Shape, unit: Unit, svg: &mut String) -> Res
         .label_style(label.clone())
         .axis_desc_style(label)
         .x_labels(shape.labels)
-        .y_labels(5)
+        .y_labels(6)
         .x_label_formatter(&|value: &f64| format!("{} {}", short(*value), unit.name))
         .y_label_formatter(&|value: &f64| percent((value * 100.0).round() / 100.0))
         .x_desc("storage of the indexes")

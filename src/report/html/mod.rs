@@ -11,7 +11,7 @@ use super::coverage::{self, Group, coverage};
 use super::earlier::{self, Verified};
 use super::format::number;
 use super::lines::{block, cleaned, one_line};
-use super::rows::{self, Row};
+use super::rows::{self, Costs, Row};
 use super::storage::{self, Point};
 use super::summary::{Figure, Summary};
 use super::{Outcome, Report};
@@ -21,7 +21,7 @@ use askama::Template;
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 /// What the page allows itself to apply and to run (Content-Security-Policy): these two and nothing else.
-pub const STYLE_HASH: &str = "sha256-suYFP/I37ms5mAtKN4fNzNzjWUVbDyfon+dujhZfmVU=";
+pub const STYLE_HASH: &str = "sha256-Tjj3PKQqrUUQKmOuky615YPAYU6PVlJx5PBdK5A2eeY=";
 pub const SCRIPT_HASH: &str = "sha256-OzbkMoS5F3uvTb3A0iMsBvbrfRuRikVg0XKKAy3L6Dg=";
 
 /// Recommendations listed at the top before the others fold away.
@@ -67,8 +67,6 @@ struct Statement<'a> {
     whole: Option<String>,
     /// Lengths of the bars of time now and then, 100 for the heaviest statement's time now.
     bar: Option<(String, String)>,
-    /// Class of the change.
-    tone: &'static str,
 }
 
 /// Renders the report for a browser.
@@ -113,12 +111,23 @@ fn statement(row: Row<'_>, longest: f64) -> Statement<'_> {
     let length = |share: f64| format!("{:.1}", (100.0 * share / longest).clamp(0.0, 100.0));
     let examined = matches!(row.statement.outcome, Outcome::Examined { .. }) && longest > 0.0;
     let bar = examined.then(|| (length(row.statement.share), length(row.statement.share * left)));
-    let tone = match left {
-        left if left < 0.999 => "less",
-        left if left > 1.001 => "more",
-        _ => "same",
-    };
-    Statement { line, whole, bar, tone, row }
+    Statement { line, whole, bar, row }
+}
+
+/// The text with no line break between a number and its per cent sign.
+fn prose(text: impl std::fmt::Display) -> String {
+    text.to_string().replace(" %", "\u{a0}%")
+}
+
+impl Costs {
+    /// Class of the change, by the same threshold as its words.
+    fn tone(&self) -> &'static str {
+        match self.left {
+            left if left < 0.999 => "less",
+            left if left > 1.001 => "more",
+            _ => "same",
+        }
+    }
 }
 
 /// The first `most` of a list, and the others.
