@@ -83,6 +83,10 @@ pub struct Plans<'a> {
 
 /// The heading above all of them.
 pub const TITLE: &str = "Recommendations";
+/// The heading above what is known of each.
+pub const EVIDENCE: &str = "The recommendations one by one";
+/// The name of a column.
+pub const INDEX: &str = "Index";
 /// Labels of what is said.
 pub const CAREFUL: &str = "Careful";
 pub const SAVES: &str = "Saves";

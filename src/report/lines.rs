@@ -103,7 +103,8 @@ fn safe(c: char) -> char {
 pub fn block(text: &str, most: usize) -> String {
     let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     let more = if end < text.len() { "..." } else { "" };
-    let lines = text[..end].lines().map(|line| line.replace('\t', "    ").trim_end().chars().map(safe).collect());
+    let lines =
+        text[..end].lines().map(|line| line.replace('\t', "    ").trim_end().chars().map(safe).collect());
     format!("{}{more}", lines.collect::<Vec<String>>().join("\n").trim_matches('\n'))
 }
 

@@ -39,6 +39,8 @@ pub struct Costs {
 pub const SHARE: &str = "of time";
 pub const CALLS: &str = "calls";
 pub const MEAN: &str = "mean";
+pub const STATEMENT: &str = "Statement";
+pub const COSTS: &str = "Planner cost";
 
 /// What the table is about: `The 20 heaviest of 500 statements`.
 pub fn title(report: &Report) -> String {

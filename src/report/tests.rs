@@ -10,7 +10,10 @@ use crate::statement::LeftOut;
 use proptest::prelude::*;
 use sample::{advice, examined, left_out, report};
 
+mod html;
+mod json;
 mod large;
+mod markdown;
 mod sample;
 
 /// The text with every run of white space as one space: what it says, wherever lines break.

@@ -128,12 +128,7 @@ fn left_out(page: &mut Page, groups: &[Group]) {
     page.blank();
     page.row(&format!("  {}  statements", coverage::SHARE));
     for group in groups.iter().chain([&coverage::whole(groups)]) {
-        page.row(&format!(
-            "{:>9}  {:>10}  {}",
-            group.percent(),
-            group.count(),
-            group.name
-        ));
+        page.row(&format!("{:>9}  {:>10}  {}", group.percent(), group.count(), group.name));
         if let Some(example) = group.example() {
             page.row(&format!("{}{}", " ".repeat(25), one_line(&example, 75)));
         }

@@ -33,13 +33,40 @@ impl Numbers {
 }
 
 const TABLES: [&str; 18] = [
-    "customer", "customer_address", "purchase_order", "order_line", "order_line_discount", "shipment",
-    "shipment_event", "invoice", "invoice_line", "payment", "payment_attempt", "product", "product_price",
-    "warehouse_stock", "stock_movement", "support_ticket", "ticket_message", "session_event",
+    "customer",
+    "customer_address",
+    "purchase_order",
+    "order_line",
+    "order_line_discount",
+    "shipment",
+    "shipment_event",
+    "invoice",
+    "invoice_line",
+    "payment",
+    "payment_attempt",
+    "product",
+    "product_price",
+    "warehouse_stock",
+    "stock_movement",
+    "support_ticket",
+    "ticket_message",
+    "session_event",
 ];
 const COLUMNS: [&str; 14] = [
-    "customer_id", "order_id", "status", "created_at", "updated_at", "product_id", "warehouse_id", "sku", "country_code",
-    "external_reference", "assigned_to", "due_on", "amount_cents", "tenant_id",
+    "customer_id",
+    "order_id",
+    "status",
+    "created_at",
+    "updated_at",
+    "product_id",
+    "warehouse_id",
+    "sku",
+    "country_code",
+    "external_reference",
+    "assigned_to",
+    "due_on",
+    "amount_cents",
+    "tenant_id",
 ];
 
 pub fn large() -> Report {
@@ -95,7 +122,9 @@ fn text(numbers: &mut Numbers, at: usize) -> String {
             "SELECT count(*), sum(amount_cents) FROM {table} WHERE {a} = $1 AND {b} IN ($2, $3, $4) GROUP BY {c}"
         ),
         2 => format!("UPDATE {table} SET {a} = $1, updated_at = now() WHERE {b} = $2 AND {c} IS NULL"),
-        3 => format!("SELECT * FROM {table} WHERE {a} = $1 AND {b} = $2 /* app:web,controller:{other}s,action:index */"),
+        3 => format!(
+            "SELECT * FROM {table} WHERE {a} = $1 AND {b} = $2 /* app:web,controller:{other}s,action:index */"
+        ),
         4 => format!("INSERT INTO {table} ({a}, {b}, {c}) VALUES ($1, $2, $3) RETURNING id"),
         5 => format!(
             "WITH recent AS (SELECT {a}, max({b}) AS newest FROM {table} WHERE {b} > now() - $1::interval GROUP BY {a}) SELECT \
@@ -162,7 +191,9 @@ fn recommendations(numbers: &mut Numbers, statements: &[ExaminedStatement]) -> V
         let on = format!("shop.{table}");
         let ddl = match i % 5 {
             0 => format!("CREATE INDEX CONCURRENTLY ON {on} ({a}, {b} DESC)"),
-            1 => format!("CREATE INDEX CONCURRENTLY ON {on} ({a}, {b}) INCLUDE ({c}, amount_cents, currency)"),
+            1 => {
+                format!("CREATE INDEX CONCURRENTLY ON {on} ({a}, {b}) INCLUDE ({c}, amount_cents, currency)")
+            }
             2 => format!("CREATE INDEX CONCURRENTLY ON {on} ({a}) WHERE ({b} IS NULL)"),
             3 => format!("CREATE INDEX CONCURRENTLY ON {on} (lower(({a})::text) text_pattern_ops, {b})"),
             _ => format!("CREATE INDEX CONCURRENTLY ON {on} ({a}, {b}, {c})"),
@@ -195,13 +226,8 @@ fn recommendations(numbers: &mut Numbers, statements: &[ExaminedStatement]) -> V
 }
 
 fn frontier(numbers: &mut Numbers, recommendations: &[Recommendation]) -> Vec<StoragePoint> {
-    let mut points = vec![StoragePoint {
-        bytes: 0,
-        cost_ms: 4.1e8,
-        indexes: Vec::new(),
-        added: None,
-        recommended: false,
-    }];
+    let mut points =
+        vec![StoragePoint { bytes: 0, cost_ms: 4.1e8, indexes: Vec::new(), added: None, recommended: false }];
     let mut indexes: Vec<String> = Vec::new();
     for recommendation in recommendations {
         let last = &points[points.len() - 1];
@@ -243,7 +269,8 @@ fn plans(statements: &[ExaminedStatement], id: usize) -> StatementPlans {
 
 fn past(recommendations: &[Recommendation], statements: &[ExaminedStatement]) -> Past {
     let ddl = |at: usize| recommendations[at].ddl.clone();
-    let mean = |calls: f64, ms: f64| Mean { calls, ms, deviation_ms: ms / 3.0, blocks_read: 12.0, blocks: 80.0 };
+    let mean =
+        |calls: f64, ms: f64| Mean { calls, ms, deviation_ms: ms / 3.0, blocks_read: 12.0, blocks: 80.0 };
     let change = |at: usize, before: f64, after: f64, certain: bool| StatementChange {
         query_id: at as i64,
         text: statements[at].text.clone(),
@@ -252,7 +279,8 @@ fn past(recommendations: &[Recommendation], statements: &[ExaminedStatement]) ->
         estimated_saving: Some(0.9),
         certain,
     };
-    let verification = |verdict: Verdict, index: &str, estimated: f64, measured: Option<f64>| Verification {
+    let verification = |verdict: Verdict, index: &str, estimated: f64, measured: Option<f64>| {
+        Verification {
         recommendation: Some(7),
         ddl: format!("CREATE INDEX ON shop.{index} (customer_id, created_at)"),
         index: Some(format!("shop.{index}_customer_id_created_at_idx")),
@@ -274,6 +302,7 @@ fn past(recommendations: &[Recommendation], statements: &[ExaminedStatement]) ->
             .to_string(),
         next_step: "Nothing to do.".to_string(),
         next_ddl: None,
+    }
     };
     Past {
         run: 42,

@@ -2,10 +2,13 @@
 
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::recommendation::{Action, Recommendation, StatementEffect};
-use crate::report::{ExaminedStatement, FORMAT_VERSION, Outcome, Phases, Report, ReportLimits};
+use crate::report::past::{Changes, Past, WhyWithdrawn, Withdrawn};
+use crate::report::plans::StatementPlans;
+use crate::report::{ExaminedStatement, FORMAT_VERSION, Outcome, Phases, Report, ReportLimits, StoragePoint};
 use crate::selection::SearchRecord;
 use crate::selection::certificate::Certificate;
 use crate::statement::LeftOut;
+use crate::verification::{Mean, Record, StatementChange, Verdict, Verification, WriteChange};
 
 pub fn report(statements: Vec<ExaminedStatement>, recommendations: Vec<Recommendation>) -> Report {
     Report {
@@ -87,5 +90,114 @@ pub fn advice(rank: u32, ddl: &str, saving: f64) -> Recommendation {
             saving,
         }],
         reason: "Serves equality on o_custkey.".to_string(),
+    }
+}
+
+/// What breaks out of HTML, Markdown, scripts, styles, tables, fences and terminals, where it is let.
+pub const ATTACKS: [&str; 14] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "' onmouseover='alert(1)",
+    "</style><style>*{display:none}</style>",
+    "</pre></code></details><h1>owned</h1>",
+    "]]><!--",
+    "```\n# owned\n```",
+    "`owned` ``owned`` ` \\`",
+    "| owned | \\| a | b |\n| --- |",
+    "[owned](javascript:alert(1)) ![owned](//example.org/x) <https://example.org>",
+    "**owned** __owned__ ~~owned~~ $x$ &lt; &#60; https://example.org www.example.org",
+    "\u{1b}]0;owned\u{7}\u{202e}\u{2066}evil\u{200b}\0\u{9b}2J\u{2028}",
+    "{{ owned }} {% owned %} ${owned}",
+    "- item\n\n---\n> quote\n1. one\n\tcode\r\nline\rline",
+];
+
+/// A report in which every text is hostile.
+pub fn hostile(text: &str) -> Report {
+    let name = text.to_string();
+    let ddl = format!("CREATE INDEX CONCURRENTLY ON \"{text}\" (a) WHERE (b = '{text}'::text)");
+    let mut statements = vec![
+        examined(0, 0.5, (900.0, 1.0)),
+        examined(1, 0.2, (9.0, 9.0)),
+        left_out(0.1, LeftOut::NotPlannable(name.clone())),
+        left_out(0.1, LeftOut::NoRights { role: name.clone(), message: name.clone() }),
+        left_out(0.1, LeftOut::Utility(name.clone())),
+    ];
+    for statement in &mut statements {
+        statement.text = format!("SELECT 1 /* {text} */\nFROM x\n{text}");
+        statement.role = Some(name.clone());
+        statement.notes = vec![name.clone()];
+        statement.relations = vec![name.clone()];
+    }
+    let advised = Recommendation {
+        relation_name: name.clone(),
+        reason: format!("{text} Serves {text}."),
+        ..advice(1, &ddl, 0.5)
+    };
+    let mut report = report(statements, vec![advised.clone(), Recommendation { rank: 2, ..advised }]);
+    report.database.clone_from(&name);
+    report.server_version.clone_from(&name);
+    report.made_at.clone_from(&name);
+    report.source.clone_from(&name);
+    report.notes = vec![name.clone()];
+    report.limits.left_alone = vec![name.clone()];
+    report.limits.access_methods = Some(vec![name.clone()]);
+    report.search.failures = vec![(0, name.clone())];
+    report.plans = vec![StatementPlans {
+        statement: 0,
+        before: format!("Seq Scan on x\n  Filter: {text}"),
+        after: format!("{text}\n  Index Scan using recommended_1 on x"),
+    }];
+    let point = |bytes: u64, cost_ms: f64| StoragePoint {
+        bytes,
+        cost_ms,
+        indexes: vec![ddl.clone(); (bytes > 0).into()],
+        added: Some(ddl.clone()).filter(|_| bytes > 0),
+        recommended: bytes > 0,
+    };
+    report.frontier = vec![point(0, 900.0), point(120 << 20, 300.0)];
+    report.past = Some(past(text, &ddl));
+    report
+}
+
+fn past(text: &str, ddl: &str) -> Past {
+    let mean = Mean { calls: 120.0, ms: 3.5, deviation_ms: 0.4, blocks_read: 1.0, blocks: 9.0 };
+    Past {
+        run: 7,
+        changes: Some(Changes {
+            since_run: 6,
+            since: text.to_string(),
+            new: vec![ddl.to_string()],
+            withdrawn: vec![Withdrawn { ddl: ddl.to_string(), why: WhyWithdrawn::NoLongerPays }],
+            unchanged: 1,
+        }),
+        verifications: vec![Verification {
+            recommendation: Some(3),
+            ddl: ddl.to_string(),
+            index: Some(text.to_string()),
+            relation: text.to_string(),
+            verdict: Verdict::HelpsLess,
+            estimated_saving: Some(0.9),
+            measured_saving: Some(0.3),
+            measured_ms_per_day: Some(3e5),
+            estimated_ms_per_day: Some(9e5),
+            statements: vec![StatementChange {
+                query_id: -3,
+                text: text.to_string(),
+                before: mean,
+                after: Mean { ms: 1.2, ..mean },
+                estimated_saving: None,
+                certain: false,
+            }],
+            writes: Some(WriteChange {
+                rows_per_day_before: 10.0,
+                rows_per_day_after: 12.0,
+                hot_before: 0.5,
+                hot_after: 0.25,
+            }),
+            explanation: text.to_string(),
+            next_step: text.to_string(),
+            next_ddl: Some(ddl.to_string()),
+        }],
+        record: Record { applied: 4, judged: 3, paid: 2, median_error: Some(0.1) },
     }
 }
