@@ -11,6 +11,7 @@ mod cost;
 mod examine;
 mod expressions;
 mod pg;
+mod plans;
 mod previous;
 mod recommendation;
 mod report;

@@ -4,7 +4,7 @@
 //!
 //! Its private unsafe functions run within `isolated`, on finished plans of this backend.
 
-use super::analyze::{Analysed, analyse};
+use super::analyze::{Analysed, Values, analyse};
 use super::compat;
 use super::hypothetical::Hypothetical;
 use super::identity::Identity;
@@ -89,7 +89,7 @@ fn shown(
     hidden: &[Oid],
     format: Format,
 ) -> Result<Shown, PgError> {
-    let (text, planned) = analysed.explain(indexes, hidden, format)?;
+    let (text, planned) = analysed.explain(indexes, hidden, format, Values::Shown)?;
     Ok(Shown { text, planned })
 }
 
