@@ -77,7 +77,7 @@ impl Form {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
-    /// `FORMAT_VERSION` of what wrote it; 0 for reports from before there were versions.
+    /// The version of this form; 0 for reports from before there were versions.
     #[serde(default)]
     pub format_version: u32,
     pub database: String,

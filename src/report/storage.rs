@@ -33,12 +33,12 @@ pub fn points(report: &Report) -> Vec<Point<'_>> {
         }
         _ => return Vec::new(),
     };
-    let point = |point: &'_ StoragePoint| (point.cost_ms / all).clamp(0.0, 1.0);
-    let points = report.frontier.iter().map(|this| Point {
+    let left = |point: &StoragePoint| (point.cost_ms / all).clamp(0.0, 1.0);
+    let points = report.frontier.iter().filter(|this| this.cost_ms.is_finite()).map(|this| Point {
         size: size(this.bytes),
         indexes: this.indexes.len(),
-        left: point(this),
-        left_percent: percent(point(this)),
+        left: left(this),
+        left_percent: percent(left(this)),
         added: this.added.as_deref(),
         point: this,
     });
@@ -58,7 +58,7 @@ pub fn in_words(points: &[Point<'_>]) -> String {
     // The smallest set that brings nine tenths of what the whole brings: often a fraction of its size.
     let most = 1.0 - last.left;
     let early = points.iter().find(|point| 1.0 - point.left >= 0.9 * most);
-    if let Some(early) = early.filter(|early| early.point.bytes * 2 <= last.point.bytes) {
+    if let Some(early) = early.filter(|early| early.point.bytes <= last.point.bytes / 2) {
         text.push_str(&format!(
             " {} for {} bring most of that already: {} left.",
             early.size,

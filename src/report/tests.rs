@@ -1,8 +1,9 @@
 //! The text report of hand-made runs: what it says, how wide it is, and that hostile text stays harmless.
 
 use super::lines::{WIDTH, columns, is_hostile, sql_pieces};
+use super::plans::StatementPlans;
 use super::text::render;
-use super::{ExaminedStatement, Outcome, Report, ReportLimits};
+use super::{ExaminedStatement, Outcome, Report, ReportLimits, StoragePoint};
 use crate::recommendation::{Recommendation, StatementEffect};
 use crate::selection::certificate::Certificate;
 use crate::selection::{CutShort, SearchRecord};
@@ -298,23 +299,47 @@ prop_compose! {
     }
 }
 
-proptest! {
-    #[test]
-    fn any_report_can_be_shown(
+prop_compose! {
+    fn any_report()(
         statements in proptest::collection::vec(any_statement(), 0..30),
         recommendations in proptest::collection::vec(any_advice(), 0..4),
         names in (any_text(), any_text(), any_text(), any_text()),
         numbers in (proptest::option::of(any_number()), any::<u64>(), any_number(), any_number(), any::<usize>()),
         storage in proptest::option::of(any::<u64>()), complete in any::<bool>(),
         failures in proptest::collection::vec((0_usize..40, any_text()), 0..3),
-    ) {
+        points in proptest::collection::vec((any::<u64>(), any_number(), any::<bool>()), 0..9),
+        plans in proptest::collection::vec((0_usize..30, any_text(), any_text()), 0..3),
+    ) -> Report {
         let mut any = report(statements, recommendations);
         (any.database, any.server_version, any.made_at, any.source) = names;
         (any.window_seconds, any.evicted, any.elapsed_ms, any.limits.min_saving, any.candidates) = numbers;
         any.limits.storage_bytes = storage;
         any.search.complete = complete;
         any.search.failures = failures;
+        let point = |(bytes, cost_ms, recommended)| StoragePoint { bytes, cost_ms, indexes: Vec::new(), added: None, recommended };
+        any.frontier = points.into_iter().map(point).collect();
+        let plans = plans.into_iter().map(|(statement, before, after)| StatementPlans { statement, before, after });
+        any.plans = plans.collect();
+        // A rank is a place in the list, and pages link to it.
+        (1..).zip(&mut any.recommendations).for_each(|(rank, advice)| advice.rank = rank);
+        any
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_report_can_be_shown(any in any_report()) {
         check_shape(&render(&any));
+    }
+}
+
+proptest! {
+    // Parsers take their time.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn any_report_is_a_page_and_markdown(any in any_report()) {
+        html::check(&html::Page::of(&any));
+        markdown::check(&any);
     }
 }
 

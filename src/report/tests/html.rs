@@ -14,13 +14,13 @@ use std::collections::BTreeSet;
 /// More than this is long to load on a phone.
 const LARGEST: usize = 2_000_000;
 
-struct Page {
+pub struct Page {
     text: String,
     tree: Html,
 }
 
 impl Page {
-    fn of(report: &Report) -> Page {
+    pub fn of(report: &Report) -> Page {
         let text = Form::Html.render(report);
         let tree = Html::parse_document(&text);
         Page { text, tree }
@@ -42,7 +42,7 @@ fn words(text: &str) -> String {
 
 /// What holds for every page, whatever was in the report.
 #[track_caller]
-fn check(page: &Page) {
+pub fn check(page: &Page) {
     assert_eq!(page.tree.errors, Vec::<std::borrow::Cow<str>>::new(), "{}", page.text);
     assert!(!page.text.chars().any(|c| c != '\n' && is_hostile(c)));
     assert_eq!(

@@ -9,7 +9,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 /// What a parser found.
 #[derive(Default)]
-struct Read {
+pub struct Read {
     headings: Vec<String>,
     fences: Vec<(String, String)>,
     /// Cells of each row of each table, heads included.
@@ -65,7 +65,7 @@ fn read(markdown: &str) -> Read {
 
 /// What holds for every report.
 #[track_caller]
-fn check(report: &Report) -> Read {
+pub fn check(report: &Report) -> Read {
     let markdown = Form::Markdown.render(report);
     assert!(!markdown.chars().any(|c| c != '\n' && is_hostile(c)));
     let read = read(&markdown);
