@@ -10,7 +10,7 @@
 
 use super::clause;
 use super::compat;
-use super::explain::{self, Format};
+use super::explain::{self, Format, Values};
 use super::expression_statistics::ExpressionStatistics;
 use super::facts::{Collector, RelationSize};
 use super::hook::Configuration;
@@ -19,7 +19,6 @@ use super::isolated::{PgError, isolated};
 use super::node;
 use super::parameters::{self, LEVELS, Roles, Shape};
 use super::planner::{self, Planned};
-use super::without_values::{readable, without_values};
 use super::{scalar, watch};
 use crate::candidate::definition::Expression;
 use crate::candidate::facts::StatementFacts;
@@ -32,14 +31,6 @@ use pgrx::pg_sys::errcodes::PgSqlErrorCode;
 use std::ffi::CString;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-/// Whether values that were assumed for parameters show in a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Values {
-    /// For the caller alone, who may read the statistics that they come from.
-    Shown,
-    Hidden,
-}
 
 /// A statement that the planner has planned at least once.
 pub struct Analysed {
@@ -321,36 +312,22 @@ impl Analysed {
     ) -> Result<(String, Planned), PgError> {
         let statistics = self.statistics.clone();
         let configuration = Configuration::resting_on(indexes, hidden, &statistics);
-        let explained = self.on_locked_trees(|trees, _| {
+        let shown = self.on_locked_trees(|trees, _| {
             let mut sum = Planned::default();
-            let mut whole = true;
             // SAFETY: the trees are valid and their relations locked; `isolated` throws the context away.
-            let text = explain::print(format, || unsafe {
+            let text = explain::print(format, values, || unsafe {
                 let shown = trees.queries.iter().map(|query| {
                     let plan =
                         planner::finished_plan(*query, &trees.source, trees.bound, &configuration, None);
                     compat::check_permissions(plan);
                     sum.add(planner::read(plan));
-                    let shown = match values {
-                        Values::Hidden if !trees.bound.is_null() => without_values(plan, &trees.source),
-                        _ => Some(plan),
-                    };
-                    whole &= shown.is_some();
-                    Some(explain::Plan { plan: shown?, source: &trees.source, bound: trees.bound })
+                    explain::Plan { plan, source: &trees.source, bound: trees.bound }
                 });
-                shown.flatten().collect()
+                shown.collect()
             });
-            whole.then_some((text, sum))
+            text.map(|text| (text, sum))
         })?;
-        let refused = || {
-            let why = "its plan cannot be shown without the values that were assumed for its parameters";
-            PgError::new(PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED, why)
-        };
-        let (text, planned) = explained.ok_or_else(refused)?;
-        Ok(match values {
-            Values::Shown => (text, planned),
-            Values::Hidden => (readable(&text), planned),
-        })
+        shown.ok_or_else(explain::not_without_values)
     }
 
     /// Does `work` on trees that are as new as their relations, which are locked; it is told whether the trees were made anew.

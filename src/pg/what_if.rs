@@ -1,8 +1,8 @@
 //! `ServerWhatIf`: the planner of this server as a `WhatIf`.
 
 use super::access_method::Traits;
-use super::analyze::{Analysed, Values, analyse};
-use super::explain::Format;
+use super::analyze::{Analysed, analyse};
+use super::explain::{Format, Values};
 use super::hypothetical::Hypothetical;
 use super::identity::Identity;
 use super::isolated::PgError;

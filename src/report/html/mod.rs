@@ -108,8 +108,10 @@ fn statement(row: Row<'_>, longest: f64) -> Statement<'_> {
     let foldable = row.rank <= rows::HEAVIEST && row.statement.text.trim() != line;
     let whole = foldable.then(|| block(&row.statement.text, WHOLE));
     let left = row.costs.as_ref().map_or(1.0, |costs| costs.left);
-    // The larger of no number and 0 is 0.
-    let length = |share: f64| format!("{:.1}", (100.0 * share / longest).max(0.0).min(100.0));
+    let length = |share: f64| match 100.0 * share / longest {
+        length if length.is_finite() => format!("{:.1}", length.clamp(0.0, 100.0)),
+        _ => "0".to_string(),
+    };
     let examined = matches!(row.statement.outcome, Outcome::Examined { .. }) && longest > 0.0;
     let bar = examined.then(|| (length(row.statement.share), length(row.statement.share * left)));
     Statement { line, whole, bar, row }

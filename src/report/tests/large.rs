@@ -237,7 +237,7 @@ fn frontier(numbers: &mut Numbers, recommendations: &[Recommendation]) -> Vec<St
             bytes: bytes + recommendation.size_bytes,
             cost_ms: cost_ms - recommendation.saving * 4.1e8,
             indexes: indexes.clone(),
-            added: Some(recommendation.ddl.clone()).filter(|_| numbers.next() % 5 > 0),
+            added: Some(recommendation.ddl.clone()).filter(|_| !numbers.next().is_multiple_of(5)),
             recommended: indexes.len() == recommendations.len(),
         });
     }
