@@ -70,9 +70,10 @@ def test_the_same_workload_again_is_no_news(orders):
 
 
 def test_news_is_a_line_of_the_log(orders, database):
+    already = database.server.log.stat().st_size
     run(orders)
     run(orders)
-    lines = [line for line in database.server.log.read_text().splitlines() if f'database "{database.name}" changed' in line]
+    lines = [line for line in database.server.log.read_text()[already:].splitlines() if f'database "{database.name}" changed' in line]
     assert len(lines) == 1 and "1 new, 0 withdrawn; 1 index would save" in lines[0]
 
 
@@ -86,6 +87,7 @@ def test_an_index_of_any_name_follows_the_advice(orders):
     assert past(orders, 2)["changes"]["withdrawn"] == [{"ddl": BY_CUSTOMER, "why": "applied"}]
     # Renamed and rebuilt, it is the same index; dropped, it is advice again.
     orders.execute("ALTER INDEX my_own_name RENAME TO another_name")
+    run(orders)
     orders.execute("REINDEX INDEX CONCURRENTLY another_name")
     run(orders)
     assert orders.execute("SELECT status, index FROM index_advisor.recommendations").fetchone() == ("applied", "public.another_name")
@@ -200,7 +202,7 @@ def test_a_locked_history(database, orders):
     [
         "ALTER TABLE index_advisor.history_run DROP COLUMN report",
         "ALTER TABLE index_advisor.history_counter RENAME squares TO circles",
-        "ALTER TABLE index_advisor.history_recommendation ADD COLUMN mine text NOT NULL DEFAULT 'x', ALTER COLUMN mine DROP DEFAULT",
+        "ALTER TABLE index_advisor.history_recommendation ADD COLUMN mine text NOT NULL",
         "ALTER TABLE index_advisor.history_index ADD CHECK (name = 'x')",
     ],
 )
