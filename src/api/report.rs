@@ -34,13 +34,17 @@ fn report(
     previous: Option<Vec<Option<String>>>,
 ) -> String {
     // Before the run: a wrong word should not cost its time.
-    let format = format.unwrap_or("text");
-    let form = Form::named(format).unwrap_or_else(|| {
-        let message = format!("report format \"{format}\" does not exist");
-        PgError::new(ERRCODE_INVALID_PARAMETER_VALUE, message)
-            .with_hint(format!("Formats are {}.", Form::NAMES))
-            .raise()
-    });
+    let form = form(format);
     let arguments = Arguments { storage_budget, max_indexes, min_saving_percent, time_limit, previous };
     form.render(&run_on_recorded(&arguments))
+}
+
+/// The form of that name; raises where there is none.
+pub(super) fn form(format: Option<&str>) -> Form {
+    let format = format.unwrap_or("text");
+    Form::named(format).unwrap_or_else(|| {
+        PgError::new(ERRCODE_INVALID_PARAMETER_VALUE, format!("report format \"{format}\" does not exist"))
+            .with_hint(format!("Formats are {}.", Form::NAMES))
+            .raise()
+    })
 }

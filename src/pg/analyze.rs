@@ -302,7 +302,7 @@ impl Analysed {
     /// What EXPLAIN would show of the plan that `plan` costs, and its numbers.
     ///
     /// # Errors
-    /// As `plan`.
+    /// As `plan`; where it cannot be shown as `values` asks.
     pub fn explain(
         &mut self,
         indexes: &[&super::hypothetical::Hypothetical],
@@ -313,15 +313,14 @@ impl Analysed {
         let statistics = self.statistics.clone();
         let configuration = Configuration::resting_on(indexes, hidden, &statistics);
         let shown = self.on_locked_trees(|trees, _| {
-            let mut sum = Planned::default();
+            let (mut sum, source, bound) = (Planned::default(), &trees.source, trees.bound);
             // SAFETY: the trees are valid and their relations locked; `isolated` throws the context away.
             let text = explain::print(format, values, || unsafe {
                 let shown = trees.queries.iter().map(|query| {
-                    let plan =
-                        planner::finished_plan(*query, &trees.source, trees.bound, &configuration, None);
+                    let plan = planner::finished_plan(*query, source, bound, &configuration, None);
                     compat::check_permissions(plan);
                     sum.add(planner::read(plan));
-                    explain::Plan { plan, source: &trees.source, bound: trees.bound }
+                    explain::Plan { plan, source, bound }
                 });
                 shown.collect()
             });
