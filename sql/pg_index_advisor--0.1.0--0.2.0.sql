@@ -238,9 +238,6 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'report_of_run_wrapper';
 COMMENT ON FUNCTION report(bigint, text) IS 'the report of a kept run, in any format of report()';
 
-COMMENT ON FUNCTION report(text, text, integer, double precision, interval, text[])
-    IS 'a run over the recorded workload for people, as text, markdown or html, or for programs, as json';
-
 CREATE FUNCTION run(
     storage_budget text DEFAULT NULL,
     max_indexes integer DEFAULT NULL,

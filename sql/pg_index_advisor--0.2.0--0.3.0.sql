@@ -1,2 +1,5 @@
 -- From 0.2.0 to 0.3.0: verification, schedules and progress.
 \echo Use "ALTER EXTENSION pg_index_advisor UPDATE TO '0.3.0'" to load this file. \quit
+
+COMMENT ON FUNCTION report(text, text, integer, double precision, interval, text[])
+    IS 'a run over the recorded workload for people, as text, markdown or html, or for programs, as json';

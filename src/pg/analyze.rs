@@ -14,6 +14,7 @@ use super::explain::{self, Format, Values};
 use super::expression_statistics::ExpressionStatistics;
 use super::facts::{Collector, RelationSize};
 use super::hook::Configuration;
+use super::hypothetical::Hypothetical;
 use super::identity::Identity;
 use super::isolated::{PgError, isolated};
 use super::node;
@@ -265,11 +266,7 @@ impl Analysed {
     ///
     /// # Errors
     /// Why it can no longer be planned: a table dropped, changed or locked meanwhile.
-    pub fn plan(
-        &mut self,
-        indexes: &[&super::hypothetical::Hypothetical],
-        hidden: &[Oid],
-    ) -> Result<Planned, PgError> {
+    pub fn plan(&mut self, indexes: &[&Hypothetical], hidden: &[Oid]) -> Result<Planned, PgError> {
         let statistics = self.statistics.clone();
         let configuration = Configuration::resting_on(indexes, hidden, &statistics);
         let started = Instant::now();
@@ -305,7 +302,7 @@ impl Analysed {
     /// As `plan`; where it cannot be shown as `values` asks.
     pub fn explain(
         &mut self,
-        indexes: &[&super::hypothetical::Hypothetical],
+        indexes: &[&Hypothetical],
         hidden: &[Oid],
         format: Format,
         values: Values,
@@ -324,7 +321,7 @@ impl Analysed {
                 });
                 shown.collect()
             });
-            text.map(|text| (text, sum))
+            Some((text?, sum))
         })?;
         shown.ok_or_else(explain::not_without_values)
     }
