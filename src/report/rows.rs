@@ -2,7 +2,7 @@
 //!
 //! Cells as text; how wide a cell may be is the renderers' matter.
 
-use super::format::{change, count, duration, percent, thousands};
+use super::format::{change, count, duration, number, percent, thousands};
 use super::{ExaminedStatement, Outcome, Report};
 use crate::statement::LeftOut;
 
@@ -49,6 +49,14 @@ pub fn title(report: &Report) -> String {
         all if all > shown => format!("The {shown} heaviest of {} statements", count(all as f64)),
         _ => "The statements, heaviest first".to_string(),
     }
+}
+
+/// Where the others are, for a table that ends after `shown`.
+pub fn beyond(report: &Report, shown: usize) -> Option<String> {
+    let more = report.statements.len().saturating_sub(shown);
+    (more > 0).then(|| {
+        format!("{} are in index_advisor.statements().", number(more, "more statement", "more statements"))
+    })
 }
 
 /// The statements in the report's order.

@@ -1,6 +1,7 @@
 //! The text report of hand-made runs: what it says, how wide it is, and that hostile text stays harmless.
 
 use super::lines::{WIDTH, columns, is_hostile, sql_pieces};
+use super::past::{Changes, Past};
 use super::plans::StatementPlans;
 use super::text::render;
 use super::{ExaminedStatement, Outcome, Report, ReportLimits, StoragePoint};
@@ -224,6 +225,49 @@ fn hostile_text_reaches_nobody() {
     attacked.recommendations[0].reason = hostile.to_string();
     attacked.search.failures = vec![(0, hostile.to_string())];
     says(&attacked, &["take the statement from the ddl column"]);
+}
+
+#[test]
+fn hostile_pasts_and_large_reports_keep_the_shape() {
+    check_shape(&render(&large::large()));
+    for attack in sample::ATTACKS {
+        let text = render(&sample::hostile(attack));
+        check_shape(&text);
+        let headings =
+            ["Recommendations", "What changed since the last report", "How earlier advice turned out"];
+        assert!(headings.iter().all(|heading| text.contains(&format!("{heading}\n---"))), "{text}");
+    }
+}
+
+#[test]
+fn what_earlier_runs_add_is_told() {
+    let mut first = report(vec![examined(0, 1.0, (10.0, 5.0))], Vec::new());
+    first.past = Some(Past { run: 1, ..Past::default() });
+    says(
+        &first,
+        &[
+            "This is the first report of this database that is kept, so there is nothing to compare it with.",
+            "No recommendation has been followed yet, so nothing has been measured.",
+            "This is run 1.",
+        ],
+    );
+    let same = Changes { since_run: 1, since: "yesterday".to_string(), unchanged: 1, ..Changes::default() };
+    first.past = Some(Past { run: 2, changes: Some(same), ..Past::default() });
+    says(&first, &["Since run 1 of yesterday: the one recommendation is the same."]);
+    says(
+        &large::large(),
+        &[
+            "Since run 41 of 2026-02-22 03:00:09.113+00: 3 new, 3 not advised any more and 57 as before.",
+            "CREATE INDEX CONCURRENTLY ON shop.invoice (customer_id); (the index exists now)",
+            "9 recommendations were followed, 7 can be judged, 6 paid. Estimated and measured savings differ by 8.0 % of the \
+             time concerned in the median.",
+            "shop.stock_movement_customer_id_created_at_idx: harms Estimated 20 %, 17 min a day Measured -31 %, -26 min a \
+             day",
+            "41 ms in 12,003 calls -> 3.2 ms in 11,420 calls (-92 %)",
+            "8.8 ms in 11,420 calls (-3.3 %, within the noise)",
+            "DROP INDEX CONCURRENTLY shop.payment_customer_id_created_at_idx;",
+        ],
+    );
 }
 
 #[test]

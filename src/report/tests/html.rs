@@ -194,6 +194,17 @@ fn a_large_report_is_whole_and_not_too_large() {
 }
 
 #[test]
+fn thousands_of_statements_do_not_make_a_page_of_thousands_of_rows() {
+    let statements: Vec<_> = (0..1_200).map(|id| examined(id, 1.0 / 1_200.0, (500.0, 5.0))).collect();
+    let mut advised = advice(1, "CREATE INDEX CONCURRENTLY ON public.orders (o_custkey)", 0.5);
+    advised.statements[0].statement = 1_150;
+    let page = Page::of(&report(statements, vec![advised]));
+    check(&page);
+    assert_eq!(page.all("tr[id^=s]").len(), 1_000);
+    assert!(page.texts("p").contains(&"200 more statements are in index_advisor.statements().".to_string()));
+}
+
+#[test]
 fn hostile_text_stays_text() {
     let all = ATTACKS.concat();
     for attack in ATTACKS.iter().copied().chain([all.as_str()]) {
@@ -217,4 +228,58 @@ fn what_is_copied_is_the_statement_byte_for_byte() {
     let page = Page::of(&report(vec![examined(0, 1.0, (9.0, 1.0))], vec![advice(1, ddl, 0.5)]));
     let code: Vec<String> = page.all(".advice .ddl code").iter().map(|code| code.text().collect()).collect();
     assert_eq!(code, [format!("{ddl};")]);
+}
+
+/// The colours of a block of the style sheet, by name.
+fn colours(style: &str, start: &str) -> Vec<(String, [f64; 3])> {
+    let block =
+        style.split_once(start).and_then(|(_, rest)| rest.split_once('}')).expect("the block is there").0;
+    let declared =
+        block.split(';').filter_map(|declaration| declaration.trim().strip_prefix("--")?.split_once(": #"));
+    let channel = |hex: &str, at: usize| {
+        let value = f64::from(u8::from_str_radix(&hex[at..at + 2], 16).expect("a colour")) / 255.0;
+        // Relative luminance of sRGB, as WCAG 2 defines it.
+        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    declared.map(|(name, hex)| (name.to_string(), [0, 2, 4].map(|at| channel(hex, at)))).collect()
+}
+
+#[test]
+fn words_stand_out_in_light_dark_and_print() {
+    let page = Page::of(&report(Vec::new(), Vec::new()));
+    let style: String = page.all("style")[0].text().collect();
+    let dark = style.split_once("prefers-color-scheme: dark").expect("there is a dark page").1;
+    let print = style.split_once("@media print").expect("there is a printed page").1;
+    for sheet in [style.as_str(), dark, print] {
+        let colours = colours(sheet, ":root {");
+        let light = |name: &str| {
+            let (_, [r, g, b]) =
+                colours.iter().find(|(known, _)| known == name).expect("the colour is there");
+            0.2126 * r + 0.7152 * g + 0.0722 * b
+        };
+        for ink in ["ink", "quiet", "accent", "good", "warn", "bad"] {
+            for ground in ["page", "card"] {
+                let (ink_light, ground_light) = (light(ink), light(ground));
+                let (more, less) = (ink_light.max(ground_light), ink_light.min(ground_light));
+                let contrast = (more + 0.05) / (less + 0.05);
+                // 4.5 is what WCAG 2 asks of text.
+                assert!(contrast >= 4.5, "{ink} on {ground}: {contrast:.2}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_dark_page_has_a_colour_for_each_of_the_chart() {
+    let page = Page::of(&large());
+    let style: String = page.all("style")[0].text().collect();
+    let mut known = 0;
+    for shape in page.all("svg.chart *") {
+        for name in ["fill", "stroke"] {
+            let Some(colour) = shape.value().attr(name).filter(|colour| *colour != "none") else { continue };
+            assert!(style.contains(&format!(".chart [{name}=\"{colour}\"]")), "{name}={colour}");
+            known += 1;
+        }
+    }
+    assert!(known > 100);
 }
