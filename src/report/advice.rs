@@ -87,12 +87,15 @@ pub const TITLE: &str = "Recommendations";
 pub const EVIDENCE: &str = "The recommendations one by one";
 /// The name of a column.
 pub const INDEX: &str = "Index";
+/// Plans shown with a recommendation, of the statements that it helps most.
+const PLANS: usize = 2;
 /// Labels of what is said.
 pub const CAREFUL: &str = "Careful";
 pub const SAVES: &str = "Saves";
 pub const COSTS: &str = "Costs";
 pub const HELPS: &str = "Helps";
 pub const WHY: &str = "Why";
+pub const PLANS_OF: &str = "Plans of";
 pub const PLAN_NOW: &str = "Plan now";
 pub const PLAN_THEN: &str = "Plan with the recommended indexes";
 /// What plans do not show, and what the names in them mean.
@@ -130,6 +133,7 @@ fn advice<'a>(
         let plans = report.plans.iter().find(|plans| plans.statement == effect.statement)?;
         Some(Plans { rank: *ranks.get(&effect.statement)?, plans })
     });
+    let plans = plans.take(PLANS);
     Advice {
         rank: recommendation.rank,
         title: title(recommendation),

@@ -137,7 +137,7 @@ fn evidence(page: &mut Page, all: &[Advice<'_>]) {
             page.paragraph(&more);
         }
         for plans in &advice.plans {
-            page.paragraph(&format!("{} of #{}:", advice::PLAN_NOW, plans.rank));
+            page.paragraph(&format!("{} #{}. {}:", advice::PLANS_OF, plans.rank, advice::PLAN_NOW));
             page.fence("", &plans.plans.before);
             page.paragraph(&format!("{}:", advice::PLAN_THEN));
             page.fence("", &plans.plans.after);
@@ -262,8 +262,8 @@ impl Page {
 
     fn paragraph(&mut self, text: &str) {
         self.blank();
-        // A line that begins so is an item or a rule.
-        let start = if text.trim_start().starts_with(['+', '-', '=']) { "\\" } else { "" };
+        // A line that begins so is an item, a quote or a rule.
+        let start = if text.trim_start().starts_with(['+', '-', '=', '>']) { "\\" } else { "" };
         self.line(&format!("{start}{}", escaped(text)));
         self.blank();
     }
@@ -319,7 +319,7 @@ fn escaped(text: &str) -> String {
     let mut safe = String::new();
     for (at, c) in line.iter().enumerate() {
         let markup = match c {
-            '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '&' | '|' | '~' | '$' => true,
+            '\\' | '`' | '*' | '[' | ']' | '<' | '&' | '|' | '~' | '$' => true,
             '_' => !(word(at.checked_sub(1)) && word(Some(at + 1))),
             // `https://` and `www.` become links without any brackets.
             ':' => line.get(at + 1) == Some(&'/'),

@@ -21,9 +21,9 @@ pub struct StatementPlans {
 /// Statements whose plans a report holds, at most: plans are long, and few are read.
 pub const MOST: usize = 20;
 /// Lines of a plan that are kept: the plan of a table with a thousand partitions says after a few what it is.
-const LINES: usize = 200;
+const LINES: usize = 150;
 /// Bytes of a line that are kept: a list of values can be very long.
-const LINE_BYTES: usize = 1000;
+const LINE_BYTES: usize = 400;
 
 /// The statements whose plans are worth printing, in this order: for each recommendation the one that it helps most,
 /// then, while there is room, the next ones of the best recommendations.

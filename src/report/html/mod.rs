@@ -36,7 +36,7 @@ const MOST: usize = 1_000;
 const LINE: usize = 160;
 /// Bytes of a statement's or a plan's whole text.
 const WHOLE: usize = 4_000;
-const PLAN: usize = 40_000;
+const PLAN: usize = 20_000;
 
 #[derive(Template)]
 #[template(path = "page.html")]
