@@ -6,7 +6,7 @@
 mod chart;
 
 use super::about::{self, About, about};
-use super::advice::{self, Advice};
+use super::advice::{self, Advice, Plans};
 use super::coverage::{self, Group, coverage};
 use super::earlier::{self, Verified};
 use super::format::number;
@@ -21,7 +21,7 @@ use askama::Template;
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 /// What the page allows itself to apply and to run (Content-Security-Policy): these two and nothing else.
-pub const STYLE_HASH: &str = "sha256-d4WnG9q06BrkvV61bL1+DaxXJ0fKEjvTzYeswt6Lo9c=";
+pub const STYLE_HASH: &str = "sha256-PSaaaxtCWvdtF1xl1ynyay++WyhCQrUNDGyHCKPzWUk=";
 pub const SCRIPT_HASH: &str = "sha256-OzbkMoS5F3uvTb3A0iMsBvbrfRuRikVg0XKKAy3L6Dg=";
 
 /// Recommendations listed at the top before the others fold away.
@@ -34,6 +34,8 @@ const HELPED: usize = 6;
 const MOST: usize = 1_000;
 /// Columns of a statement's text on one line.
 const LINE: usize = 160;
+/// Characters of a plan's lines that half of a wide page has room for.
+const BESIDE: usize = 72;
 /// Bytes of a statement's or a plan's whole text.
 const WHOLE: usize = 4_000;
 const PLAN: usize = 20_000;
@@ -122,6 +124,14 @@ fn statement(row: Row<'_>, longest: f64) -> Statement<'_> {
 /// The text with no line break between a number and its per cent sign.
 fn prose(text: impl std::fmt::Display) -> String {
     text.to_string().replace(" %", "\u{a0}%")
+}
+
+impl Plans<'_> {
+    /// Class of the two plans: side by side where both can be read so.
+    fn place(&self) -> &'static str {
+        let lines = self.plans.before.lines().chain(self.plans.after.lines());
+        if lines.map(|line| line.chars().count()).max().unwrap_or(0) <= BESIDE { "beside" } else { "" }
+    }
 }
 
 impl Costs {
