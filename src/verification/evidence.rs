@@ -1,0 +1,314 @@
+//! `Evidence`: what was measured of the statements that a change to an index concerns, in a pair of windows.
+//!
+//! Measures and adds up; what it amounts to is `verdict`'s.
+
+use super::known::{Archive, Known, KnownIndex, KnownStatement, TableCounter};
+use super::noise::{Drift, Shift, shift};
+use super::tally::{Tally, written};
+use super::window::{Change, Pair, Window};
+use super::{StatementChange, WriteChange};
+use std::collections::BTreeSet;
+
+/// Statements that show how the machine drifted: the heaviest of those that nothing concerns.
+const MOST_CONTROLS: usize = 200;
+/// Statements on the index's table that it was not meant for: the heaviest.
+const MOST_OTHERS: usize = 200;
+const SECONDS_A_DAY: f64 = 86_400.0;
+
+/// A statement in a pair of windows.
+pub struct Measured<'a> {
+    pub statement: &'a KnownStatement,
+    pub before: Tally,
+    pub after: Tally,
+    /// None for too few calls.
+    pub shift: Option<Shift>,
+    /// Cost after as a share of the cost before that was promised for all that was created in between, and how much of that this index answers for,
+    /// 0 to 1; None where nothing was promised.
+    pub promise: Option<(f64, f64)>,
+    /// Milliseconds that its calls in the window after would have taken at the pace of the window before.
+    pub weight: f64,
+}
+
+/// What one pair of windows shows.
+pub struct Evidence<'a> {
+    pub promised: Vec<Measured<'a>>,
+    /// Statements on the table that nothing was promised to.
+    pub others: Vec<Measured<'a>>,
+    pub drift: Drift,
+    pub writes: Option<WriteChange>,
+    /// Other indexes that were created or dropped in between and that statements share.
+    pub together: Vec<&'a KnownIndex>,
+    pub seconds_before: Option<f64>,
+    pub seconds_after: Option<f64>,
+    pub mixed: bool,
+}
+
+/// Shares of the time that the judged statements would have taken; below 0 where they got slower.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Saving {
+    /// Milliseconds that they would have taken in the window after.
+    pub weight: f64,
+    pub measured: f64,
+    pub least: f64,
+    pub most: f64,
+    pub estimated: f64,
+    /// How much of the promise belongs to statements with enough calls to judge, 0 to 1.
+    pub judged: f64,
+}
+
+/// What to look at: an index, its change, and the others that changed.
+pub struct Subject<'a> {
+    pub known: &'a Known,
+    pub index: &'a KnownIndex,
+    pub changes: &'a [(Change, &'a KnownIndex)],
+    /// Whether it was created, or else dropped.
+    pub created: bool,
+}
+
+impl<'a> Subject<'a> {
+    /// The statements that something was promised to, then the others on the table.
+    fn concerned(&self) -> (Vec<&'a KnownStatement>, Vec<&'a KnownStatement>) {
+        let promise = self.known.promise_of(self.index.id).filter(|_| self.created);
+        let on_table = |statement: &&KnownStatement| statement.relations.contains(&self.index.relation);
+        let (promised, others): (Vec<_>, Vec<_>) = self.known.statements.iter().partition(|statement| {
+            promise.is_some_and(|promise| promise.ratios.contains_key(&statement.query_id))
+        });
+        (promised, heaviest(others.into_iter().filter(on_table), MOST_OTHERS))
+    }
+
+    /// Relations whose indexes these statements could use.
+    pub fn relations(&self) -> BTreeSet<&'a str> {
+        let (promised, _) = self.concerned();
+        let of_promised = promised.into_iter().flat_map(|statement| &statement.relations);
+        of_promised.chain([&self.index.relation]).map(String::as_str).collect()
+    }
+
+    /// Other indexes that changed between two windows or within the second.
+    fn together(&self, pair: &Pair) -> Vec<&'a KnownIndex> {
+        let between = |change: &Change| change.new > pair.before.to() && change.new <= pair.after.to();
+        let relations = self.relations();
+        let found = self.changes.iter().filter(|(change, index)| {
+            index.id != self.index.id && between(change) && relations.contains(index.relation.as_str())
+        });
+        found.map(|(_, index)| *index).collect()
+    }
+
+    /// Measures a pair of windows.
+    ///
+    /// # Errors
+    /// Those of reading counters.
+    pub fn measure<A: Archive>(&self, pair: &Pair, archive: &mut A) -> Result<Evidence<'a>, A::Error> {
+        let moments = &self.known.moments;
+        let together = self.together(pair);
+        let (promised, others) = self.concerned();
+        // Whatever changed since the window before began makes its table's statements no measure of the machine.
+        let first = pair.before.cuts.first().copied().unwrap_or(0);
+        let changed = self.changes.iter().filter(|(change, _)| change.new >= first);
+        let changed: BTreeSet<&str> =
+            changed.map(|(_, index)| index.relation.as_str()).chain([self.index.relation.as_str()]).collect();
+        let untouched = self.known.statements.iter().filter(|statement| {
+            !statement.relations.is_empty()
+                && !statement.relations.iter().any(|relation| changed.contains(relation.as_str()))
+        });
+        let controls = heaviest(untouched, MOST_CONTROLS);
+
+        let positions: BTreeSet<usize> = pair.before.cuts.iter().chain(&pair.after.cuts).copied().collect();
+        let at: Vec<i64> = positions.iter().map(|position| moments[*position].id).collect();
+        let of: BTreeSet<i64> =
+            promised.iter().chain(&others).chain(&controls).map(|statement| statement.id).collect();
+        let of: Vec<i64> = of.into_iter().collect();
+        let counters = archive.counters(&at, &of)?;
+        let tables = archive.table_counters(&at, &self.index.relation)?;
+        let tally =
+            |statement: &KnownStatement, window: &Window| Tally::of(statement.id, window, moments, &counters);
+        let tallies =
+            |statement: &&'a KnownStatement| (tally(statement, &pair.before), tally(statement, &pair.after));
+        let of_controls: Vec<(Tally, Tally)> = controls.iter().map(tallies).collect();
+        let drift = Drift::of(of_controls.iter().map(|(before, after)| (before, after)));
+        let looks = others.len();
+        let measured = |statement: &'a KnownStatement, looks: usize| {
+            let (before, after) = tallies(&statement);
+            Measured {
+                statement,
+                shift: shift(&before, &after, &drift, looks),
+                promise: self.promise(statement.query_id, &together),
+                weight: after.sum.calls * before.mean_ms() * drift.log.exp(),
+                before,
+                after,
+            }
+        };
+        let (seconds_before, seconds_after) = (pair.before.seconds(moments), pair.after.seconds(moments));
+        let rows = (written(&pair.before, moments, &tables), written(&pair.after, moments, &tables));
+        Ok(Evidence {
+            promised: promised.into_iter().map(|statement| measured(statement, 1)).collect(),
+            others: others.into_iter().map(|statement| measured(statement, looks)).collect(),
+            writes: write_change(rows, seconds_before, seconds_after),
+            drift,
+            together,
+            seconds_before,
+            seconds_after,
+            mixed: pair.mixed,
+        })
+    }
+
+    /// What was promised to a statement by everything that was created together, and the share of this index in it. Savings multiply,
+    /// so shares are of logarithms. What was created and is not used does not count.
+    fn promise(&self, query_id: i64, together: &[&KnownIndex]) -> Option<(f64, f64)> {
+        let log = |index: &KnownIndex| {
+            let ratio = *self.known.promise_of(index.id)?.ratios.get(&query_id)?;
+            Some(ratio.clamp(f64::MIN_POSITIVE, 1.0).ln())
+        };
+        let own = if self.created { log(self.index)? } else { return None };
+        let used = together.iter().filter(|index| index.now.is_some_and(|now| now.scans > 0.0));
+        let all = own + used.filter_map(|index| log(index)).sum::<f64>();
+        Some((all.exp(), if all < 0.0 { own / all } else { 1.0 }))
+    }
+}
+
+impl Measured<'_> {
+    /// Milliseconds in the window after: saved, at least, at most.
+    fn saved(&self) -> Option<(f64, f64, f64)> {
+        let Shift { log, noise } = self.shift?;
+        let saved = |log: f64| self.weight * (1.0 - log.exp());
+        Some((saved(log), saved(log + noise), saved(log - noise)))
+    }
+
+    /// Whether it got slower beyond the noise.
+    pub fn is_slower(&self) -> bool {
+        self.shift.is_some_and(|shift| shift.is_certain() && shift.log > 0.0)
+    }
+
+    pub fn is_faster(&self) -> bool {
+        self.shift.is_some_and(|shift| shift.is_certain() && shift.log < 0.0)
+    }
+
+    /// For people.
+    pub fn change(&self) -> StatementChange {
+        StatementChange {
+            query_id: self.statement.query_id,
+            text: self.statement.text.clone(),
+            before: self.before.mean(),
+            after: self.after.mean(),
+            estimated_saving: self.promise.map(|(ratio, _)| 1.0 - ratio),
+            certain: self.shift.is_some_and(|shift| shift.is_certain()),
+        }
+    }
+}
+
+impl Evidence<'_> {
+    /// What this index saved of the time of the statements that it was meant for, beside what was estimated.
+    pub fn saving(&self) -> Saving {
+        let (mut weight, mut estimated, mut measured) = (0.0, 0.0, 0.0);
+        // Squares of how much less and more it may be: the noise of single statements is independent.
+        let (mut less, mut more) = (0.0, 0.0);
+        let (mut promised, mut judged) = (0.0, 0.0);
+        for statement in &self.promised {
+            let Some((ratio, share)) = statement.promise else { continue };
+            let promise = statement.before.sum.total_ms * (1.0 - ratio) * share;
+            promised += promise;
+            let Some((saved, least, most)) = statement.saved() else { continue };
+            judged += promise;
+            weight += statement.weight;
+            estimated += share * statement.weight * (1.0 - ratio);
+            measured += share * saved;
+            less += (share * (saved - least)).powi(2);
+            more += (share * (most - saved)).powi(2);
+        }
+        if weight <= 0.0 {
+            return Saving::default();
+        }
+        Saving {
+            weight,
+            measured: measured / weight,
+            least: (measured - less.sqrt()) / weight,
+            most: (measured + more.sqrt()) / weight,
+            estimated: estimated / weight,
+            judged: if promised > 0.0 { judged / promised } else { 0.0 },
+        }
+    }
+
+    /// Milliseconds in the window after that other statements lost for certain, at least, and gained for certain. What changed
+    /// together shares them.
+    pub fn side_effects(&self) -> (f64, f64) {
+        let mut effects = (0.0, 0.0);
+        for statement in &self.others {
+            let Some((_, least, _)) = statement.saved() else { continue };
+            if statement.is_slower() {
+                // Slower at its most favourable reading, which is what counts against an index.
+                let Some(Shift { log, noise }) = statement.shift else { continue };
+                effects.0 += statement.weight * ((log - noise).exp() - 1.0);
+            } else if statement.is_faster() {
+                effects.1 += least;
+            }
+        }
+        let shared = 1.0 + self.together.len() as f64;
+        (effects.0 / shared, effects.1 / shared)
+    }
+
+    /// Calls of the statements that something was promised to, in the window after.
+    pub fn calls_after(&self) -> f64 {
+        self.promised.iter().map(|statement| statement.after.sum.calls).sum()
+    }
+
+    /// Milliseconds of the window after as milliseconds a day.
+    pub fn per_day(&self, ms: f64) -> Option<f64> {
+        Some(ms * SECONDS_A_DAY / self.seconds_after?)
+    }
+
+    /// Share of the time before of the statements on the table that have enough calls to judge.
+    pub fn judged_of_table(&self) -> f64 {
+        let time = |statement: &Measured<'_>| statement.before.sum.total_ms;
+        let all: f64 = self.others.iter().map(time).sum();
+        let judged: f64 = self.others.iter().filter(|statement| statement.shift.is_some()).map(time).sum();
+        if all > 0.0 { judged / all } else { 0.0 }
+    }
+
+    /// Statements that were promised something and lack calls, the one with the most time first.
+    pub fn wanting(&self) -> Vec<&Measured<'_>> {
+        let mut wanting: Vec<_> =
+            self.promised.iter().filter(|statement| statement.shift.is_none()).collect();
+        wanting.sort_by(|a, b| b.before.sum.total_ms.total_cmp(&a.before.sum.total_ms));
+        wanting
+    }
+
+    /// The statements to show: those that something was promised to, and others that changed for certain; most time saved or
+    /// lost first.
+    pub fn changes(&self, most: usize) -> Vec<StatementChange> {
+        let changed = self.others.iter().filter(|other| other.is_faster() || other.is_slower());
+        let mut shown: Vec<&Measured<'_>> = self.promised.iter().chain(changed).collect();
+        let effect = |measured: &Measured<'_>| measured.saved().map_or(0.0, |(saved, ..)| saved.abs());
+        shown.sort_by(|a, b| {
+            effect(b).total_cmp(&effect(a)).then(a.statement.query_id.cmp(&b.statement.query_id))
+        });
+        shown.into_iter().take(most).map(Measured::change).collect()
+    }
+}
+
+fn write_change(
+    (before, after): (TableCounter, TableCounter),
+    seconds_before: Option<f64>,
+    seconds_after: Option<f64>,
+) -> Option<WriteChange> {
+    let rows = |table: &TableCounter| table.inserted + table.updated + table.deleted;
+    let (days_before, days_after) = (seconds_before? / SECONDS_A_DAY, seconds_after? / SECONDS_A_DAY);
+    let hot = |table: &TableCounter| (table.updated > 0.0).then(|| table.hot_updated / table.updated);
+    // A window without updates shows no change.
+    let (hot_before, hot_after) = (hot(&before), hot(&after));
+    (rows(&before) + rows(&after) > 0.0).then(|| WriteChange {
+        rows_per_day_before: rows(&before) / days_before,
+        rows_per_day_after: rows(&after) / days_after,
+        hot_before: hot_before.or(hot_after).unwrap_or(0.0),
+        hot_after: hot_after.or(hot_before).unwrap_or(0.0),
+    })
+}
+
+/// The statements that take most time, by id where they take the same.
+fn heaviest<'a>(
+    statements: impl Iterator<Item = &'a KnownStatement>,
+    most: usize,
+) -> Vec<&'a KnownStatement> {
+    let mut statements: Vec<_> = statements.collect();
+    statements.sort_by(|a, b| b.recent_ms.total_cmp(&a.recent_ms).then(a.id.cmp(&b.id)));
+    statements.truncate(most);
+    statements
+}

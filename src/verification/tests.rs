@@ -1,0 +1,7 @@
+//! Histories with a known outcome, and laws that hold for all.
+
+mod created;
+mod dropped;
+mod laws;
+mod windows;
+mod world;
