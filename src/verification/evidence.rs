@@ -187,6 +187,7 @@ impl Measured<'_> {
         StatementChange {
             query_id: self.statement.query_id,
             text: self.statement.text.clone(),
+            role: self.statement.role.clone(),
             before: self.before.mean(),
             after: self.after.mean(),
             estimated_saving: self.promise.map(|(ratio, _)| 1.0 - ratio),

@@ -50,6 +50,8 @@ pub struct KnownStatement {
     /// `history_statement.id`.
     pub id: i64,
     pub query_id: i64,
+    /// Who ran it most; None for a role that no longer exists.
+    pub role: Option<String>,
     pub text: String,
     /// Qualified and quoted; empty where no run has examined it.
     pub relations: Vec<String>,

@@ -127,7 +127,11 @@ pub struct Windows {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StatementChange {
     pub query_id: i64,
+    /// Empty where it is not known any more.
     pub text: String,
+    /// Who ran it most, if that role is known.
+    #[serde(default)]
+    pub role: Option<String>,
     pub before: Mean,
     pub after: Mean,
     /// Share of its mean time that was expected to be saved; None where it was not meant to be helped.

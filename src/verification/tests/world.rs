@@ -81,6 +81,7 @@ impl World {
         self.known.statements.push(KnownStatement {
             id,
             query_id: id,
+            role: None,
             text: format!("SELECT {id}"),
             relations: relations.iter().map(ToString::to_string).collect(),
             recent_ms: 0.0,
