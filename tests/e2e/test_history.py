@@ -1,5 +1,6 @@
 """run() and what it keeps: identity over runs, dismissal, news, rights, retention, dump and restore, and all that can be in the way."""
 
+import concurrent.futures
 import json
 import subprocess
 
@@ -166,9 +167,20 @@ def test_a_schema_that_one_may_not_use_is_no_error(database, connection, role):
 
 
 def test_nothing_is_kept_of_a_run_that_fails(orders):
-    orders.execute("SET statement_timeout = 1")
-    assert shop.ask(orders, "run()").state == "57014" or orders.execute("RESET statement_timeout") is None
-    orders.execute("RESET statement_timeout")
+    for milliseconds in range(1, 40, 3):
+        orders.execute(f"SET statement_timeout = {milliseconds}")
+        with orders.transaction(force_rollback=True):
+            try:
+                run(orders)
+            except psycopg.errors.QueryCanceled:
+                assert orders.info.transaction_status == psycopg.pq.TransactionStatus.INERROR
+        orders.execute("RESET statement_timeout")
+        shop.assert_usable(orders)
+    # An error that a savepoint survives leaves nothing either.
+    with orders.transaction(force_rollback=True):
+        with pytest.raises(psycopg.errors.InvalidParameterValue), orders.transaction():
+            run(orders, "max_indexes => 0")
+        assert orders.execute("SELECT count(*) FROM index_advisor.history_snapshot").fetchone() == (0,)
     with orders.transaction(force_rollback=True):
         assert run(orders)["recommendations"] == 1
     for table in ("history_run", "history_snapshot", "history_recommendation", "history_statement", "history_index"):
@@ -179,6 +191,28 @@ def test_read_only(orders):
     orders.execute("SET default_transaction_read_only = on")
     answer = shop.ask(orders, "run()")
     assert answer.state == "25006" and "recommend()" in answer.words
+
+
+def test_two_runs_at_once(database, orders):
+    """The second waits for the first, and finds its advice."""
+    run(orders)
+    sessions = [database.connect(autocommit=False) for _ in range(3)]
+    for session in sessions:
+        session.execute("SET pg_index_advisor.lock_timeout = '20s'")
+    orders.execute("CREATE INDEX new_to_all ON orders (total)")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+
+        def one(session: psycopg.Connection) -> dict:
+            made = run(session)
+            session.commit()
+            return made
+
+        made = list(pool.map(one, sessions))
+    assert sorted(each["run"] for each in made) == [2, 3, 4]
+    assert {each["new"] for each in made} == {0}
+    seen = orders.execute("SELECT count(*) FROM index_advisor.history_index WHERE name = 'public.new_to_all'").fetchone()
+    assert seen == (1,)
+    assert orders.execute("SELECT runs FROM index_advisor.recommendations").fetchall() == [(4,)]
 
 
 def test_a_locked_history(database, orders):
