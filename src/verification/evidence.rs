@@ -36,6 +36,8 @@ pub struct Evidence<'a> {
     pub others: Vec<Measured<'a>>,
     pub drift: Drift,
     pub writes: Option<WriteChange>,
+    /// Share of the table's updates that were HOT before and after, where there were any in both.
+    pub hot: Option<(f64, f64)>,
     /// Other indexes that were created or dropped in between and that statements share.
     pub together: Vec<&'a KnownIndex>,
     pub seconds_before: Option<f64>,
@@ -142,7 +144,8 @@ impl<'a> Subject<'a> {
         Ok(Evidence {
             promised: promised.into_iter().map(|statement| measured(statement, 1)).collect(),
             others: others.into_iter().map(|statement| measured(statement, looks)).collect(),
-            writes: write_change(rows, seconds_before, seconds_after),
+            hot: hot(&rows.0).zip(hot(&rows.1)),
+            writes: write_change(&rows, seconds_before, seconds_after),
             drift,
             together,
             seconds_before,
@@ -285,22 +288,28 @@ impl Evidence<'_> {
     }
 }
 
+/// Rows written a day; None if nothing was, or no length is known.
 fn write_change(
-    (before, after): (TableCounter, TableCounter),
+    rows: &(TableCounter, TableCounter),
     seconds_before: Option<f64>,
     seconds_after: Option<f64>,
 ) -> Option<WriteChange> {
-    let rows = |table: &TableCounter| table.inserted + table.updated + table.deleted;
-    let (days_before, days_after) = (seconds_before? / SECONDS_A_DAY, seconds_after? / SECONDS_A_DAY);
-    let hot = |table: &TableCounter| (table.updated > 0.0).then(|| table.hot_updated / table.updated);
+    let written = |table: &TableCounter| table.inserted + table.updated + table.deleted;
+    let (before, after) = (written(&rows.0), written(&rows.1));
     // A window without updates shows no change.
-    let (hot_before, hot_after) = (hot(&before), hot(&after));
-    (rows(&before) + rows(&after) > 0.0).then(|| WriteChange {
-        rows_per_day_before: rows(&before) / days_before,
-        rows_per_day_after: rows(&after) / days_after,
+    let (hot_before, hot_after) = (hot(&rows.0), hot(&rows.1));
+    let (days_before, days_after) = (seconds_before? / SECONDS_A_DAY, seconds_after? / SECONDS_A_DAY);
+    (before + after > 0.0).then(|| WriteChange {
+        rows_per_day_before: before / days_before,
+        rows_per_day_after: after / days_after,
         hot_before: hot_before.or(hot_after).unwrap_or(0.0),
         hot_after: hot_after.or(hot_before).unwrap_or(0.0),
     })
+}
+
+/// Share of updates that were HOT; None without any.
+fn hot(table: &TableCounter) -> Option<f64> {
+    (table.updated > 0.0).then(|| table.hot_updated / table.updated)
 }
 
 /// The statements that take most time, by id where they take the same.

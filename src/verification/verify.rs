@@ -121,7 +121,7 @@ fn created<A: Archive>(
     }
     let change = creation(known, index).unwrap_or(Change { old: None, new: 0 });
     let mut waiting: Option<(Wait, Evidence<'_>)> = None;
-    for pair in pairs(change, index.created_at, &others(subject), &known.moments) {
+    for pair in pairs(change, index.created_at, &others(subject, change), &known.moments) {
         let evidence = subject.measure(&pair, archive)?;
         let scans = scans(known, now, &pair);
         match verdict::created(&evidence, scans) {
@@ -156,7 +156,7 @@ fn dropped<A: Archive>(subject: &Subject<'_>, archive: &mut A) -> Result<Option<
     let Some(change) = removal(known, index) else { return Ok(None) };
     let partitioned = index.definition.contains(" ON ONLY ");
     let mut waiting: Option<(Wait, Evidence<'_>)> = None;
-    for pair in pairs(change, None, &others(subject), &known.moments) {
+    for pair in pairs(change, None, &others(subject, change), &known.moments) {
         let evidence = subject.measure(&pair, archive)?;
         match verdict::dropped(&evidence) {
             Finding::Claim(verdict) => {
@@ -186,13 +186,11 @@ fn judged_before(index: &KnownIndex, created: bool) -> Option<&Verification> {
     (last.verdict.is_claim() && last.recommendation.is_some() == created).then_some(last)
 }
 
-/// Changes to other indexes that the subject's statements could use.
-fn others(subject: &Subject<'_>) -> Vec<Change> {
+/// Other changes to indexes that the subject's statements could use, its own at another time among them.
+fn others(subject: &Subject<'_>, own: Change) -> Vec<Change> {
     let relations = subject.relations();
-    let others = subject.changes.iter().filter(|(_, other)| {
-        other.id != subject.index.id
-            && relations.contains(other.relation.as_str())
-            && !same_shape(other, subject.index)
+    let others = subject.changes.iter().filter(|(change, other)| {
+        relations.contains(other.relation.as_str()) && (other.id != subject.index.id || *change != own)
     });
     others.map(|(change, _)| *change).collect()
 }

@@ -274,13 +274,13 @@ fn side_effects(evidence: &Evidence<'_>) -> Option<String> {
     };
     tell(slower, "slower", lost);
     tell(faster, "faster", gained);
-    if let Some(writes) = &evidence.writes
-        && (writes.hot_before - writes.hot_after).abs() >= 0.01
+    if let Some((before, after)) = evidence.hot
+        && (before - after).abs() >= 0.01
     {
         text.push(format!(
             "Of the updates of its table, {} were HOT before and {} after.",
-            percent(writes.hot_before),
-            percent(writes.hot_after)
+            percent(before),
+            percent(after)
         ));
     }
     (!text.is_empty()).then(|| text.join(" "))

@@ -200,7 +200,7 @@ fn an_expression_without_statistics_is_analysed_first() {
 fn an_index_that_costs_writers_more_than_it_saves() {
     let mut world = World::usual();
     world.statement(2, &["public.t"]);
-    let mut work = |world: &mut World, read: f64, write: f64, hot: f64| {
+    let work = |world: &mut World, read: f64, write: f64, hot: f64| {
         day(world, read);
         world.runs(2, 100_000.0, write);
         world.writes("public.t", 100_000.0, hot);

@@ -107,7 +107,7 @@ fn many_statements_are_not_searched_for_one_that_happens_to_be_slower() {
     for other in 201..=400 {
         world.statement(other, &["public.t"]);
     }
-    let mut work = |world: &mut World, first: f64| {
+    let work = |world: &mut World, first: f64| {
         world.others_run(1000.0, 5.0);
         for other in 201..=400 {
             world.runs(other, 1000.0, if other == 201 { first } else { 1.0 });
@@ -120,4 +120,21 @@ fn many_statements_are_not_searched_for_one_that_happens_to_be_slower() {
     world.snapshot();
     work(&mut world, 1.13);
     assert_eq!(only(&mut world).verdict, Verdict::NotMissed);
+}
+
+#[test]
+fn the_time_before_it_was_created_is_not_the_time_with_it() {
+    let mut world = World::usual();
+    world.known.promises.clear();
+    day(&mut world, 10.0, 1.0);
+    world.snapshot();
+    world.creates(7, "public.t");
+    world.snapshot();
+    day(&mut world, 1.0, 1.0);
+    world.snapshot();
+    world.drops(7);
+    world.snapshot();
+    day(&mut world, 5.0, 1.0);
+    let found = only(&mut world);
+    assert_eq!((found.verdict, found.statements[0].before.calls), (Verdict::Missed, 1000.0), "{found:?}");
 }
