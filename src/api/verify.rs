@@ -1,8 +1,8 @@
 //! `verify()`: whether followed advice did what was expected of it.
 
+use super::arguments::Arguments;
 use crate::history::{self, History};
 use crate::pg::session::Quiet;
-use crate::settings;
 use crate::verification::{StatementChange, Verification};
 use pgrx::prelude::*;
 
@@ -47,10 +47,11 @@ fn verify() -> TableIterator<
     ),
 > {
     let verdicts = {
-        let _quiet = Quiet::begin(settings::lock_timeout_ms());
-        History::open(settings::lock_timeout_ms())
-            .and_then(|history| history.verify())
-            .and_then(history::visible)
+        Arguments::default().settings().and_then(|settings| {
+            let _quiet = Quiet::begin(settings.lock_timeout_ms);
+            let history = History::open(settings.lock_timeout_ms)?;
+            history::visible(history.verify(&settings)?)
+        })
     };
     let verdicts = verdicts.unwrap_or_else(|error| error.raise());
     TableIterator::new(verdicts.into_iter().map(|verdict| {

@@ -4,15 +4,21 @@
 
 use super::History;
 use super::sql::{execute, json, rows, value};
+use crate::catalog::Oid;
+use crate::examine::examine;
 use crate::pg::isolated::{PgError, reading};
 use crate::pg::scalar::{Fields, spi_error};
+use crate::settings::Settings;
 use crate::verification::known::{
     Archive, Counter, Counters, Known, KnownIndex, KnownStatement, Moment, Present, Promise, TableCounter,
 };
 use crate::verification::{Record, Verification, verify};
+use crate::workload::{Role, Statement, Workload};
+use pgrx::pg_sys;
 use pgrx::prelude::*;
 use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 /// The server of a snapshot, whose number is $1.
 const HERE: &str = "(SELECT server FROM index_advisor.history_snapshot WHERE id = $1)";
@@ -24,10 +30,15 @@ impl History {
     ///
     /// # Errors
     /// As `take_snapshot`.
-    pub fn verify(&self) -> Result<Vec<Verification>, PgError> {
+    pub fn verify(&self, settings: &Settings) -> Result<Vec<Verification>, PgError> {
         let snapshot = self.take_snapshot()?;
-        self.write(|| {
+        let (mut known, workload) = self.write(|| {
             let known = known(snapshot)?;
+            let workload = promised_statements(snapshot, &known)?;
+            Ok((known, workload))
+        })?;
+        known.plans = plans(&workload, &known, settings)?;
+        self.write(|| {
             let verdicts = verify(&known, &mut Tables)?;
             for (index, verification) in &verdicts {
                 keep(snapshot, *index, verification)?;
@@ -61,6 +72,57 @@ impl History {
             Ok((with_texts(newest)?, record))
         })
     }
+}
+
+/// Which of the known indexes the planner uses for statements now, by query id: planned as a run plans them, for as long as a run may
+/// take.
+fn plans(
+    workload: &Workload,
+    known: &Known,
+    settings: &Settings,
+) -> Result<BTreeMap<i64, BTreeSet<i64>>, PgError> {
+    let deadline = settings.time_limit.map(|limit| Instant::now() + limit);
+    let settings = Settings { cover: 1.0, ..settings.clone() };
+    let examination = examine(workload, &settings, deadline)?;
+    let ids: BTreeMap<Oid, i64> =
+        known.indexes.iter().flat_map(|index| index.oids.iter().map(|oid| (*oid, index.id))).collect();
+    let planned = examination.measured(workload);
+    let plans = planned.iter().filter_map(|planned| {
+        let used = planned.before.used_existing.iter().filter_map(|oid| ids.get(oid).copied());
+        Some((planned.statement.query_id?, used.collect()))
+    });
+    Ok(plans.collect())
+}
+
+/// The statements that something was promised to, as they were recorded last.
+fn promised_statements(snapshot: i64, known: &Known) -> Result<Workload, PgError> {
+    let ids: BTreeSet<i64> =
+        known.promises.iter().flat_map(|promise| promise.ratios.keys().copied()).collect();
+    let ids: Vec<i64> = ids.into_iter().collect();
+    let statements = rows(
+        &format!(
+            "SELECT h.query_id, h.text, h.role, r.oid, c.calls, c.total_ms, c.rows, c.blocks_hit, c.blocks_read
+               FROM index_advisor.history_statement AS h
+               JOIN index_advisor.history_counter AS c ON c.snapshot = $1 AND c.statement = h.id
+               LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = h.role
+              WHERE h.server = {HERE} AND h.query_id = ANY ($2)
+              ORDER BY c.total_ms DESC, h.query_id"
+        ),
+        &[snapshot.into(), ids.into()],
+        |row| {
+            Ok(Statement {
+                query_id: row["query_id"].value::<i64>()?,
+                text: row.text("text")?,
+                role: Role { oid: row.oid("oid")?, name: row["role"].value::<String>()? },
+                calls: row.number("calls")?,
+                total_ms: row.number("total_ms")?,
+                rows: Some(row.number("rows")?),
+                blocks_hit: row.number("blocks_hit")?,
+                blocks_read: row.number("blocks_read")?,
+            })
+        },
+    )?;
+    Ok(Workload { source: "history".to_string(), window_seconds: None, evicted: 0, statements })
 }
 
 /// What of verdicts the caller may see: nothing of tables that the caller may not read, and no text of another role's statements.
@@ -172,6 +234,7 @@ fn known(snapshot: i64) -> Result<Known, PgError> {
         statements: statements(snapshot, promised.into_iter().collect())?,
         indexes: indexes(snapshot)?,
         promises,
+        plans: BTreeMap::new(),
     })
 }
 
@@ -271,14 +334,15 @@ fn indexes(snapshot: i64) -> Result<Vec<KnownIndex>, PgError> {
                     x.indexprs IS NOT NULL AND c.relkind = 'i'
                         AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stats AS s
                                          WHERE s.schemaname = n.nspname AND s.tablename = c.relname) AS needs_analyze,
-                    parts.scans, parts.bytes, v.verification::text AS verification
+                    parts.scans, parts.bytes, parts.oids, v.verification::text AS verification
                FROM index_advisor.history_index AS h
                LEFT JOIN pg_catalog.pg_index AS x ON x.indexrelid = h.oid AND h.gone_seen IS NULL
                LEFT JOIN pg_catalog.pg_class AS c ON c.oid = x.indexrelid
                LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
                LEFT JOIN LATERAL (
                      SELECT sum(pg_catalog.pg_stat_get_numscans(part.oid))::float8 AS scans,
-                            sum(pg_catalog.pg_relation_size(part.oid))::float8 AS bytes
+                            sum(pg_catalog.pg_relation_size(part.oid))::float8 AS bytes,
+                            pg_catalog.array_agg(part.oid) AS oids
                        FROM (SELECT x.indexrelid AS oid WHERE c.relkind = 'i'
                              UNION ALL
                              SELECT t.relid FROM pg_catalog.pg_partition_tree(x.indexrelid) AS t
@@ -304,11 +368,13 @@ fn index(row: &SpiHeapTupleData<'_>) -> SpiResult<KnownIndex> {
         size_bytes: row.number("bytes")? as u64,
     };
     let last = row["verification"].value::<String>()?;
+    let oids: Vec<pg_sys::Oid> = row.list("oids")?;
     Ok(KnownIndex {
         id: row["id"].value::<i64>()?.unwrap_or_default(),
         relation: row.text("relation")?,
         name: row.text("name")?,
         definition: row.text("definition")?,
+        oids: oids.into_iter().map(|oid| oid.to_u32()).collect(),
         backs_constraint: is("backs_constraint")?,
         absent: row["absent_snapshot"].value::<i64>()?,
         first: row["first_snapshot"].value::<i64>()?,

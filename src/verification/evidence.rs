@@ -27,6 +27,8 @@ pub struct Measured<'a> {
     pub promise: Option<(f64, f64)>,
     /// Milliseconds that its calls in the window after would have taken at the pace of the window before.
     pub weight: f64,
+    /// Whether the planner uses the index for it now, if that is known.
+    pub planned_with: Option<bool>,
 }
 
 /// What one pair of windows shows.
@@ -134,6 +136,7 @@ impl<'a> Subject<'a> {
                 statement,
                 shift: shift(&before, &after, &drift, looks),
                 promise: self.promise(statement.query_id, &together),
+                planned_with: self.planned_with(statement.query_id),
                 weight: after.sum.calls * before.mean_ms() * drift.log.exp(),
                 before,
                 after,
@@ -152,6 +155,11 @@ impl<'a> Subject<'a> {
             seconds_after,
             mixed: pair.mixed,
         })
+    }
+
+    fn planned_with(&self, query_id: i64) -> Option<bool> {
+        let plan = self.known.plans.get(&query_id).filter(|_| self.created)?;
+        Some(plan.contains(&self.index.id))
     }
 
     /// What was promised to a statement by everything that was created together, and the share of this index in it. Savings multiply,
@@ -194,6 +202,7 @@ impl Measured<'_> {
             before: self.before.mean(),
             after: self.after.mean(),
             estimated_saving: self.promise.map(|(ratio, _)| 1.0 - ratio),
+            planned_with: self.planned_with,
             certain: self.shift.is_some_and(|shift| shift.is_certain()),
         }
     }

@@ -3,7 +3,8 @@
 //! Judges nothing. Counters themselves are many and asked for as they are needed, through `Archive`.
 
 use super::Verification;
-use std::collections::BTreeMap;
+use crate::catalog::Oid;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A moment at which all counters of this server were noted. Moments are in the order in which they were taken, whatever the
 /// clock said.
@@ -69,6 +70,8 @@ pub struct KnownIndex {
     pub name: String,
     /// As pg_get_indexdef writes it.
     pub definition: String,
+    /// What the server knows it by now; of a partitioned one, its parts.
+    pub oids: Vec<Oid>,
     pub backs_constraint: bool,
     /// The last moment without it; None if it was there from the start, or that is forgotten.
     pub absent: Option<i64>,
@@ -123,6 +126,8 @@ pub struct Known {
     pub statements: Vec<KnownStatement>,
     pub indexes: Vec<KnownIndex>,
     pub promises: Vec<Promise>,
+    /// By query id, the indexes (`KnownIndex::id`) in the plan that the planner makes for it now; only of statements that could be planned.
+    pub plans: BTreeMap<i64, BTreeSet<i64>>,
 }
 
 /// Counters of statements by moment and statement.

@@ -136,6 +136,9 @@ pub struct StatementChange {
     pub after: Mean,
     /// Share of its mean time that was expected to be saved; None where it was not meant to be helped.
     pub estimated_saving: Option<f64>,
+    /// Whether the plan that the planner makes for it now has the index in it; None where it could not be planned, or the index is gone.
+    #[serde(default)]
+    pub planned_with: Option<bool>,
     /// Whether the difference is more than the noise of the windows.
     pub certain: bool,
 }

@@ -5,18 +5,26 @@ use super::known::{Archive, Known, KnownIndex, Present, Promise};
 use super::verdict::{Finding, Wait};
 use super::window::{Change, Pair, pairs};
 use super::{Verdict, Verification, Windows, definition, verdict, words};
+use std::collections::BTreeMap;
 
 /// Statements shown of an index.
 const MOST_SHOWN: usize = 50;
 /// Days after which a dropped index that nothing could be said of is left at that.
 const GIVEN_UP: f64 = 30.0 * 86_400.0;
 
-/// Judges each followed recommendation, then each dropped index, in the order of their numbers.
+/// Indexes of the same shape, whatever their names, by table and shape.
+struct Shapes<'a> {
+    alike: BTreeMap<(&'a str, &'a str), Vec<&'a KnownIndex>>,
+}
+
+/// Judges each followed recommendation, then each dropped index, in the order of their numbers; gives the number of the
+/// index with each verdict.
 ///
 /// # Errors
 /// Those of reading counters.
 pub fn verify<A: Archive>(known: &Known, archive: &mut A) -> Result<Vec<(i64, Verification)>, A::Error> {
-    let changes = changes(known);
+    let shapes = Shapes::of(&known.indexes);
+    let changes = shapes.changes(known);
     let mut verdicts = Vec::new();
     let mut promises: Vec<&Promise> = known.promises.iter().collect();
     promises.sort_by_key(|promise| promise.recommendation);
@@ -24,9 +32,10 @@ pub fn verify<A: Archive>(known: &Known, archive: &mut A) -> Result<Vec<(i64, Ve
         let Some(index) = known.index(promise.index) else { continue };
         let Some(now) = index.now else { continue };
         let subject = Subject { known, index, changes: &changes, created: true };
-        verdicts.push((index.id, created(&subject, promise, now, archive)?));
+        let change = shapes.creation(known, index);
+        verdicts.push((index.id, created(&subject, change, promise, now, archive)?));
     }
-    for index in known.indexes.iter().filter(|index| is_to_judge(known, index)) {
+    for index in known.indexes.iter().filter(|index| shapes.is_to_judge(index)) {
         let subject = Subject { known, index, changes: &changes, created: false };
         if let Some(verdict) = dropped(&subject, archive)? {
             verdicts.push((index.id, verdict));
@@ -35,76 +44,86 @@ pub fn verify<A: Archive>(known: &Known, archive: &mut A) -> Result<Vec<(i64, Ve
     Ok(verdicts)
 }
 
-/// When each index came or went, as far as moments tell. One that took the place of another of the same shape changed
-/// nothing.
-fn changes(known: &Known) -> Vec<(Change, &KnownIndex)> {
-    let mut changes = Vec::new();
-    for index in &known.indexes {
-        if let Some(change) = creation(known, index).filter(|change| change.old.is_some())
-            && predecessor(known, index).is_none()
-        {
-            changes.push((change, index));
+impl<'a> Shapes<'a> {
+    fn of(indexes: &'a [KnownIndex]) -> Shapes<'a> {
+        let mut alike: BTreeMap<(&str, &str), Vec<&KnownIndex>> = BTreeMap::new();
+        for index in indexes {
+            alike.entry(key(index)).or_default().push(index);
         }
-        if let Some(change) = removal(known, index)
-            && successor(known, index).is_none()
-        {
-            changes.push((change, index));
-        }
+        Shapes { alike }
     }
-    changes
+
+    /// The others of the same shape.
+    fn like<'b>(&'b self, index: &'b KnownIndex) -> impl Iterator<Item = &'a KnownIndex> + use<'a, 'b> {
+        let id = index.id;
+        self.alike.get(&key(index)).into_iter().flatten().copied().filter(move |other| other.id != id)
+    }
+
+    /// When each index came or went, as far as moments tell. One that took the place of another of the same shape changed
+    /// nothing.
+    fn changes(&self, known: &'a Known) -> Vec<(Change, &'a KnownIndex)> {
+        let mut changes = Vec::new();
+        for index in &known.indexes {
+            let came = self.creation(known, index);
+            if came.old.is_some() && self.predecessor(index).is_none() {
+                changes.push((came, index));
+            }
+            if let Some(went) = removal(known, index)
+                && self.successor(index).is_none()
+            {
+                changes.push((went, index));
+            }
+        }
+        changes
+    }
+
+    /// Between which moments it came; that of the first of its shape where it only took another's place.
+    fn creation(&self, known: &Known, index: &'a KnownIndex) -> Change {
+        let mut first = index;
+        while let Some(earlier) = self.predecessor(first) {
+            first = earlier;
+        }
+        Change { old: known.position(first.absent), new: known.position(first.first).unwrap_or(0) }
+    }
+
+    /// The index of the same shape that went when this one came, or later. It came before.
+    fn predecessor(&self, index: &KnownIndex) -> Option<&'a KnownIndex> {
+        self.like(index).find(|other| {
+            matches!((other.gone, index.first), (Some(gone), Some(first)) if gone >= first)
+                && other.first.unwrap_or(0) < index.first.unwrap_or(i64::MAX)
+        })
+    }
+
+    /// The index of the same shape that was there when this one went.
+    fn successor(&self, index: &KnownIndex) -> Option<&'a KnownIndex> {
+        let gone = index.gone?;
+        self.like(index).find(|other| {
+            other.first.unwrap_or(0) <= gone && (!other.is_gone || other.gone.is_some_and(|went| went > gone))
+        })
+    }
+
+    /// Whether a dropped index is still worth a verdict: there is none that settled it, and none like it has come back.
+    fn is_to_judge(&self, index: &KnownIndex) -> bool {
+        let back = self.like(index).any(|other| other.now.is_some());
+        let settled = index.last.as_ref().is_some_and(|last| last.verdict == Verdict::NotMissed);
+        index.is_gone && index.has_table && !back && !settled
+    }
 }
 
-/// Between which moments it came; that of the first of its shape where it only took another's place.
-fn creation(known: &Known, index: &KnownIndex) -> Option<Change> {
-    let mut first = index;
-    // As many steps at most as there are indexes.
-    for _ in &known.indexes {
-        let Some(earlier) = predecessor(known, first) else { break };
-        first = earlier;
-    }
-    Some(Change { old: known.position(first.absent), new: known.position(first.first).unwrap_or(0) })
+fn key(index: &KnownIndex) -> (&str, &str) {
+    (&index.relation, definition::shape(&index.definition))
 }
 
+/// Between which moments it went.
 fn removal(known: &Known, index: &KnownIndex) -> Option<Change> {
     let new = known.position(index.gone)?;
     Some(Change { old: Some(new.checked_sub(1)?), new })
 }
 
-/// The index of the same shape that went when this one came, or later.
-fn predecessor<'a>(known: &'a Known, index: &KnownIndex) -> Option<&'a KnownIndex> {
-    let earlier = |other: &&KnownIndex| {
-        other.id != index.id
-            && same_shape(other, index)
-            && matches!((other.gone, index.first), (Some(gone), Some(first)) if gone >= first)
-            && other.first.unwrap_or(0) < index.first.unwrap_or(i64::MAX)
-    };
-    known.indexes.iter().find(earlier)
-}
-
-/// The index of the same shape that was there when this one went.
-fn successor<'a>(known: &'a Known, index: &KnownIndex) -> Option<&'a KnownIndex> {
-    let later = |other: &&KnownIndex| {
-        other.id != index.id
-            && same_shape(other, index)
-            && matches!((index.gone, other.first), (Some(gone), first) if first.unwrap_or(0) <= gone && (!other.is_gone || other.gone.is_some_and(|went| went > gone)))
-    };
-    known.indexes.iter().find(later)
-}
-
-fn same_shape(a: &KnownIndex, b: &KnownIndex) -> bool {
-    a.relation == b.relation && definition::shape(&a.definition) == definition::shape(&b.definition)
-}
-
-/// Whether a dropped index is still worth a verdict: there is none that settled it, and none like it has come back.
-fn is_to_judge(known: &Known, index: &KnownIndex) -> bool {
-    let back = known.indexes.iter().any(|other| other.now.is_some() && same_shape(other, index));
-    let settled = index.last.as_ref().is_some_and(|last| last.verdict == Verdict::NotMissed);
-    index.is_gone && index.has_table && !back && !settled
-}
-
 /// The verdict on an index that was created as advised.
 fn created<A: Archive>(
     subject: &Subject<'_>,
+    change: Change,
     promise: &Promise,
     now: Present,
     archive: &mut A,
@@ -119,7 +138,6 @@ fn created<A: Archive>(
         let (explanation, (next_step, next_ddl)) = words::invalid(index, now);
         return Ok(Verification { verdict: Verdict::Invalid, explanation, next_step, next_ddl, ..blank });
     }
-    let change = creation(known, index).unwrap_or(Change { old: None, new: 0 });
     let mut waiting: Option<(Wait, Evidence<'_>)> = None;
     for pair in pairs(change, index.created_at, &others(subject, change), &known.moments) {
         let evidence = subject.measure(&pair, archive)?;

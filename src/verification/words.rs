@@ -49,6 +49,7 @@ pub fn created(verdict: Verdict, wait: Option<Wait>, evidence: &Evidence<'_>, sc
             );
         }
     }
+    text.extend(plans(evidence));
     text.extend(side_effects(evidence));
     text.extend(compared(evidence));
     text.join(" ")
@@ -252,6 +253,23 @@ fn times(evidence: &Evidence<'_>, saving: Saving) -> Option<String> {
         1 => format!("{who} took {each} a call: {compared}."),
         _ => format!("{who} took {compared}; the heaviest took {each} a call."),
     })
+}
+
+/// Which statements the planner uses the index for, where that is not all of them or nothing has scanned it.
+fn plans(evidence: &Evidence<'_>) -> Option<String> {
+    let planned = evidence.promised.iter().filter_map(|statement| statement.planned_with);
+    let (with, all) = planned.fold((0, 0), |(with, all), uses| (with + usize::from(uses), all + 1));
+    let of = |n: usize| {
+        if n == 1 { "the statement".to_string() } else { format!("the {} statements", count(n as f64)) }
+    };
+    match (with, all) {
+        (_, 0) => None,
+        (0, all) => Some(format!("Planned anew with typical values, {} would not use it.", of(all))),
+        (with, all) if with == all => {
+            Some(format!("Planned anew with typical values, {} would use it.", of(all)))
+        }
+        (with, all) => Some(format!("Planned anew with typical values, {with} of {} would use it.", of(all))),
+    }
 }
 
 fn amount(number: f64) -> String {

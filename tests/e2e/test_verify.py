@@ -56,6 +56,7 @@ def test_a_promise_is_kept(advised):
     assert found["measured_ms_per_day"] > 0 and found["statements"] == 1
     assert (found["calls_before"], found["calls_after"]) == (20, 40)
     assert "some of them from before the change" in found["explanation"] and "blocks instead of" in found["explanation"]
+    assert "the statement would use it" in found["explanation"]
     assert (found["next_step"], found["next_ddl"]) == ("Nothing.", None)
     status = advised.execute("SELECT status, measured_percent FROM index_advisor.recommendations").fetchone()
     assert status == ("kept its promise", found["measured_saving_percent"])
@@ -106,6 +107,7 @@ def test_an_index_that_nothing_uses(advised):
     ages(advised)
     found = only(advised)
     assert found["verdict"] == "unused" and found["explanation"].startswith("Nothing has scanned it")
+    assert "the statement would not use it" in found["explanation"]
     assert found["next_ddl"] == "DROP INDEX CONCURRENTLY public.orders_customer_id_idx"
     advised.execute(found["next_ddl"])
     advised.execute("SELECT * FROM index_advisor.run()")
@@ -294,6 +296,7 @@ def test_a_partitioned_table(database, connection):
     flush(connection)
     found = only(connection)
     assert found["verdict"] == "kept its promise" and "together" not in found["explanation"], found
+    assert "the statement would use it" in found["explanation"]
     # Dropped, it is one index that is missed, not one for each partition.
     use(40)
     verify(connection)

@@ -354,6 +354,19 @@ fn a_verdict_outlives_the_counters_that_it_rests_on() {
 }
 
 #[test]
+fn the_planner_is_asked_too() {
+    let mut world = usual(10.0, 1.0);
+    world.known.plans.insert(1, [1].into());
+    let found = only(&mut world);
+    assert!(found.explanation.contains("Planned anew with typical values, the statement would use it."));
+    assert_eq!(found.statements[0].planned_with, Some(true));
+    world.known.plans.insert(1, [4].into());
+    let found = world.judged().remove(0);
+    assert!(found.explanation.contains("the statement would not use it."));
+    assert_eq!(found.statements[0].planned_with, Some(false));
+}
+
+#[test]
 fn no_explanation_shows_a_statement() {
     let mut world = usual(10.0, 20.0);
     world.known.statements[0].text = "SELECT 'secret'".to_string();

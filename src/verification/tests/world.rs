@@ -105,6 +105,15 @@ impl World {
         counter.blocks_hit += calls * ms * 100.0;
     }
 
+    pub fn call(&mut self, statement: i64, ms: f64) {
+        let counter = self.running.entry(statement).or_default();
+        counter.calls += 1.0;
+        counter.total_ms += ms;
+        counter.exec_ms += ms;
+        counter.squares += ms * ms;
+        counter.rows += 1.0;
+    }
+
     /// The ten others run for 5 ms a call.
     pub fn others_run(&mut self, calls: f64, ms: f64) {
         for other in 101..=110 {
@@ -164,6 +173,7 @@ impl World {
             relation: relation.to_string(),
             name: format!("public.i{id}"),
             definition: format!("CREATE INDEX i{id} ON {relation} USING btree (c{id})"),
+            oids: Vec::new(),
             backs_constraint: false,
             absent: last,
             first: last.map(|last| last + 1),
