@@ -3,7 +3,7 @@
 //! Measures and adds up; what it amounts to is `verdict`'s.
 
 use super::known::{Archive, Known, KnownIndex, KnownStatement, TableCounter};
-use super::noise::{Drift, Shift, shift};
+use super::noise::{Drift, MIN_CALLS, Shift, shift};
 use super::tally::{Tally, written};
 use super::window::{Change, Pair, Window};
 use super::{StatementChange, WriteChange};
@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 const MOST_CONTROLS: usize = 200;
 /// Statements on the index's table that it was not meant for: the heaviest.
 const MOST_OTHERS: usize = 200;
+/// A statement that takes this many times as long has lost much: what an index was good for is rarely less.
+const GREAT_LOSS: f64 = 3.0;
 const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// A statement in a pair of windows.
@@ -268,12 +270,21 @@ impl Evidence<'_> {
         Some(ms * SECONDS_A_DAY / self.seconds_after?)
     }
 
-    /// Share of the time before of the statements on the table that have enough calls to judge.
-    pub fn judged_of_table(&self) -> f64 {
-        let time = |statement: &Measured<'_>| statement.before.sum.total_ms;
-        let all: f64 = self.others.iter().map(time).sum();
-        let judged: f64 = self.others.iter().filter(|statement| statement.shift.is_some()).map(time).sum();
-        if all > 0.0 { judged / all } else { 0.0 }
+    /// How much of what ran on the table before can be judged now, and of how much even the noise leaves no room for
+    /// a great loss: shares of the time and of the number of statements, whichever is less.
+    pub fn known_of_table(&self) -> (f64, f64) {
+        let ran: Vec<&Measured<'_>> =
+            self.others.iter().filter(|statement| statement.before.sum.calls >= MIN_CALLS).collect();
+        let share = |is: &dyn Fn(&Measured<'_>) -> bool| {
+            let time = |statement: &&Measured<'_>| statement.before.sum.total_ms;
+            let (all, all_ms) = (ran.len() as f64, ran.iter().map(time).sum::<f64>());
+            let those = ran.iter().copied().filter(|statement| is(statement));
+            let (number, ms) = those.fold((0.0, 0.0), |(n, ms), statement| (n + 1.0, ms + time(&statement)));
+            if all_ms > 0.0 { (number / all).min(ms / all_ms) } else { 0.0 }
+        };
+        let judged = share(&|statement| statement.shift.is_some());
+        let visible = share(&|statement| statement.shift.is_some_and(|shift| shift.noise <= GREAT_LOSS.ln()));
+        (judged, visible)
     }
 
     /// Statements that were promised something and lack calls, the one with the most time first.

@@ -16,8 +16,9 @@ const MOST: f64 = 0.5;
 /// Seconds after which a backend has reported what it scanned, even one that is always busy (PGSTAT_MAX_INTERVAL in
 /// pgstat.c), with time to spare.
 const REPORTED: f64 = 120.0;
-/// Share of the time of a table's statements that must be lost for a dropped index to be missed.
-const MISSED: f64 = 0.01;
+/// Of the statements on a table, by number and by time, the share that must be known well enough before an index that was dropped is said not
+/// to be missed.
+const NEARLY_ALL: f64 = 0.8;
 
 /// A verdict on a pair of windows, or why there is none yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,15 +88,18 @@ pub fn created(evidence: &Evidence<'_>, scans: Option<f64>) -> Finding {
 /// What became of the statements of a table that an index was dropped from.
 pub fn dropped(evidence: &Evidence<'_>) -> Finding {
     let (lost, gained) = evidence.side_effects();
-    let all: f64 = evidence.others.iter().map(|statement| statement.weight).sum();
-    if lost > gained && lost >= MISSED * all {
+    if lost > gained {
         return Finding::Claim(Verdict::Missed);
     }
     if evidence.others.is_empty() {
         return Finding::Wait(Wait::Nothing);
     }
-    if evidence.judged_of_table() < MOST {
+    let (judged, visible) = evidence.known_of_table();
+    if judged < NEARLY_ALL {
         return Finding::Wait(Wait::Calls);
+    }
+    if visible < NEARLY_ALL {
+        return Finding::Wait(Wait::Noise);
     }
     if evidence.mixed { Finding::Wait(Wait::Mixed) } else { Finding::Claim(Verdict::NotMissed) }
 }

@@ -7,7 +7,7 @@ use super::world::{HOUR, World};
 use crate::verification::Verdict;
 
 /// Histories of each kind.
-const TRIALS: u64 = 300;
+const TRIALS: u64 = 200;
 
 /// Pseudo-random numbers by a fixed rule (a linear congruential generator with Knuth's constants for MMIX), so that the same histories are
 /// judged on every machine.
@@ -78,7 +78,7 @@ fn work(
                 _ => 1.0,
             };
             let by_hour = machine * factor * chance.factor(habit.hour);
-            let calls = (habit.calls_an_hour * chance.factor(0.5)).round().min(300.0);
+            let calls = (habit.calls_an_hour * chance.factor(0.5)).round().min(40.0);
             for _ in 0..calls as usize {
                 // One by one, so that the tail is in the sums as it is in the counters of a server.
                 let ms = habit.ms * by_hour * chance.factor(habit.call);
