@@ -68,6 +68,12 @@ pub fn database_name() -> String {
     scalar::owned(unsafe { pg_sys::get_database_name(pg_sys::MyDatabaseId) }).unwrap_or_default()
 }
 
+/// Whether this server is a standby, where nothing can be written.
+pub fn is_standby() -> bool {
+    // SAFETY: reads shared memory.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
+
 /// The name of the caller.
 pub fn user_name() -> String {
     // SAFETY: reads a backend variable.
