@@ -14,3 +14,5 @@ AS 'MODULE_PATHNAME', 'verify_wrapper';
 COMMENT ON FUNCTION verify()
     IS 'measured effect of indexes that were created as run() advised, and of those that were dropped';
 REVOKE ALL ON FUNCTION verify() FROM PUBLIC;
+
+COMMENT ON VIEW verifications IS 'what verify() found out: a row for each time that a verdict changed';

@@ -103,6 +103,10 @@ fn counted(before: (&Moment, Option<&Counter>), after: (&Moment, Option<&Counter
     };
     let newer =
         |then: Option<f64>, now: Option<f64>| matches!((then, now), (Some(then), Some(now)) if now > then);
+    // A reset that is older than what was counted since another one: counters of a promoted standby, from its own beginning on.
+    if newer(after.0.statements_reset, before.0.statements_reset) {
+        return Counter::default();
+    }
     let fell = [
         (earlier.calls, later.calls),
         (earlier.total_ms, later.total_ms),

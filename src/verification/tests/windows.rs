@@ -96,6 +96,24 @@ fn a_window_has_few_pieces_and_all_of_its_time() {
 }
 
 #[test]
+fn counters_of_a_promoted_standby_are_not_compared() {
+    let mut world = World::new();
+    world.statement(1, &["public.t"]);
+    world.runs(1, 100.0, 1.0);
+    world.snapshot();
+    world.runs(1, 900.0, 1.0);
+    world.passes(HOUR);
+    world.snapshot();
+    let of = |world: &World| {
+        let window = Window::between(Some(0), 1).unwrap();
+        Tally::of(1, &window, &world.known.moments, &world.noted.counters).sum.calls
+    };
+    assert_eq!(of(&world), 900.0);
+    world.known.moments[1].statements_reset = Some(1.7e9);
+    assert_eq!(of(&world), 0.0);
+}
+
+#[test]
 fn windows_work_on_a_history_of_years() {
     let moments = hourly(20_000);
     let others: Vec<Change> = (0..200).map(|i| change(i * 97)).collect();
