@@ -128,6 +128,7 @@ def test_an_index_that_does_more_harm_than_good(orders):
 
     write(60)
     shop.use(orders, 400)
+    flush(orders)
     run(orders)
     orders.execute(BY_CUSTOMER)
     verify(orders)
