@@ -15,6 +15,9 @@ const MOST_CONTROLS: usize = 200;
 const MOST_OTHERS: usize = 200;
 /// A statement that takes this many times as long has lost much: what an index was good for is rarely less.
 const GREAT_LOSS: f64 = 3.0;
+/// Seconds after which a backend has reported what it scanned, even one that is always busy (PGSTAT_MAX_INTERVAL in
+/// pgstat.c), with time to spare.
+const REPORTED: f64 = 120.0;
 const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// A statement in a pair of windows.
@@ -47,6 +50,9 @@ pub struct Evidence<'a> {
     pub seconds_before: Option<f64>,
     pub seconds_after: Option<f64>,
     pub mixed: bool,
+    /// Calls in the window after, of the statements that something was promised to, that are so long ago that every backend has reported what it
+    /// scanned for them.
+    pub calls_reported: f64,
 }
 
 /// Shares of the time that the judged statements would have taken; below 0 where they got slower.
@@ -146,7 +152,13 @@ impl<'a> Subject<'a> {
         };
         let (seconds_before, seconds_after) = (pair.before.seconds(moments), pair.after.seconds(moments));
         let rows = (written(&pair.before, moments, &tables), written(&pair.after, moments, &tables));
+        let now = moments.last().map_or(0.0, |now| now.at);
+        let until = pair.after.cuts.iter().rposition(|cut| moments[*cut].at <= now - REPORTED);
+        let reported =
+            Window { cuts: pair.after.cuts[..until.map_or(0, |last| last + 1)].to_vec(), ..pair.after };
+        let calls_reported = promised.iter().map(|statement| tally(statement, &reported).sum.calls).sum();
         Ok(Evidence {
+            calls_reported,
             promised: promised.into_iter().map(|statement| measured(statement, 1)).collect(),
             others: others.into_iter().map(|statement| measured(statement, looks)).collect(),
             hot: hot(&rows.0).zip(hot(&rows.1)),
@@ -263,6 +275,12 @@ impl Evidence<'_> {
     /// Calls of the statements that something was promised to, in the window after.
     pub fn calls_after(&self) -> f64 {
         self.promised.iter().map(|statement| statement.after.sum.calls).sum()
+    }
+
+    /// Whether the planner, asked now, uses the index for none of them; false where it could not be asked.
+    pub fn planned_without(&self) -> bool {
+        let mut planned = self.promised.iter().filter_map(|statement| statement.planned_with).peekable();
+        planned.peek().is_some() && planned.all(|with| !with)
     }
 
     /// Milliseconds of the window after as milliseconds a day.

@@ -13,9 +13,8 @@ pub const KEPT: f64 = 0.8;
 const HALF: f64 = 0.5;
 /// Of what is at stake, the share that must belong to statements with enough calls.
 const MOST: f64 = 0.5;
-/// Seconds after which a backend has reported what it scanned, even one that is always busy (PGSTAT_MAX_INTERVAL in
-/// pgstat.c), with time to spare.
-const REPORTED: f64 = 120.0;
+/// Seconds of a window after which an index that was not scanned in it gets no credit for what its statements saved.
+const LONG_AGO: f64 = 120.0;
 /// Of the statements on a table, by number and by time, the share that must be known well enough before an index that was dropped is said not
 /// to be missed.
 const NEARLY_ALL: f64 = 0.8;
@@ -36,6 +35,8 @@ pub enum Wait {
     Calls,
     /// The window after begins before the index did.
     Mixed,
+    /// Its statements ran, and what they scanned may not have been reported yet.
+    Scans,
     /// The noise is as large as what was promised.
     Noise,
     /// It helps, but whether as much as was promised is within the noise.
@@ -50,15 +51,20 @@ pub fn created(evidence: &Evidence<'_>, scans: Option<f64>) -> Finding {
     let (lost, gained) = evidence.side_effects();
     // An index that came within the window has not had all of it to be used, or to do harm.
     let whole = !evidence.mixed;
-    let reported = evidence.seconds_after.is_some_and(|seconds| seconds >= REPORTED);
-    if reported && scans == Some(0.0) {
-        return match (whole, evidence.calls_after() >= MIN_CALLS) {
-            (true, true) if lost > gained => Finding::Claim(Verdict::Harms),
-            (true, true) => Finding::Claim(Verdict::Unused),
-            (true, false) => Finding::Wait(Wait::Calls),
-            // Whatever changed, it was not by this index, which may have been created a moment ago.
-            (false, _) => Finding::Wait(Wait::Mixed),
-        };
+    // Scans are reported later than calls are counted. Where the planner would not use it anyway, there is nothing to wait for.
+    let ran = evidence.calls_after() >= MIN_CALLS;
+    let reported = evidence.calls_reported >= MIN_CALLS || (ran && evidence.planned_without());
+    if whole && reported && scans == Some(0.0) {
+        return Finding::Claim(if lost > gained { Verdict::Harms } else { Verdict::Unused });
+    }
+    let long_ago = evidence.seconds_after.is_some_and(|seconds| seconds >= LONG_AGO);
+    if scans == Some(0.0) && long_ago {
+        // Whatever changed, it was not by this index; or it was created, or used, a moment ago.
+        return Finding::Wait(match (whole, ran) {
+            (false, _) => Wait::Mixed,
+            (true, false) => Wait::Calls,
+            (true, true) => Wait::Scans,
+        });
     }
     if evidence.promised.is_empty() {
         return Finding::Wait(Wait::Nothing);

@@ -225,7 +225,7 @@ fn better<'a>(known: Option<(Wait, Evidence<'a>)>, new: (Wait, Evidence<'a>)) ->
     let rank = |(wait, evidence): &(Wait, Evidence<'_>)| {
         let told = match wait {
             Wait::HowMuch => 3,
-            Wait::Noise => 2,
+            Wait::Noise | Wait::Scans => 2,
             Wait::Mixed => 1,
             _ => 0,
         };

@@ -177,6 +177,7 @@ fn waiting(wait: Wait) -> String {
         Wait::Mixed => "The counters since the last snapshot without it are partly of the time before it existed, so they \
                         show too little of its effect."
             .to_string(),
+        Wait::Scans => "Its statements have run, and no scan of it has been reported yet.".to_string(),
         Wait::Noise => "What changed is within the noise.".to_string(),
         Wait::HowMuch => "It helps; whether as much as estimated is within the noise.".to_string(),
         Wait::Nothing => "No statement is known that it concerns.".to_string(),
@@ -208,6 +209,7 @@ fn wait_for(wait: Option<Wait>, evidence: Option<&Evidence<'_>>) -> String {
     };
     match wait {
         Some(Wait::Mixed) => "Verify again after its statements have run for a while: what is counted from now on is all with the change.".to_string(),
+        Some(Wait::Scans) => "Verify again in some minutes: backends report scans later than calls are counted.".to_string(),
         Some(Wait::Calls) => calls().unwrap_or_else(|| "Verify again when its statements have run more often.".to_string()),
         Some(Wait::Noise | Wait::HowMuch) => "Verify again over longer windows: the more calls, the less noise, down to what differs from window to window whatever changes.".to_string(),
         _ => "Nothing: there is nothing to compare with.".to_string(),

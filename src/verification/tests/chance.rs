@@ -7,7 +7,7 @@ use super::world::{HOUR, World};
 use crate::verification::Verdict;
 
 /// Histories of each kind.
-const TRIALS: u64 = 200;
+const TRIALS: u64 = 150;
 
 /// Pseudo-random numbers by a fixed rule (a linear congruential generator with Knuth's constants for MMIX), so that the same histories are
 /// judged on every machine.

@@ -153,16 +153,24 @@ fn calls_that_return_fewer_rows_may_be_faster_for_that() {
     assert_eq!(only(&mut world).verdict, Verdict::TooEarly);
 }
 
+/// Index 1 exists for two days, and nothing has scanned it.
+fn unused() -> World {
+    let mut world = usual(10.0, 10.0);
+    world.snapshot();
+    day(&mut world, 10.0);
+    world.present(1).scans = 0.0;
+    world
+}
+
 #[test]
 fn an_index_that_nothing_scans() {
-    let mut world = usual(10.0, 10.0);
-    world.present(1).scans = 0.0;
+    let mut world = unused();
     let found = only(&mut world);
     assert_eq!(found.verdict, Verdict::Unused);
     assert!(
-        found.explanation.starts_with(
-            "Nothing has scanned it, while the statement that it was meant for ran 1,000 times."
-        )
+        found
+            .explanation
+            .starts_with("Nothing has scanned it, while the statement that it was meant for ran")
     );
     assert_eq!(found.next_ddl.as_deref(), Some("DROP INDEX CONCURRENTLY public.i1"));
     // A unique one stays.
@@ -173,6 +181,21 @@ fn an_index_that_nothing_scans() {
     reset.present(1).scans = 0.0;
     reset.tables_reset = 1.8e9 + 1.5 * DAY;
     assert_eq!(only(&mut reset).verdict, Verdict::KeptPromise);
+}
+
+#[test]
+fn scans_of_calls_just_made_may_not_be_reported_yet() {
+    // All calls may have been in the last second.
+    let mut world = usual(10.0, 10.0);
+    world.present(1).scans = 0.0;
+    let found = only(&mut world);
+    assert_eq!(found.verdict, Verdict::TooEarly);
+    assert!(found.explanation.contains("no scan of it has been reported yet"), "{}", found.explanation);
+    // Unless the planner would not use it anyway.
+    world.known.plans.insert(1, [].into());
+    assert_eq!(world.judged()[0].verdict, Verdict::Unused);
+    world.known.plans.insert(1, [1].into());
+    assert_eq!(world.judged()[0].verdict, Verdict::TooEarly);
 }
 
 #[test]
@@ -189,8 +212,7 @@ fn unused_is_not_said_where_statements_did_not_run() {
 
 #[test]
 fn an_expression_without_statistics_is_analysed_first() {
-    let mut world = usual(10.0, 10.0);
-    world.present(1).scans = 0.0;
+    let mut world = unused();
     world.present(1).needs_analyze = true;
     let found = only(&mut world);
     assert_eq!((found.verdict, found.next_ddl.as_deref()), (Verdict::Unused, Some("ANALYZE public.t")));
@@ -218,6 +240,7 @@ fn an_index_that_costs_writers_more_than_it_saves() {
     assert_eq!(found.statements.len(), 2);
     // One that nothing scans harms by the same.
     world.present(1).scans = 0.0;
+    world.known.plans.insert(1, [].into());
     assert_eq!(world.judged()[0].verdict, Verdict::Harms);
 }
 
@@ -261,6 +284,7 @@ fn without_a_snapshot_between_the_effect_is_diluted() {
         assert_eq!(found.verdict, Verdict::TooEarly, "{ms} {found:?}");
         // Where it is known when it was created, and that is nearly all of the window, all can be said.
         world.index(1).created_at = Some(1.8e9 + DAY + 60.0);
+        world.known.plans.insert(1, [].into());
         assert_ne!(world.judged()[0].verdict, Verdict::TooEarly, "{ms}");
     }
 }
@@ -303,6 +327,7 @@ fn indexes_created_together_share_what_they_saved() {
     assert!(found[0].explanation.contains("Measured together with public.i2"), "{}", found[0].explanation);
     // Only the first one did it: the other is not blamed on it, and gets no credit.
     world.present(2).scans = 0.0;
+    world.known.plans.insert(1, [1].into());
     let found = world.judged();
     assert_eq!([found[0].verdict, found[1].verdict], [Verdict::KeptPromise, Verdict::Unused]);
 }
