@@ -22,7 +22,11 @@ pub struct Arguments<'a> {
 }
 
 impl Arguments<'_> {
-    fn settings(&self) -> Result<Settings, PgError> {
+    /// The settings with these arguments in place of theirs.
+    ///
+    /// # Errors
+    /// An argument or a setting that makes no sense.
+    pub fn settings(&self) -> Result<Settings, PgError> {
         let overrides = Overrides {
             storage_budget: self.storage_budget.map(bytes).transpose()?,
             max_indexes: self.max_indexes,

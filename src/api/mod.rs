@@ -12,3 +12,4 @@ mod history;
 mod recommend;
 mod report;
 mod statements;
+mod verify;

@@ -69,11 +69,13 @@ impl History {
         job: Option<&str>,
         settings: &serde_json::Value,
     ) -> Result<Kept, PgError> {
+        let (verdicts, record) = self.verdicts()?;
+        let verifications = super::visible(verdicts)?;
         self.write(|| {
             let changes = changes(&report)?;
             let run = value::<i64>("SELECT pg_catalog.nextval('index_advisor.history_run_id_seq')", &[])?
                 .unwrap_or_default();
-            report.past = Some(Past { run, changes, ..Past::default() });
+            report.past = Some(Past { run, changes, verifications, record });
             insert_run(run, &report, snapshot, made_by, job, settings)?;
             insert_advice(run, &report)?;
             note_relations(&report, snapshot)?;

@@ -9,9 +9,11 @@ mod retention;
 mod snapshot;
 mod sql;
 mod tell;
+mod verify;
 
 pub use advice::{dismiss, dismissed, undismiss};
 pub use keep::{Kept, report_of};
+pub use verify::visible;
 
 use crate::pg::identity::Identity;
 use crate::pg::isolated::{PgError, isolated, writing};

@@ -129,7 +129,7 @@ CREATE TABLE history_effect (
     FOREIGN KEY (run, recommendation) REFERENCES history_advice ON DELETE CASCADE
 );
 
--- Verdicts on indexes that were created as advised, or dropped.
+-- Verdicts on indexes that were created as advised, or dropped: a row for each time that one changed, with its newest numbers.
 CREATE TABLE history_verification (
     id                    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     recommendation        bigint REFERENCES history_recommendation ON DELETE CASCADE, -- NULL for a dropped index
@@ -201,7 +201,7 @@ SELECT v.recommendation, v.verified_at, v.verdict, coalesce(i.name, v.verificati
        v.verification ->> 'next_ddl' AS next_ddl
   FROM history_verification AS v LEFT JOIN history_index AS i ON i.id = v.index
  WHERE _may_read(v.verification ->> 'relation');
-COMMENT ON VIEW verifications IS 'what verify() found out, each time';
+COMMENT ON VIEW verifications IS 'what verify() found out: a row for each time that a verdict changed';
 
 REVOKE ALL ON history_snapshot, history_statement, history_counter, history_table_counter, history_index,
     history_recommendation, history_run, history_advice, history_effect, history_verification FROM PUBLIC;

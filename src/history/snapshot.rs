@@ -22,7 +22,9 @@ const PRESENT: &str = "
       JOIN pg_catalog.pg_class AS t ON t.oid = i.indrelid
       JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.relnamespace
      WHERE tn.nspname NOT IN ('pg_catalog', 'information_schema', 'index_advisor')
-       AND tn.nspname !~ '^pg_toast' AND c.relpersistence <> 't'";
+       AND tn.nspname !~ '^pg_toast' AND c.relpersistence <> 't'
+       -- A part of a partitioned index comes and goes with it.
+       AND NOT c.relispartition";
 
 impl History {
     /// Takes a snapshot and says which recommendations have been followed; gives its number.

@@ -3,6 +3,21 @@
 //! Pure: counters of two windows in, a verdict with its evidence out. Claims nothing that the noise of the windows
 //! could explain.
 
+mod definition;
+mod evidence;
+pub mod known;
+mod noise;
+mod record;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod verify;
+mod window;
+mod words;
+
+pub use verify::verify;
+
 use serde::{Deserialize, Serialize};
 
 /// What became of an index.
@@ -29,6 +44,16 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether measurements bear it out.
+    pub fn is_claim(self) -> bool {
+        !matches!(self, Verdict::Invalid | Verdict::TooEarly)
+    }
+
+    /// Whether the index gave what it was created for, if less than promised.
+    pub fn helps(self) -> bool {
+        matches!(self, Verdict::KeptPromise | Verdict::HelpsLess)
+    }
+
     /// The words that users read.
     pub fn name(self) -> &'static str {
         match self {
@@ -59,11 +84,21 @@ pub struct Verification {
     pub verdict: Verdict,
     /// What the run that first advised it expected: share of the time of the statements concerned.
     pub estimated_saving: Option<f64>,
-    /// What was measured, by the means of calls before and after, at the number of calls after; below 0 where they got slower.
+    /// What was measured, by the means of calls before and after, at the number of calls after; below 0 where they got slower. Of what
+    /// several indexes saved together, the part of this one.
     pub measured_saving: Option<f64>,
+    /// How far `measured_saving` may be off by the noise of the windows.
+    #[serde(default)]
+    pub noise: Option<f64>,
     /// `measured_saving` in milliseconds a day at the rate of calls after.
     pub measured_ms_per_day: Option<f64>,
     pub estimated_ms_per_day: Option<f64>,
+    /// What statements that it was not meant for lost for certain (below 0: gained), milliseconds a day.
+    #[serde(default)]
+    pub others_lost_ms_per_day: Option<f64>,
+    /// Which windows were compared; None where none could be.
+    #[serde(default)]
+    pub windows: Option<Windows>,
     /// The statements concerned, most time saved (or lost) first.
     pub statements: Vec<StatementChange>,
     /// How the writing of the relation changed, where anything wrote to it.
@@ -76,16 +111,38 @@ pub struct Verification {
     pub next_ddl: Option<String>,
 }
 
+/// The windows that were compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Windows {
+    /// Length in seconds, where it is known.
+    pub before_seconds: Option<f64>,
+    pub after_seconds: Option<f64>,
+    /// Whether part of the window after lies before the change, which then looks smaller than it is.
+    pub mixed: bool,
+    /// How much slower the machine was after (below 0: faster), as statements show that nothing concerns: a share of time, taken out of all else.
+    pub drift: f64,
+    /// How many statements that rests on; 0 if too few, and then nothing is taken out.
+    pub controls: usize,
+}
+
 /// A statement in the windows before and after.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StatementChange {
     pub query_id: i64,
+    /// Empty where it is not known any more.
     pub text: String,
+    /// Who ran it most, if that role is known.
+    #[serde(default)]
+    pub role: Option<String>,
     pub before: Mean,
     pub after: Mean,
     /// Share of its mean time that was expected to be saved; None where it was not meant to be helped.
     pub estimated_saving: Option<f64>,
+    /// Whether the plan that the planner makes for it now has the index in it; None where it could not be planned, or the index is gone.
+    #[serde(default)]
+    pub planned_with: Option<bool>,
     /// Whether the difference is more than the noise of the windows.
     pub certain: bool,
 }

@@ -9,7 +9,7 @@ use crate::report::{ExaminedStatement, Form, Outcome, Report, StoragePoint};
 use crate::selection::SearchRecord;
 use crate::selection::certificate::Certificate;
 use crate::statement::LeftOut;
-use crate::verification::{Mean, Record, StatementChange, Verdict, Verification, WriteChange};
+use crate::verification::{Mean, Record, StatementChange, Verdict, Verification, Windows, WriteChange};
 
 pub const STATEMENTS: usize = 500;
 pub const RECOMMENDATIONS: usize = 60;
@@ -274,6 +274,8 @@ fn past(recommendations: &[Recommendation], statements: &[ExaminedStatement]) ->
     let change = |at: usize, before: f64, after: f64, certain: bool| StatementChange {
         query_id: at as i64,
         text: statements[at].text.clone(),
+        role: Some("shop_web".to_string()),
+        planned_with: Some(true),
         before: mean(12_003.0, before),
         after: mean(11_420.0, after),
         estimated_saving: Some(0.9),
@@ -288,6 +290,15 @@ fn past(recommendations: &[Recommendation], statements: &[ExaminedStatement]) ->
         verdict,
         estimated_saving: Some(estimated),
         measured_saving: measured,
+        noise: Some(0.04),
+        others_lost_ms_per_day: Some(0.0),
+        windows: Some(Windows {
+            before_seconds: Some(86_400.0),
+            after_seconds: Some(86_400.0),
+            mixed: false,
+            drift: 0.02,
+            controls: 9,
+        }),
         measured_ms_per_day: measured.map(|share| share * 5e6),
         estimated_ms_per_day: Some(estimated * 5e6),
         statements: vec![change(2, 41.0, 3.2, true), change(5, 9.1, 8.8, false)],

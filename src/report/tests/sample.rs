@@ -8,7 +8,7 @@ use crate::report::{ExaminedStatement, FORMAT_VERSION, Outcome, Phases, Report, 
 use crate::selection::SearchRecord;
 use crate::selection::certificate::Certificate;
 use crate::statement::LeftOut;
-use crate::verification::{Mean, Record, StatementChange, Verdict, Verification, WriteChange};
+use crate::verification::{Mean, Record, StatementChange, Verdict, Verification, Windows, WriteChange};
 
 pub fn report(statements: Vec<ExaminedStatement>, recommendations: Vec<Recommendation>) -> Report {
     Report {
@@ -178,11 +178,22 @@ fn past(text: &str, ddl: &str) -> Past {
             verdict: Verdict::HelpsLess,
             estimated_saving: Some(0.9),
             measured_saving: Some(0.3),
+            noise: Some(0.05),
+            others_lost_ms_per_day: Some(10.0),
+            windows: Some(Windows {
+                before_seconds: Some(86_400.0),
+                after_seconds: Some(86_400.0),
+                mixed: false,
+                drift: 0.02,
+                controls: 9,
+            }),
             measured_ms_per_day: Some(3e5),
             estimated_ms_per_day: Some(9e5),
             statements: vec![StatementChange {
                 query_id: -3,
                 text: text.to_string(),
+                role: Some(text.to_string()),
+                planned_with: None,
                 before: mean,
                 after: Mean { ms: 1.2, ..mean },
                 estimated_saving: None,
