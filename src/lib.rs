@@ -15,6 +15,7 @@ mod previous;
 mod recommendation;
 mod report;
 mod run;
+mod schedule;
 mod selection;
 #[cfg(any(test, feature = "pg_test"))]
 mod server_tests;
