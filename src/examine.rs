@@ -1,6 +1,7 @@
 //! Examination: every statement of a workload becomes one that the planner has planned, or is left out with a reason.
 
 use crate::candidate::facts::StatementFacts;
+use crate::catalog::Catalog;
 use crate::cost::model::{CostModel, Measured};
 use crate::cost::{PlanCost, StatementId};
 use crate::pg::analyze::{Analysed, analyse};
@@ -12,7 +13,7 @@ use crate::settings::Settings;
 use crate::source::pg_stat_statements::is_hidden;
 use crate::statement::{self, LeftOut};
 use crate::workload::{Role, Statement, Workload};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// A workload after examination.
@@ -104,12 +105,22 @@ impl Examination {
         notes.chain(cut_short.map(|_| CutShort::NOTE.to_string())).collect()
     }
 
+    fn relations(&self, id: StatementId, catalog: &Catalog) -> Vec<String> {
+        let facts = &self.examined[id].facts;
+        let named: BTreeSet<&str> = facts
+            .relations()
+            .filter_map(|oid| Some(catalog.relations.get(&oid)?.sql_name.as_str()))
+            .collect();
+        named.into_iter().map(str::to_string).collect()
+    }
+
     /// Every statement of the workload with its outcome, for the report.
     pub fn report(
         &self,
         workload: &Workload,
         problem: &Problem,
         selection: &Selection,
+        catalog: &Catalog,
     ) -> Vec<ExaminedStatement> {
         let total: f64 = workload.statements.iter().map(|statement| statement.total_ms).sum();
         let after: BTreeMap<StatementId, (&PlanCost, f64)> = problem
@@ -127,6 +138,7 @@ impl Examination {
                 calls: statement.calls,
                 total_ms: statement.total_ms,
                 share: if total > 0.0 { statement.total_ms / total } else { 0.0 },
+                relations: outcome.as_ref().map_or_else(|_| Vec::new(), |id| self.relations(*id, catalog)),
                 notes: outcome.as_ref().map_or_else(|_| Vec::new(), |id| self.notes(*id, selection)),
                 outcome: match outcome {
                     Ok(id) => {

@@ -22,6 +22,7 @@ mod server_tests;
 mod settings;
 mod source;
 mod statement;
+mod verification;
 mod workload;
 
 #[pg_guard]

@@ -78,7 +78,7 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
         source: workload.source.clone(),
         window_seconds: workload.window_seconds,
         evicted: workload.evicted,
-        statements: examination.report(workload, &problem, &selection),
+        statements: examination.report(workload, &problem, &selection, &catalog),
         recommendations,
         limits: settings.report_limits(&problem.limits, &catalog, &left_alone),
         notes: [left_alone.notes(&catalog), previous.notes].concat(),
@@ -87,6 +87,7 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
         frontier: report::frontier(&selection, &pool, &catalog),
         kept: selection.kept,
         search: selection.search,
+        past: None,
         elapsed_ms: started.elapsed().as_secs_f64() * 1000.0,
         phases_ms,
     })

@@ -17,6 +17,14 @@ pub struct StatementFacts {
     pub write: Option<WriteTarget>,
 }
 
+impl StatementFacts {
+    /// The relations that it reads or writes; one may come several times.
+    pub fn relations(&self) -> impl Iterator<Item = Oid> {
+        let read = self.relations.iter().map(|usage| usage.relation);
+        read.chain(self.write.iter().map(|write| write.relation))
+    }
+}
+
 /// One base relation of a statement: how it is restricted, joined, ordered and read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RelationUse {

@@ -21,13 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Errors
 /// Those of the catalog queries.
 pub fn read_for(statements: &[Analysed]) -> Result<Catalog, PgError> {
-    let relations: BTreeSet<Oid> = statements
-        .iter()
-        .flat_map(|analysed| {
-            let read = analysed.facts.relations.iter().map(|usage| usage.relation);
-            read.chain(analysed.facts.write.iter().map(|write| write.relation))
-        })
-        .collect();
+    let relations: BTreeSet<Oid> =
+        statements.iter().flat_map(|analysed| analysed.facts.relations()).collect();
     let mut catalog = read(&relations.into_iter().collect::<Vec<_>>())?;
     for (oid, size) in statements.iter().flat_map(|analysed| &analysed.relation_sizes) {
         if let Some(relation) = catalog.relations.get_mut(oid) {

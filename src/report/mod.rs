@@ -6,6 +6,7 @@ pub mod coverage;
 pub mod format;
 pub mod limits;
 mod lines;
+pub mod past;
 pub mod summary;
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,9 @@ pub struct Report {
     pub kept: Option<f64>,
     /// What the caller should know of the settings and arguments of the run, for people.
     pub notes: Vec<String>,
+    /// What earlier runs add; None for a run that is not kept.
+    #[serde(default)]
+    pub past: Option<past::Past>,
     pub elapsed_ms: f64,
     /// Where that time went.
     #[serde(default)]
@@ -139,6 +143,9 @@ pub struct ExaminedStatement {
     pub total_ms: f64,
     /// Share of the workload's total time, 0 to 1; all shares add up to 1.
     pub share: f64,
+    /// The relations that it reads or writes, qualified and quoted, in order of name; none where it was left out.
+    #[serde(default)]
+    pub relations: Vec<String>,
     pub outcome: Outcome,
     /// What was assumed or repaired, for people.
     pub notes: Vec<String>,

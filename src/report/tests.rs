@@ -35,6 +35,7 @@ fn report(statements: Vec<ExaminedStatement>, recommendations: Vec<Recommendatio
         certificate: Certificate::default(),
         frontier: Vec::new(),
         kept: None,
+        past: None,
         notes: Vec::new(),
         elapsed_ms: 2345.0,
         phases_ms: super::Phases::default(),
@@ -50,6 +51,7 @@ fn examined(id: usize, share: f64, cost: (f64, f64)) -> ExaminedStatement {
         total_ms: share * 100_000.0,
         share,
         outcome: Outcome::Examined { id, cost_before: cost.0, cost_after: cost.1, slowdown: 0.0 },
+        relations: Vec::new(),
         notes: Vec::new(),
     }
 }
@@ -346,7 +348,8 @@ prop_compose! {
             Some(reason) => Outcome::LeftOut { reason },
             None => Outcome::Examined { id, cost_before: costs.0, cost_after: costs.1, slowdown: 0.0 },
         };
-        ExaminedStatement { query_id: None, role: None, text, calls, total_ms, share, outcome, notes }
+        let relations = Vec::new();
+        ExaminedStatement { query_id: None, role: None, text, calls, total_ms, share, relations, outcome, notes }
     }
 }
 
