@@ -10,6 +10,7 @@ mod catalog;
 mod cost;
 mod examine;
 mod expressions;
+mod history;
 mod pg;
 mod previous;
 mod recommendation;

@@ -48,6 +48,7 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     let model =
         CostModel::new(&examination.measured(workload), workload.window_seconds, session::cost_units());
     let pool = candidate::pool(&examination.facts(&model), &catalog, &options);
+    let (pool, dismissed) = candidate::pool::without(pool, &settings.dismissed, &catalog);
     let pool = previous.added_to(pool, &catalog);
     let pool = expressions::buildable(pool, &raising);
     let (pool, prices) = model.priced(pool, &catalog);
@@ -81,7 +82,8 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
         statements: examination.report(workload, &problem, &selection, &catalog),
         recommendations,
         limits: settings.report_limits(&problem.limits, &catalog, &left_alone),
-        notes: [left_alone.notes(&catalog), previous.notes].concat(),
+        notes: [left_alone.notes(&catalog), previous.notes, dismissed.iter().map(not_again).collect()]
+            .concat(),
         candidates: pool.len(),
         certificate: selection.certificate.clone(),
         frontier: report::frontier(&selection, &pool, &catalog),
@@ -91,4 +93,8 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
         elapsed_ms: started.elapsed().as_secs_f64() * 1000.0,
         phases_ms,
     })
+}
+
+fn not_again(ddl: &String) -> String {
+    format!("dismissed, so not recommended: {ddl}")
 }

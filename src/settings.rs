@@ -35,6 +35,7 @@ static MAX_STATEMENTS: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 static MAX_STATEMENT_LENGTH: GucSetting<i32> = GucSetting::<i32>::new(256 * 1024);
 static MAX_KEY_COLUMNS: GucSetting<i32> = GucSetting::<i32>::new(4);
 static SAMPLE_PAGES: GucSetting<i32> = GucSetting::<i32>::new(300);
+static HISTORY_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(129_600);
 static HYPOTHETICAL_INDEXES: GucSetting<bool> = GucSetting::<bool>::new(true);
 
 /// A statement whose cost falls by less than this share counts as unchanged: add_path (pathnode.c) treats paths within
@@ -44,6 +45,11 @@ const NOISE: f64 = 0.015;
 /// Whether EXPLAIN sees the indexes made and hidden by hand; asked at each EXPLAIN.
 pub fn hypothetical_indexes() -> bool {
     HYPOTHETICAL_INDEXES.get()
+}
+
+/// How long runs are kept, minutes; 0 keeps the newest only, None all.
+pub fn history_retention() -> Option<i32> {
+    Some(HISTORY_RETENTION.get()).filter(|minutes| *minutes >= 0)
 }
 
 /// Longest wait for a lock, milliseconds.
@@ -77,6 +83,8 @@ pub struct Settings {
     pub access_methods: BTreeSet<AccessMethod>,
     /// CREATE INDEX statements of the previous recommendation.
     pub previous: Vec<String>,
+    /// CREATE INDEX statements, without CONCURRENTLY, that are not to be recommended again.
+    pub dismissed: BTreeSet<String>,
     /// Most that a statement may get slower, as a share; None to accept any and show it.
     pub slowdown: Option<f64>,
     /// Cost reductions below this share are taken for none.
@@ -159,6 +167,7 @@ impl Settings {
             exclude_schemas: list("exclude_schemas", &EXCLUDE_SCHEMAS, names::schemas)?,
             access_methods: list("access_methods", &ACCESS_METHODS, names::access_methods)?,
             previous: overrides.previous.clone(),
+            dismissed: BTreeSet::new(),
             slowdown: (MAX_SLOWDOWN.get() >= 0.0).then(|| MAX_SLOWDOWN.get() / 100.0),
             noise: NOISE,
             time_limit: (seconds > 0.0).then(|| Duration::from_secs_f64(seconds)),
@@ -417,6 +426,16 @@ pub fn define() {
         1_000_000,
         GucContext::Userset,
         GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"pg_index_advisor.history_retention",
+        c"How long runs and counters are kept.",
+        c"0 keeps the newest run only, -1 all. Recommendations and verdicts stay.",
+        &HISTORY_RETENTION,
+        -1,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_MIN,
     );
     GucRegistry::define_bool_guc(
         c"pg_index_advisor.hypothetical_indexes",

@@ -1,9 +1,11 @@
 //! What the functions have in common: reading arguments, running, and raising errors.
 
+use crate::history::{self, History, Kept};
 use crate::pg::isolated::PgError;
+use crate::pg::session::{self, Quiet};
 use crate::report::Report;
 use crate::run::run;
-use crate::settings::{Overrides, Settings};
+use crate::settings::{self, Overrides, Settings};
 use crate::source::pg_stat_statements;
 use crate::workload::{Role, Statement, Workload};
 use pgrx::datum::Interval;
@@ -52,6 +54,21 @@ fn budget_error(text: &str) -> PgError {
         .with_hint("Give a number with a unit, such as '500MB' or '2 GB'; '0' means no limit.")
 }
 
+impl Arguments<'_> {
+    /// What was given, by the names of the settings that it takes the place of.
+    fn given(&self) -> Vec<(&'static str, String)> {
+        [
+            ("storage_budget", self.storage_budget.map(str::to_string)),
+            ("max_indexes", self.max_indexes.map(|number| number.to_string())),
+            ("min_saving", self.min_saving_percent.map(|percent| percent.to_string())),
+            ("time_limit", self.time_limit.map(|limit| format!("{} s", seconds(limit)))),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+    }
+}
+
 fn seconds(interval: Interval) -> f64 {
     // A month as the server counts it for an interval's epoch, near enough for a time limit.
     f64::from(interval.months()) * 30.0 * 86_400.0
@@ -61,14 +78,45 @@ fn seconds(interval: Interval) -> f64 {
 
 /// A run over what pg_stat_statements recorded; raises what concerns the whole run.
 pub fn run_on_recorded(arguments: &Arguments<'_>) -> Report {
-    let report = arguments.settings().and_then(|settings| {
-        let workload = {
-            let _quiet = crate::pg::session::Quiet::begin(settings.lock_timeout_ms);
-            pg_stat_statements::read()?
+    let report = arguments.settings().and_then(|mut settings| {
+        let _quiet = Quiet::begin(settings.lock_timeout_ms);
+        let workload = pg_stat_statements::read()?;
+        // A history that cannot be read is no reason to give no advice.
+        let unread = match history::dismissed(settings.lock_timeout_ms) {
+            Ok(dismissed) => {
+                settings.dismissed = dismissed;
+                None
+            }
+            Err(error) => Some(format!("what was dismissed is not known: {}", error.message)),
         };
-        run(&workload, &settings)
+        let mut report = run(&workload, &settings)?;
+        report.notes.extend(unread);
+        Ok(report)
     });
     report.unwrap_or_else(|error| error.raise())
+}
+
+/// A run over what pg_stat_statements recorded that is kept, and told of where it has news. It stays with what the run before said
+/// unless other indexes save `min_saving_to_change` more.
+///
+/// # Errors
+/// What concerns the whole run; then nothing of it is kept.
+pub fn run_and_keep(arguments: &Arguments<'_>, job: Option<&str>) -> Result<Kept, PgError> {
+    let mut settings = arguments.settings()?;
+    let _quiet = Quiet::begin(settings.lock_timeout_ms);
+    let history = History::open(settings.lock_timeout_ms)?;
+    let workload = pg_stat_statements::read()?;
+    let snapshot = history.take_snapshot()?;
+    settings.dismissed = history::dismissed(settings.lock_timeout_ms)?;
+    settings.previous = history.standing()?;
+    let report = run(&workload, &settings)?;
+    let in_force = session::settings_in_force(&arguments.given())?;
+    let kept = history.keep(report, snapshot, &session::user_name(), job, &in_force)?;
+    if let Some(minutes) = settings::history_retention() {
+        history.forget(minutes)?;
+    }
+    history.tell(&kept)?;
+    Ok(kept)
 }
 
 /// Tells the caller what a table of rows has no place for.

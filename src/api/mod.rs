@@ -8,6 +8,7 @@ mod bench;
 mod by_hand;
 mod explain;
 mod frontier;
+mod history;
 mod recommend;
 mod report;
 mod statements;

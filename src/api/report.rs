@@ -2,7 +2,7 @@
 
 use super::arguments::{Arguments, run_on_recorded};
 use crate::pg::isolated::PgError;
-use crate::report::text;
+use crate::report::{Report, text};
 use pgrx::datum::Interval;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE;
 use pgrx::prelude::*;
@@ -34,15 +34,20 @@ fn report(
     previous: Option<Vec<Option<String>>>,
 ) -> String {
     // Before the run: a wrong word should not cost its time.
-    let render = match format.unwrap_or("text") {
+    let render = renderer(format);
+    let arguments = Arguments { storage_budget, max_indexes, min_saving_percent, time_limit, previous };
+    render(&run_on_recorded(&arguments))
+}
+
+/// What writes a report in a format; raises where there is no such format.
+pub(super) fn renderer(format: Option<&str>) -> fn(&Report) -> String {
+    match format.unwrap_or("text") {
         "text" => text::render,
-        "json" => |report: &crate::report::Report| serde_json::to_string_pretty(report).unwrap_or_default(),
+        "json" => |report| serde_json::to_string_pretty(report).unwrap_or_default(),
         other => {
             PgError::new(ERRCODE_INVALID_PARAMETER_VALUE, format!("report format \"{other}\" does not exist"))
                 .with_hint("Formats are 'text' and 'json'.")
                 .raise()
         }
-    };
-    let arguments = Arguments { storage_budget, max_indexes, min_saving_percent, time_limit, previous };
-    render(&run_on_recorded(&arguments))
+    }
 }

@@ -13,7 +13,7 @@ use crate::cost::StatementId;
 use serde::{Deserialize, Serialize};
 use std::borrow::Borrow;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// An index worth asking the planner about.
@@ -132,6 +132,30 @@ pub fn exists(definition: &IndexDefinition, catalog: &Catalog) -> bool {
     let Some(relation) = catalog.relations.get(&definition.relation) else { return false };
     let mut valid = relation.indexes.iter().filter(|index| index.valid);
     valid.any(|index| index.definition.as_ref().is_some_and(|other| definition.is_served_by(other)))
+}
+
+/// The pool without the candidates that `unwanted` has, as CREATE INDEX without CONCURRENTLY, and without those that only include
+/// columns on top of one of them; and what of `unwanted` that was.
+pub fn without(
+    pool: Vec<Candidate>,
+    unwanted: &BTreeSet<String>,
+    catalog: &Catalog,
+) -> (Vec<Candidate>, Vec<String>) {
+    if unwanted.is_empty() {
+        return (pool, Vec::new());
+    }
+    let mut left_out = BTreeSet::new();
+    let kept = pool.into_iter().filter(|candidate| {
+        let Some(relation) = catalog.relations.get(&candidate.definition.relation) else { return true };
+        let keys_alone = IndexDefinition { include: Default::default(), ..candidate.definition.clone() };
+        let ddl = [&candidate.definition, &keys_alone].map(|it| it.create_statement(relation, false));
+        let found = ddl.into_iter().find(|ddl| unwanted.contains(ddl));
+        let keeps = found.is_none();
+        left_out.extend(found);
+        keeps
+    });
+    let kept = kept.collect();
+    (kept, left_out.into_iter().collect())
 }
 
 /// The order in which equality columns stand, the same for all statements so that they share indexes: columns that

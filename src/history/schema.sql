@@ -55,6 +55,7 @@ CREATE TABLE history_index (
     name            text NOT NULL,          -- qualified and quoted
     definition      text NOT NULL,          -- pg_get_indexdef
     backs_constraint boolean NOT NULL,
+    valid           boolean NOT NULL,       -- one that is being built is not; it counts as there from when it is
     first_snapshot  bigint REFERENCES history_snapshot ON DELETE SET NULL,
     first_seen      timestamptz NOT NULL,   -- of that snapshot
     created_at      timestamptz,            -- where the server tells (track_commit_timestamp)

@@ -63,6 +63,22 @@ impl Identity {
         Identity { role: owner, role_name, ..reader }
     }
 
+    /// The owner of a relation of the extension's own, with no schema but the system's on the search path: for what runs keep, which
+    /// nobody else may read or write. None where there is no such relation.
+    ///
+    /// # Errors
+    /// Those of a catalog query.
+    pub fn owner_of(relation: &str, lock_timeout_ms: i32) -> Result<Option<Identity>, PgError> {
+        let owner = reading(|| {
+            scalar::first::<pg_sys::Oid>(
+                "SELECT relowner FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)",
+                &[relation.into()],
+            )
+        })?
+        .map_err(scalar::spi_error)?;
+        Ok(owner.map(|role| Identity { role, lock_timeout_ms, ..Identity::reader() }))
+    }
+
     /// `role`, where the caller may act as it (a superuser or a member); else the caller (invariant 3).
     ///
     /// # Errors

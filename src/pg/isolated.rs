@@ -1,7 +1,7 @@
 //! `isolated`: the one place that catches PostgreSQL errors.
 //!
 //! Work runs in an internal sub-transaction that is always rolled back, whether it succeeded or not: locks, settings,
-//! role, snapshots, relcache references and memory are as before on return. So it must not be used for writing.
+//! role, snapshots, relcache references and memory are as before on return. Only `writing` keeps what was done.
 
 use super::identity::Identity;
 use pgrx::pg_sys;
@@ -101,12 +101,33 @@ pub fn reading<T>(work: impl FnOnce() -> T) -> Result<T, PgError> {
 /// The error that `work` raised. A cancel, a statement timeout or a shutdown is raised again instead: it is meant for
 /// the whole call.
 pub fn isolated<T>(identity: Option<&Identity>, work: impl FnOnce() -> T) -> Result<T, PgError> {
+    contained(identity, work, |_| false)
+}
+
+/// Runs writes of ours as `identity`: what they wrote stays, as part of the caller's transaction, if they end well, and is
+/// undone if not. Role and settings are as before in either case.
+///
+/// # Errors
+/// As `isolated`, and those that `work` gives.
+pub fn writing<T>(identity: &Identity, work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgError> {
+    contained(Some(identity), work, Result::is_ok)?
+}
+
+/// Runs `work` in a sub-transaction that is kept where `keeps` says so of its outcome.
+fn contained<T>(
+    identity: Option<&Identity>,
+    work: impl FnOnce() -> T,
+    keeps: impl FnOnce(&T) -> bool,
+) -> Result<T, PgError> {
     // SAFETY: the calls follow the protocol that PL handlers use for internal sub-transactions (plpgsql's
     // exec_stmt_block): context and owner are saved first and restored after; AbortSubTransaction (xact.c) releases
-    // locks and references by resource owner and puts back role, security context and settings.
+    // locks and references by resource owner and puts back role, security context and settings. CommitSubTransaction puts
+    // back the settings alone, so the role is put back here.
     let outcome = unsafe {
         let context = pg_sys::CurrentMemoryContext;
         let owner = pg_sys::CurrentResourceOwner;
+        let (mut user, mut security) = (pg_sys::InvalidOid, 0);
+        pg_sys::GetUserIdAndSecContext(&mut user, &mut security);
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         let scratch = pg_sys::AllocSetContextCreateInternal(
             context,
@@ -120,16 +141,25 @@ pub fn isolated<T>(identity: Option<&Identity>, work: impl FnOnce() -> T) -> Res
             if let Some(identity) = identity {
                 identity.assume();
             }
-            Ok(work())
+            let value = work();
+            if keeps(&value) {
+                pg_sys::SetUserIdAndSecContext(user, security);
+                pg_sys::MemoryContextSwitchTo(context);
+                pg_sys::ReleaseCurrentSubTransaction();
+                return Ok((value, true));
+            }
+            Ok((value, false))
         }))
         .catch_others(|caught| Err(PgError::from(caught)))
         .execute();
         pg_sys::MemoryContextSwitchTo(context);
-        pg_sys::RollbackAndReleaseCurrentSubTransaction();
+        if !matches!(outcome, Ok((_, true))) {
+            pg_sys::RollbackAndReleaseCurrentSubTransaction();
+        }
         pg_sys::MemoryContextSwitchTo(context);
         pg_sys::CurrentResourceOwner = owner;
         pg_sys::MemoryContextDelete(scratch);
-        outcome
+        outcome.map(|(value, _)| value)
     };
     match outcome {
         Err(error) if error.ends_the_call() => error.raise(),

@@ -1,9 +1,11 @@
 //! `Quiet`: settings of the caller's session that hold for one call of ours and are put back at its end.
 
 use super::identity::set_setting;
+use super::isolated::{PgError, reading};
 use super::scalar;
 use crate::cost::write::CostUnits;
 use pgrx::pg_sys;
+use std::collections::BTreeMap;
 
 /// While it lives, pg_stat_statements records nothing that this session does, so that our catalog queries and probes
 /// never enter the workload (invariant 7).
@@ -64,6 +66,32 @@ pub fn cost_units() -> CostUnits {
 pub fn database_name() -> String {
     // SAFETY: a catalog look-up of the database that the session is connected to.
     scalar::owned(unsafe { pg_sys::get_database_name(pg_sys::MyDatabaseId) }).unwrap_or_default()
+}
+
+/// The name of the caller.
+pub fn user_name() -> String {
+    // SAFETY: reads a backend variable.
+    let user = unsafe { pg_sys::GetUserId() };
+    scalar::role_name(user).unwrap_or_else(|| user.to_u32().to_string())
+}
+
+/// The settings of this extension by name, as SHOW gives them, with `given` in place of theirs.
+///
+/// # Errors
+/// Those of a catalog query.
+pub fn settings_in_force(given: &[(&'static str, String)]) -> Result<serde_json::Value, PgError> {
+    let shown = reading(|| {
+        scalar::first::<String>(
+            "SELECT pg_catalog.jsonb_object_agg(pg_catalog.split_part(name, '.', 2), pg_catalog.current_setting(name))::text
+               FROM pg_catalog.pg_settings WHERE name LIKE 'pg\\_index\\_advisor.%'",
+            &[],
+        )
+    })?
+    .map_err(scalar::spi_error)?;
+    let mut settings: BTreeMap<String, String> =
+        shown.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    settings.extend(given.iter().map(|(name, value)| (name.to_string(), value.clone())));
+    Ok(serde_json::json!(settings))
 }
 
 pub fn server_version() -> String {

@@ -59,6 +59,13 @@ pub struct Recommendation {
     pub reason: String,
 }
 
+impl Recommendation {
+    /// What tells it from others over all runs: its DDL without CONCURRENTLY, as `IndexDefinition::create_statement` writes it.
+    pub fn identity(&self) -> String {
+        self.ddl.replacen("CREATE INDEX CONCURRENTLY ", "CREATE INDEX ", 1)
+    }
+}
+
 /// What the index does for one statement, on top of the ones ranked above.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StatementEffect {

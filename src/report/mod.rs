@@ -208,6 +208,6 @@ impl Report {
 
     /// Share of the examined time that all recommendations together save, 0 to 1.
     pub fn saving(&self) -> f64 {
-        self.recommendations.iter().map(|recommendation| recommendation.saving).sum()
+        self.recommendations.iter().fold(0.0, |sum, recommendation| sum + recommendation.saving)
     }
 }

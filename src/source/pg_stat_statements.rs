@@ -33,6 +33,16 @@ pub fn read() -> Result<Workload, PgError> {
     Ok(Workload { source: "pg_stat_statements".to_string(), window_seconds, evicted, statements: entries })
 }
 
+/// The quoted schema of the extension, after making sure that its views can be read.
+///
+/// # Errors
+/// As `read`.
+pub fn readable() -> Result<String, PgError> {
+    let schema = installed_schema()?;
+    reading(|| window(&schema)).map_err(|error| explain(error, &schema))??;
+    Ok(schema)
+}
+
 /// The quoted schema of the extension.
 fn installed_schema() -> Result<String, PgError> {
     let found = reading(|| {

@@ -1,0 +1,96 @@
+//! History: what runs leave for later ones, in tables of the extension (`schema.sql`).
+//!
+//! Written as the owner of the tables, as part of the caller's transaction: a run that fails or is cancelled leaves nothing.
+
+mod advice;
+mod applied;
+mod keep;
+mod retention;
+mod snapshot;
+mod sql;
+mod tell;
+
+pub use advice::{dismiss, dismissed, undismiss};
+pub use keep::{Kept, report_of};
+
+use crate::pg::identity::Identity;
+use crate::pg::isolated::{PgError, isolated, writing};
+use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
+
+pgrx::extension_sql_file!("schema.sql", name = "history");
+
+/// The tables that everything here rests on.
+const TABLES: &str =
+    "index_advisor.history_snapshot, index_advisor.history_statement, index_advisor.history_counter,
+    index_advisor.history_table_counter, index_advisor.history_index, index_advisor.history_recommendation,
+    index_advisor.history_run, index_advisor.history_advice, index_advisor.history_effect,
+    index_advisor.history_verification";
+
+/// The history of this database, open for writing.
+pub struct History {
+    owner: Identity,
+}
+
+impl History {
+    /// Makes sure that the history can be written before any work is put into what would be written.
+    ///
+    /// # Errors
+    /// A read-only transaction or a standby; tables that are locked, altered or from an older version.
+    pub fn open(lock_timeout_ms: i32) -> Result<History, PgError> {
+        let history = History { owner: owner(lock_timeout_ms)?.ok_or_else(not_there)? };
+        history.write(|| sql::execute(&format!("LOCK TABLE {TABLES} IN ROW EXCLUSIVE MODE"), &[]))?;
+        Ok(history)
+    }
+
+    /// Runs `work` as the owner; what it wrote is undone if it fails.
+    ///
+    /// # Errors
+    /// Its own, said of the history.
+    pub fn write<T>(&self, work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgError> {
+        writing(&self.owner, work).map_err(explained)
+    }
+}
+
+/// Reads as the owner of the history; None where there is none yet.
+///
+/// # Errors
+/// Those of reading, said of the history.
+pub fn reading<T>(
+    lock_timeout_ms: i32,
+    work: impl FnOnce() -> Result<T, PgError>,
+) -> Result<Option<T>, PgError> {
+    let Some(owner) = owner(lock_timeout_ms)? else { return Ok(None) };
+    isolated(Some(&owner), work).and_then(|outcome| outcome).map(Some).map_err(explained)
+}
+
+fn owner(lock_timeout_ms: i32) -> Result<Option<Identity>, PgError> {
+    Identity::owner_of("index_advisor.history_verification", lock_timeout_ms)
+}
+
+fn not_there() -> PgError {
+    PgError::new(ERRCODE_UNDEFINED_TABLE, "this database has no tables for the history of runs").with_hint(
+        "Run ALTER EXTENSION pg_index_advisor UPDATE; should that not help, create the extension anew.",
+    )
+}
+
+/// Says of an error what it is about, and what to do.
+fn explained(error: PgError) -> PgError {
+    let what = match error.code {
+        ERRCODE_LOCK_NOT_AVAILABLE => PgError::new(error.code, "the history of runs is locked by another session")
+            .with_hint("Another run may be writing, or somebody altering the tables index_advisor.history_*; try again. pg_index_advisor.lock_timeout says how long to wait."),
+        ERRCODE_READ_ONLY_SQL_TRANSACTION => PgError::new(error.code, "a run cannot be kept in a read-only transaction")
+            .with_hint("recommend() and report() give the same advice and write nothing."),
+        ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE => {
+            PgError::new(error.code, format!("the history of runs cannot be written: {}", error.message))
+                .with_hint("On a standby, recommend() and report() give advice and write nothing.")
+        }
+        ERRCODE_UNDEFINED_COLUMN | ERRCODE_UNDEFINED_TABLE | ERRCODE_DATATYPE_MISMATCH | ERRCODE_NOT_NULL_VIOLATION
+        | ERRCODE_CHECK_VIOLATION | ERRCODE_WRONG_OBJECT_TYPE | ERRCODE_UNDEFINED_FUNCTION => {
+            PgError::new(error.code, format!("the history of runs cannot be used as it is: {}", error.message)).with_hint(
+                "Its tables index_advisor.history_* seem to have been altered. Undo that, or drop and create the extension.",
+            )
+        }
+        _ => return error,
+    };
+    PgError { detail: error.detail.or(Some(error.message)), ..what }
+}
