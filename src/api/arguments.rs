@@ -22,6 +22,14 @@ pub struct Arguments<'a> {
 }
 
 impl Arguments<'_> {
+    /// Whether the values can be used.
+    ///
+    /// # Errors
+    /// The first that cannot.
+    pub fn check(&self) -> Result<(), PgError> {
+        self.settings().map(drop)
+    }
+
     fn settings(&self) -> Result<Settings, PgError> {
         let overrides = Overrides {
             storage_budget: self.storage_budget.map(bytes).transpose()?,

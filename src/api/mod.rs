@@ -9,6 +9,8 @@ mod by_hand;
 mod explain;
 mod frontier;
 mod history;
+mod progress;
 mod recommend;
 mod report;
+mod schedule;
 mod statements;

@@ -6,8 +6,10 @@
 
 pub mod access_method;
 pub mod analyze;
+pub mod board;
 pub mod catalog;
 mod clause;
+pub mod clock;
 mod column_analysis;
 mod compat;
 pub mod create_index;
@@ -22,6 +24,7 @@ pub mod identity;
 mod index_cost;
 pub mod inject;
 pub mod isolated;
+pub mod job_lock;
 pub mod left_alone;
 pub mod list_setting;
 mod node;
@@ -31,6 +34,8 @@ mod page_work;
 pub mod parameters;
 mod planner;
 mod predicates;
+pub mod process;
+pub mod progress;
 pub mod sample;
 pub mod scalar;
 pub mod session;

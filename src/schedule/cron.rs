@@ -62,7 +62,9 @@ pub enum Unreadable {
     TooLong(usize),
     #[error("\"{0}\" is not one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually")]
     Name(String),
-    #[error("it has {0} fields instead of 5 (minute, hour, day of month, month, day of week) or 6 (second first)")]
+    #[error(
+        "it has {0} fields instead of 5 (minute, hour, day of month, month, day of week) or 6 (second first)"
+    )]
     Fields(usize),
     /// The field's number counts from 1, as it stands in the text.
     #[error("field {number} ({name}: {range}) is \"{text}\": {why}")]

@@ -51,13 +51,7 @@ pub fn next_start<Z: Zone>(schedule: &Schedule, zone: &Z, now: i64, last_due: Op
 /// What to do about a job at `now`. `running` says whether a process holds the job's lock.
 ///
 /// However many starts were missed, the job is due once: what is kept is only the first of them.
-pub fn decide<Z: Zone>(
-    timing: &Timing,
-    running: bool,
-    schedule: &Schedule,
-    zone: &Z,
-    now: i64,
-) -> Verdict {
+pub fn decide<Z: Zone>(timing: &Timing, running: bool, schedule: &Schedule, zone: &Z, now: i64) -> Verdict {
     let regular = || next_start(schedule, zone, now, timing.last_due);
     match timing {
         _ if running => Verdict::Busy,

@@ -133,7 +133,9 @@ fn what_cannot_be_read_says_where() {
     assert_eq!(field("0 MON * * *"), (2, "hour", "MON".to_string()));
     assert_eq!(field("0 3 * * JAN"), (5, "day of week", "JAN".to_string()));
     assert_eq!(field("0 3 JAN * *"), (3, "day of month", "JAN".to_string()));
-    for text in ["5-1 * * * *", "*/0 * * * *", "1- * * * *", ", * * * *", "0 3 * * *;", "0 3 * * é", "-1 * * * *"] {
+    for text in
+        ["5-1 * * * *", "*/0 * * * *", "1- * * * *", ", * * * *", "0 3 * * *;", "0 3 * * é", "-1 * * * *"]
+    {
         field(text);
     }
     let words = refusal("0 25 * * *").to_string();
@@ -175,7 +177,8 @@ fn a_clock_that_was_years_ahead_keeps_nobody_waiting() {
 #[test]
 fn an_interrupted_run_is_repeated_once() {
     let schedule = read("0 3 * * *");
-    let begun = Timing { begun: true, last_due: Some(SPRING), next_start: Some(SPRING + DAY), interruptions: 0 };
+    let begun =
+        Timing { begun: true, last_due: Some(SPRING), next_start: Some(SPRING + DAY), interruptions: 0 };
     let now = SPRING + 100;
     assert_eq!(decide(&begun, true, &schedule, &utc(), now), Verdict::Busy);
     assert_eq!(decide(&begun, false, &schedule, &utc(), now), Verdict::Interrupted(Some(now)));
