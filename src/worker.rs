@@ -18,7 +18,7 @@ use pgrx::prelude::*;
 use std::collections::BTreeMap;
 
 /// While all background workers are in use, seconds until another attempt.
-const WITHOUT_WORKERS: i64 = 10;
+const WITHOUT_WORKERS: i64 = 5;
 /// Longest wait for a lock on the table of jobs, milliseconds: the next attempt comes by itself.
 const LOCK_TIMEOUT: i32 = 1000;
 
@@ -32,8 +32,8 @@ pub extern "C-unwind" fn pg_index_advisor_launcher(_argument: pgrx::pg_sys::Datu
     board::announce_launcher();
     let mut launcher = Launcher::default();
     loop {
-        let wait = launcher.step();
-        if !process::wait(wait) {
+        let next = launcher.step();
+        if !process::wait_until(next) {
             break;
         }
     }
@@ -96,9 +96,14 @@ struct Launcher {
 }
 
 impl Launcher {
-    /// Does what there is to do now; seconds until there may be more.
+    /// Does what there is to do now; when there may be more, Unix seconds.
     fn step(&mut self) -> i64 {
         let now = clock::now();
+        self.do_what_is_due(now);
+        now + self.agenda.wait(now)
+    }
+
+    fn do_what_is_due(&mut self, now: i64) {
         self.agenda.clock(now);
         match board::take_news() {
             Some(databases) => databases.into_iter().for_each(|database| self.agenda.told(now, database)),
@@ -113,7 +118,7 @@ impl Launcher {
         if let Some((database, worker)) = self.looking.take() {
             if !worker.has_ended() {
                 self.looking = Some((database, worker));
-                return self.agenda.wait(now);
+                return;
             }
             let found = board::take_answer();
             if let Some(due) = self.agenda.looked(now, database, found, settings::max_jobs()) {
@@ -121,7 +126,7 @@ impl Launcher {
             }
         }
         if !settings::worker() {
-            return self.agenda.wait(now);
+            return;
         }
         match process::databases() {
             Ok(databases) => self.agenda.databases(now, &databases),
@@ -134,7 +139,6 @@ impl Launcher {
                 None => self.agenda.postpone(now, database, WITHOUT_WORKERS),
             }
         }
-        self.agenda.wait(now)
     }
 
     fn run(&mut self, now: i64, database: Oid, due: Due) {

@@ -90,6 +90,28 @@ fn run_job(name: Option<&str>) -> String {
         .unwrap_or_else(|error| error.raise())
 }
 
+/// Tells the launcher that jobs changed, whoever changed them: a function here, or a restored dump.
+#[pg_trigger(sql = r#"
+CREATE FUNCTION _jobs_changed()
+RETURNS trigger
+LANGUAGE c
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+COMMENT ON FUNCTION _jobs_changed() IS 'lets the background worker look at changed jobs';
+"#)]
+fn _jobs_changed<'a>(
+    _trigger: &'a pgrx::PgTrigger<'a>,
+) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgError> {
+    process::tell_at_commit();
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
+pgrx::extension_sql!(
+    "CREATE TRIGGER jobs_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON history_job
+         FOR EACH STATEMENT EXECUTE FUNCTION _jobs_changed();",
+    name = "jobs_changed",
+    requires = ["jobs", _jobs_changed],
+);
+
 /// What the caller of `schedule()` asks for, beside the arguments of the run.
 struct Wish<'a> {
     schedule: Option<&'a str>,
@@ -144,7 +166,6 @@ fn make(wish: &Wish<'_>, arguments: &Arguments<'_>) -> Result<String, PgError> {
         take_from_pg_cron(&before)?;
     }
     jobs.put(&job)?;
-    process::tell_at_commit();
     let by = match (&chosen.elsewhere, chosen.runner) {
         (Some(database), _) => {
             pgrx::notice!(
@@ -177,7 +198,6 @@ fn unmake(name: &str) -> Result<bool, PgError> {
         take_from_pg_cron(&job)?;
     }
     jobs.remove(name)?;
-    process::tell_at_commit();
     Ok(true)
 }
 

@@ -5,7 +5,7 @@ use super::sql::{rows, value};
 use crate::pg::clock::{self, ServerZone};
 use crate::pg::isolated::{PgError, attempting};
 use crate::pg::job_lock::{self, Until};
-use crate::pg::{process, session};
+use crate::pg::session;
 use crate::schedule::cron::Schedule;
 use crate::schedule::next_start;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
@@ -36,7 +36,6 @@ pub fn run_now(name: &str, lock_timeout_ms: i32) -> Result<String, PgError> {
         Runner::PgCron => jobs.begin(name, Some(clock::now()), next_of(&job))?,
         Runner::Worker => jobs.begin(name, None, job.timing.next_start)?,
     }
-    process::tell_at_commit();
     let ending = run_and_verify(&job);
     jobs.end(name, &ending)?;
     let summary = ending.summary.unwrap_or_default();

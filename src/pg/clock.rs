@@ -3,7 +3,7 @@
 use crate::schedule::zone::Zone;
 use pgrx::pg_sys;
 use std::ffi::CString;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A time zone that the server knows.
 pub struct ServerZone {
@@ -31,6 +31,12 @@ impl Zone for ServerZone {
             if local.is_null() { 0 } else { (*local).tm_gmtoff }
         }
     }
+}
+
+/// The time that is left until an instant, given in Unix seconds; none where it has passed.
+pub fn until(instant: i64) -> Duration {
+    let then = UNIX_EPOCH + Duration::from_secs(instant.max(0) as u64);
+    then.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
 /// Unix seconds.

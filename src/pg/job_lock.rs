@@ -29,7 +29,9 @@ pub fn take(jobs: &Jobs, name: &str, until: Until) -> Result<bool, PgError> {
         locktag_field3: number,
         locktag_field4: 0,
         locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
-        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+        // The method of advisory locks: one held by a process outlives its transactions, also those that fail, and ends with it
+        // (ShutdownPostgres, postinit.c), which the other method's does not.
+        locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
     };
     let session = until == Until::EndOfProcess;
     // SAFETY: a well-formed tag (SET_LOCKTAG_OBJECT, lock.h), within a transaction, without waiting.

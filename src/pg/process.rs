@@ -18,6 +18,9 @@ const LIBRARY: &str = "pg_index_advisor";
 /// Seconds until the postmaster starts the launcher anew after it ended with an error.
 const RESTART: Duration = Duration::from_secs(10);
 
+/// A bound for what a time that has passed already could do.
+const SHORTEST_WAIT: Duration = Duration::from_millis(10);
+
 /// What a short-lived worker is for.
 #[derive(Clone, Debug)]
 pub enum Task {
@@ -44,9 +47,9 @@ pub fn connect_launcher() {
     BackgroundWorker::connect_worker_to_spi(None, None);
 }
 
-/// Waits for news or for a time to pass; false when the launcher is to end.
-pub fn wait(seconds: i64) -> bool {
-    let go_on = BackgroundWorker::wait_latch(Some(Duration::from_secs(seconds.max(1) as u64)));
+/// Waits for news or for a time, Unix seconds; false when the launcher is to end.
+pub fn wait_until(time: i64) -> bool {
+    let go_on = BackgroundWorker::wait_latch(Some(super::clock::until(time).max(SHORTEST_WAIT)));
     if BackgroundWorker::sighup_received() {
         // SAFETY: between transactions, as the main loops of the server's own processes do.
         unsafe {

@@ -5,9 +5,9 @@
 use crate::catalog::Oid;
 use std::collections::BTreeMap;
 
-/// After a database could not be looked into (a lock, too many connections, tables that were changed), seconds until
-/// the next attempt.
-const AFTER_TROUBLE: i64 = 60;
+/// After a database could not be looked into (a lock, tables that were changed), seconds until the next attempt; twice as
+/// many after each further one, up to the second number.
+const AFTER_TROUBLE: (i64, i64) = (5, 600);
 /// The clock and the list of databases are looked at so often, seconds: a clock that was set, a database that was
 /// created.
 pub const LONGEST_WAIT: i64 = 60;
@@ -41,6 +41,8 @@ struct Database {
     running: bool,
     /// A job is due, and as many as may are running elsewhere.
     blocked: bool,
+    /// Seconds to wait after the next trouble.
+    patience: i64,
 }
 
 /// What the launcher knows.
@@ -64,7 +66,7 @@ impl Agenda {
     pub fn databases(&mut self, now: i64, existing: &[Oid]) {
         self.databases.retain(|database, known| known.running || existing.contains(database));
         for database in existing {
-            let new = Database { look: Some(now), running: false, blocked: false };
+            let new = Database { look: Some(now), running: false, blocked: false, patience: AFTER_TROUBLE.0 };
             self.databases.entry(*database).or_insert(new);
         }
     }
@@ -94,7 +96,11 @@ impl Agenda {
         let known = self.databases.get_mut(&database)?;
         match found {
             Found::Nothing(next) => known.look = next.map(|next| next.max(now + 1)),
-            Found::Trouble => known.look = Some(now + AFTER_TROUBLE),
+            Found::Trouble => {
+                known.look = Some(now + known.patience);
+                known.patience = (2 * known.patience).min(AFTER_TROUBLE.1);
+                return None;
+            }
             Found::Due(due) if running < most => {
                 known.running = true;
                 known.look = None;
@@ -102,6 +108,7 @@ impl Agenda {
             }
             Found::Due(_) => known.blocked = true,
         }
+        known.patience = AFTER_TROUBLE.0;
         None
     }
 

@@ -287,7 +287,9 @@ fn trouble_is_tried_again_later_and_a_clock_set_back_asks_anew() {
     agenda.clock(1000);
     agenda.databases(1000, &[1]);
     agenda.looked(1000, 1, Found::Trouble, 1);
-    assert_eq!((agenda.next_look(1059), agenda.next_look(1060)), (None, Some(1)));
+    assert_eq!((agenda.next_look(1004), agenda.next_look(1005)), (None, Some(1)));
+    agenda.looked(1005, 1, Found::Trouble, 1);
+    assert_eq!((agenda.next_look(1014), agenda.next_look(1015)), (None, Some(1)));
     agenda.looked(1060, 1, Found::Nothing(Some(900_000)), 1);
     agenda.clock(1059);
     assert_eq!(agenda.next_look(1059), None);
