@@ -37,6 +37,7 @@ pub extern "C-unwind" fn pg_index_advisor_launcher(_argument: pgrx::pg_sys::Datu
             break;
         }
     }
+    process::end_launcher();
 }
 
 /// Looks into a database for jobs that are due.
@@ -78,7 +79,7 @@ pub extern "C-unwind" fn pg_index_advisor_job(database: pgrx::pg_sys::Datum) {
     if let Err(error) = run {
         pgrx::log!("job \"{name}\" failed: {}", described(&error));
         let ending = Ending { error: Some(described(&error)), ..Ending::default() };
-        let kept = process::transaction(false, || Jobs::open(LOCK_TIMEOUT)?.end(&name, &ending));
+        let kept = process::transaction(false, || Jobs::open(LOCK_TIMEOUT)?.end(&name, None, &ending));
         if let Err(error) = kept {
             pgrx::log!("pg_index_advisor cannot keep how job \"{name}\" ended: {}", described(&error));
         }
@@ -133,6 +134,7 @@ impl Launcher {
             Err(error) => pgrx::log!("pg_index_advisor cannot list the databases: {}", described(&error)),
         }
         if let Some(database) = self.agenda.next_look(now) {
+            self.agenda.begin_look(database);
             board::expect_answer(database);
             match self.start(database, &Task::Look) {
                 Some(worker) => self.looking = Some((database, worker)),
@@ -231,7 +233,7 @@ fn claim(name: &str) -> Result<bool, PgError> {
     if due > now {
         return Ok(false);
     }
-    jobs.begin(name, Some(due), next_start(&schedule, &zone, now, Some(due)))?;
+    jobs.begin(name, due, next_start(&schedule, &zone, now, Some(due)))?;
     Ok(true)
 }
 

@@ -1,6 +1,6 @@
 //! Running a job: a run that is kept, then the verification of what was advised before; how it ended stands in the job's row.
 
-use super::jobs::{Ending, Job, Jobs, Runner};
+use super::jobs::{Ending, Job, Jobs, Runner, Started};
 use super::sql::{rows, value};
 use crate::pg::clock::{self, ServerZone};
 use crate::pg::isolated::{PgError, attempting};
@@ -32,12 +32,10 @@ pub fn run_now(name: &str, lock_timeout_ms: i32) -> Result<String, PgError> {
         return Err(PgError::new(ERRCODE_OBJECT_IN_USE, format!("job \"{name}\" is being run{by}"))
             .with_hint("The view index_advisor.progress shows where it is."));
     }
-    match job.runner {
-        Runner::PgCron => jobs.begin(name, Some(clock::now()), next_of(&job))?,
-        Runner::Worker => jobs.begin(name, None, job.timing.next_start)?,
-    }
+    let next = if job.runner == Runner::PgCron { next_of(&job) } else { None };
+    let started = Started { at: clock::timestamp(), next };
     let ending = run_and_verify(&job);
-    jobs.end(name, &ending)?;
+    jobs.end(name, Some(started), &ending)?;
     let summary = ending.summary.unwrap_or_default();
     let Some(error) = ending.error else {
         return Ok(format!("run {}: {summary}", ending.run.unwrap_or_default()));

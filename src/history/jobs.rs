@@ -3,8 +3,9 @@
 use super::sql::{execute, rows, value};
 use crate::pg::identity::Identity;
 use crate::pg::isolated::{PgError, writing};
+use crate::pg::session;
 use crate::schedule::Timing;
-use pgrx::datum::{DatumWithOid, Interval};
+use pgrx::datum::{DatumWithOid, Interval, TimestampWithTimeZone};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use pgrx::spi::{SpiHeapTupleData, SpiResult};
 
@@ -62,6 +63,14 @@ pub struct Ending {
     pub summary: Option<String>,
 }
 
+/// When a run began, where that was not kept then: not to lock the job's row while it goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Started {
+    pub at: TimestampWithTimeZone,
+    /// When the next will begin, Unix seconds, where that is not kept yet.
+    pub next: Option<i64>,
+}
+
 /// The jobs of this database.
 pub struct Jobs {
     owner: Identity,
@@ -77,8 +86,12 @@ impl Jobs {
     }
 
     /// # Errors
-    /// If the table is not there.
+    /// If the table is not there; on a standby.
     pub fn open(lock_timeout_ms: i32) -> Result<Jobs, PgError> {
+        if session::is_standby() {
+            return Err(PgError::new(ERRCODE_READ_ONLY_SQL_TRANSACTION, "a standby has no jobs of its own")
+                .with_hint("Schedule them on the primary; recommend() and report() give advice here and write nothing."));
+        }
         match Identity::owner_of(TABLE, lock_timeout_ms)? {
             Some(owner) => Ok(Jobs { owner }),
             None => Err(super::not_there()),
@@ -148,36 +161,36 @@ impl Jobs {
         })
     }
 
-    /// A run begins that was due at `due` (None where the last one that was due still counts); the next is at `next`. Unix
-    /// seconds.
+    /// A run begins that was due at `due`; the next is at `next`. Unix seconds.
     ///
     /// # Errors
     /// As `find`.
-    pub fn begin(&self, name: &str, due: Option<i64>, next: Option<i64>) -> Result<(), PgError> {
+    pub fn begin(&self, name: &str, due: i64, next: Option<i64>) -> Result<(), PgError> {
         self.write(|| {
             execute(
                 "UPDATE index_advisor.history_job
                     SET last_status = 'running', last_start = pg_catalog.clock_timestamp(), last_end = NULL,
                         last_error = NULL, last_run = NULL, last_summary = NULL,
-                        last_due = coalesce(pg_catalog.to_timestamp($2), last_due), next_start = pg_catalog.to_timestamp($3)
+                        last_due = pg_catalog.to_timestamp($2), next_start = pg_catalog.to_timestamp($3)
                   WHERE name = $1",
-                &[name.into(), due.map(|at| at as f64).into(), next.map(|at| at as f64).into()],
+                &[name.into(), (due as f64).into(), next.map(|at| at as f64).into()],
             )
             .map(drop)
         })
     }
 
-    /// A run ended.
+    /// A run ended that had begun at `started`; None where its beginning is kept already.
     ///
     /// # Errors
     /// As `find`.
-    pub fn end(&self, name: &str, ending: &Ending) -> Result<(), PgError> {
+    pub fn end(&self, name: &str, started: Option<Started>, ending: &Ending) -> Result<(), PgError> {
         let status = if ending.error.is_none() { "succeeded" } else { "failed" };
         self.write(|| {
             execute(
                 "UPDATE index_advisor.history_job
                     SET last_status = $2, last_end = pg_catalog.clock_timestamp(), last_error = $3, last_run = $4,
-                        last_summary = $5, interruptions = 0
+                        last_summary = $5, interruptions = 0, last_start = coalesce($6, last_start),
+                        next_start = CASE WHEN $7 THEN pg_catalog.to_timestamp($8) ELSE next_start END
                   WHERE name = $1",
                 &[
                     name.into(),
@@ -185,6 +198,9 @@ impl Jobs {
                     ending.error.as_deref().into(),
                     ending.run.into(),
                     ending.summary.as_deref().into(),
+                    started.map(|started| started.at).into(),
+                    started.is_some_and(|started| started.next.is_some()).into(),
+                    started.and_then(|started| started.next).map(|at| at as f64).into(),
                 ],
             )
             .map(drop)

@@ -1,6 +1,7 @@
 //! The server's time zones and the time.
 
 use crate::schedule::zone::Zone;
+use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys;
 use std::ffi::CString;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -37,6 +38,11 @@ impl Zone for ServerZone {
 pub fn until(instant: i64) -> Duration {
     let then = UNIX_EPOCH + Duration::from_secs(instant.max(0) as u64);
     then.duration_since(SystemTime::now()).unwrap_or_default()
+}
+
+/// The time, also within a transaction.
+pub fn timestamp() -> TimestampWithTimeZone {
+    pgrx::datum::datetime_support::clock_timestamp()
 }
 
 /// Unix seconds.

@@ -47,6 +47,13 @@ pub fn connect_launcher() {
     BackgroundWorker::connect_worker_to_spi(None, None);
 }
 
+/// Ends the launcher in a way that has it started anew, unless the server is being stopped.
+pub fn end_launcher() -> ! {
+    // SAFETY: outside of any transaction; the process ends here. A worker that ends with 0 is not started again (bgworker.c).
+    unsafe { pg_sys::proc_exit(1) };
+    unreachable!("proc_exit does not return")
+}
+
 /// Waits for news or for a time, Unix seconds; false when the launcher is to end.
 pub fn wait_until(time: i64) -> bool {
     let go_on = BackgroundWorker::wait_latch(Some(super::clock::until(time).max(SHORTEST_WAIT)));

@@ -75,6 +75,12 @@ pub fn user_name() -> String {
     scalar::role_name(user).unwrap_or_else(|| user.to_u32().to_string())
 }
 
+/// Whether the server replays another's changes and can write none.
+pub fn is_standby() -> bool {
+    // SAFETY: reads shared memory.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
+
 /// Whether the caller is a superuser.
 pub fn is_superuser() -> bool {
     // SAFETY: a catalog look-up of the current role.

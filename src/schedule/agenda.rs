@@ -37,6 +37,8 @@ pub enum Found {
 struct Database {
     /// When to look into it; None for not before somebody says so.
     look: Option<i64>,
+    /// Its jobs changed since the last look began: what that finds is out of date.
+    changed: bool,
     /// A job of ours is running in it.
     running: bool,
     /// A job is due, and as many as may are running elsewhere.
@@ -66,7 +68,13 @@ impl Agenda {
     pub fn databases(&mut self, now: i64, existing: &[Oid]) {
         self.databases.retain(|database, known| known.running || existing.contains(database));
         for database in existing {
-            let new = Database { look: Some(now), running: false, blocked: false, patience: AFTER_TROUBLE.0 };
+            let new = Database {
+                look: Some(now),
+                changed: false,
+                running: false,
+                blocked: false,
+                patience: AFTER_TROUBLE.0,
+            };
             self.databases.entry(*database).or_insert(new);
         }
     }
@@ -75,12 +83,21 @@ impl Agenda {
     pub fn told(&mut self, now: i64, database: Oid) {
         if let Some(known) = self.databases.get_mut(&database) {
             known.look = Some(now);
+            known.changed = true;
         }
     }
 
     /// Nothing that is known about jobs may hold any more.
     pub fn look_everywhere(&mut self, now: i64) {
-        self.databases.values_mut().for_each(|known| known.look = Some(now));
+        let all: Vec<Oid> = self.databases.keys().copied().collect();
+        all.into_iter().for_each(|database| self.told(now, database));
+    }
+
+    /// A look into a database begins.
+    pub fn begin_look(&mut self, database: Oid) {
+        if let Some(known) = self.databases.get_mut(&database) {
+            known.changed = false;
+        }
     }
 
     /// The database to look into now: the one that has waited longest.
@@ -95,6 +112,7 @@ impl Agenda {
         let running = self.databases.values().filter(|known| known.running).count();
         let known = self.databases.get_mut(&database)?;
         match found {
+            Found::Nothing(_) if known.changed => known.look = Some(now),
             Found::Nothing(next) => known.look = next.map(|next| next.max(now + 1)),
             Found::Trouble => {
                 known.look = Some(now + known.patience);

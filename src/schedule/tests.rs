@@ -282,6 +282,19 @@ fn one_job_a_database_and_no_more_than_allowed() {
 }
 
 #[test]
+fn a_change_during_a_look_is_not_lost() {
+    let mut agenda = Agenda::default();
+    agenda.databases(100, &[1]);
+    agenda.begin_look(1);
+    agenda.told(100, 1);
+    agenda.looked(100, 1, Found::Nothing(None), 1);
+    assert_eq!(agenda.next_look(100), Some(1));
+    agenda.begin_look(1);
+    agenda.looked(100, 1, Found::Nothing(None), 1);
+    assert_eq!(agenda.next_look(10_000), None);
+}
+
+#[test]
 fn trouble_is_tried_again_later_and_a_clock_set_back_asks_anew() {
     let mut agenda = Agenda::default();
     agenda.clock(1000);

@@ -24,10 +24,12 @@ def preloading(installation, name: str, **settings: str):
         "shared_buffers": "64MB",
         "autovacuum": "off",
         "log_line_prefix": "[%b] ",
+        "synchronous_commit": "on",  # what is committed is kept when processes are killed
         **settings,
     }
-    with postgres.Server(installation, f"{name}-{installation.major}", wanted) as server:
-        server.log.write_text("")
+    server = postgres.Server(installation, f"{name}-{installation.major}", wanted)
+    server.log.unlink(missing_ok=True)
+    with server:
         yield server
 
 
@@ -39,6 +41,7 @@ def create(server: postgres.Server, name: str) -> None:
         connection.execute("CREATE EXTENSION pg_stat_statements")
         connection.execute("CREATE EXTENSION pg_index_advisor")
         shop.create(connection)
+        connection.execute("SELECT pg_stat_statements_reset()")
         shop.use(connection)
 
 
@@ -106,6 +109,8 @@ def held(server: postgres.Server, database: str):
 def kill(pid: int) -> None:
     """SIGKILL to a process of a server of ours, and to no other."""
     command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    if not command:
+        return  # it has ended, and nobody has asked for its exit code yet
     assert re.search(rb"postgres", command), command
     os.kill(pid, signal.SIGKILL)
 
