@@ -1,6 +1,7 @@
 """Servers that preload the extension, and waiting for what happens in them."""
 
 import contextlib
+import datetime
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from tools import postgres
 
 EVERY_SECOND = "* * * * * *"
 NIGHTLY = "0 3 * * *"
+MINUTE = datetime.timedelta(minutes=1)
 PATIENCE = 20.0
 
 
