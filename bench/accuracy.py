@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.accuracy import measure, pairs, report  # noqa: E402
 from tools import extension, postgres  # noqa: E402
-from tools.progress import Failed, phase, say  # noqa: E402
+from tools.progress import Failed, phase, run_benchmark, say  # noqa: E402
 
 # No autovacuum: it would change statistics between the two halves. The rest only makes loading and building faster.
 SETTINGS = {"autovacuum": "off", "shared_buffers": "512MB", "max_wal_size": "8GB", "wal_level": "minimal", "max_wal_senders": "0"}
@@ -87,7 +87,4 @@ def main(version: int) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 18))
-    except Failed as e:
-        sys.exit(f"FAILED: {e}")
+    run_benchmark(main)

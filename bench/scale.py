@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.scale import schema, workload  # noqa: E402
 from tools import extension, postgres  # noqa: E402
-from tools.progress import Failed, phase, say  # noqa: E402
+from tools.process import megabytes, seconds_on_cpu  # noqa: E402
+from tools.progress import phase, run_benchmark, say  # noqa: E402
 
 STATEMENTS = [int(number) for number in os.environ.get("STATEMENTS", "500,1000,2500,5000").split(",")]
 TABLES = int(os.environ.get("TABLES", "1000"))
@@ -50,22 +51,18 @@ class Memory(threading.Thread):
 
     def __init__(self, pid: int):
         super().__init__(daemon=True)
-        self.status = Path(f"/proc/{pid}/status")
+        self.pid = pid
         self.most = 0.0
         self.ended = threading.Event()
 
     def run(self) -> None:
         while not self.ended.wait(0.02):
-            self.most = max(self.most, megabytes(self.status, "RssAnon"))
+            self.most = max(self.most, megabytes(self.pid, "RssAnon"))
 
     def end(self) -> float:
         self.ended.set()
         self.join()
         return self.most
-
-
-def megabytes(status: Path, what: str) -> float:
-    return next(int(line.split()[1]) / 1024 for line in status.read_text().splitlines() if line.startswith(what))
 
 
 @dataclass
@@ -132,15 +129,14 @@ def ask(server, count: int, question: str) -> Run:
     with server.connect() as connection:
         connection.execute("SET pg_index_advisor.max_statements = 100000")
         connection.execute("SET pg_index_advisor.cover = 100")
-        process = Path(f"/proc/{connection.info.backend_pid}")
-        watch = Memory(connection.info.backend_pid)
+        pid = connection.info.backend_pid
+        watch = Memory(pid)
         watch.start()
         began = time.perf_counter()
         [[report]] = connection.execute(f"SELECT index_advisor.report('json', time_limit => '10 min'{QUESTIONS[question]})").fetchall()
         seconds = time.perf_counter() - began
-        fields = (process / "stat").read_text().rpartition(")")[2].split()
-        on_cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        return Run(count, question, seconds, on_cpu, watch.end(), megabytes(process / "status", "VmHWM"), json.loads(report))
+        on_cpu = seconds_on_cpu(pid)
+        return Run(count, question, seconds, on_cpu, watch.end(), megabytes(pid, "VmHWM"), json.loads(report))
 
 
 def exponent(runs: list[Run]) -> float | None:
@@ -218,7 +214,4 @@ def main(version: int) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 18))
-    except Failed as e:
-        sys.exit(f"FAILED: {e}")
+    run_benchmark(main)

@@ -21,7 +21,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools import extension, postgres, tpch  # noqa: E402
-from tools.progress import Failed, phase, say  # noqa: E402
+from tools.process import megabytes as process_megabytes, seconds_on_cpu  # noqa: E402
+from tools.progress import phase, run_benchmark, say  # noqa: E402
 
 SCALE = float(os.environ.get("SCALE", "1"))
 BUDGETS = [int(megabytes) for megabytes in os.environ.get("BUDGETS", "150,350,1050,1650").split(",")]
@@ -72,21 +73,15 @@ def in_memory(connection, queries) -> dict[str, float]:
 
 def on_cpu(server, queries) -> dict[str, float]:
     """Median milliseconds of the backend on a processor, in a session of its own."""
-    ticks = os.sysconf("SC_CLK_TCK")
     with server.connect() as connection:
         pid = connection.info.backend_pid
-
-        def spent() -> float:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            return (int(fields[11]) + int(fields[12])) / ticks
-
         found = {}
         for query in queries:
             times = []
             for _ in range(RUNS):
-                began = spent()
+                began = seconds_on_cpu(pid)
                 connection.execute(query.text).fetchall()
-                times.append(spent() - began)
+                times.append(seconds_on_cpu(pid) - began)
             found[query.name] = statistics.median(times) * 1000
     return found
 
@@ -101,8 +96,7 @@ def answer(server, connection, queries, times: dict[str, float], megabytes: int,
         asked = (texts, megabytes * MEGABYTE, milliseconds)
         [[found]] = session.execute("SELECT index_advisor._bench_select(%s::text[], %s, %s::float8[])", asked).fetchall()
         seconds = time.perf_counter() - began
-        status = Path(f"/proc/{session.info.backend_pid}/status").read_text()
-    peak = next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+        peak = process_megabytes(session.info.backend_pid, "VmHWM")
     report = json.loads(found) if isinstance(found, str) else found
     for position, advice in enumerate(report["recommendations"]):
         connection.execute(advice["ddl"].replace("CREATE INDEX CONCURRENTLY ON", f"CREATE INDEX advised_{position} ON"))
@@ -200,7 +194,4 @@ def main(version: int) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 18))
-    except Failed as e:
-        sys.exit(f"FAILED: {e}")
+    run_benchmark(main)

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools import extension, postgres, tpch  # noqa: E402
-from tools.progress import Failed, phase, say  # noqa: E402
+from tools.progress import Failed, phase, run_benchmark, say  # noqa: E402
 
 SCALE = 0.01  # planning reads statistics, not rows
 SIZES = (0, 10, 100)
@@ -120,7 +120,4 @@ def main(version: int) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 18))
-    except Failed as e:
-        sys.exit(f"FAILED: {e}")
+    run_benchmark(main)

@@ -164,6 +164,14 @@ impl ColumnStatistics {
     }
 }
 
+impl Catalog {
+    /// `CREATE INDEX` for a definition; None where its relation is not in the catalog.
+    pub fn create_statement(&self, definition: &IndexDefinition, concurrently: bool) -> Option<String> {
+        let relation = self.relations.get(&definition.relation)?;
+        Some(definition.create_statement(relation, concurrently))
+    }
+}
+
 impl Relation {
     pub fn column(&self, number: AttrNumber) -> Option<&Column> {
         self.columns.get(&number)

@@ -78,10 +78,7 @@ impl Previous {
 
     /// The pool with those that nothing asks for now, in the pool's order.
     pub fn added_to(&mut self, mut pool: Vec<Candidate>, catalog: &Catalog) -> Vec<Candidate> {
-        let ddl = |definition: &IndexDefinition| {
-            let relation = catalog.relations.get(&definition.relation);
-            relation.map(|relation| definition.create_statement(relation, false))
-        };
+        let ddl = |definition: &IndexDefinition| catalog.create_statement(definition, false);
         let mut known = BTreeSet::new();
         for definition in &self.definitions {
             // What reads alike is alike, whatever the parser made of it.

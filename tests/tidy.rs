@@ -343,6 +343,7 @@ fn shown(expression: &str, unit: Option<&str>) -> String {
     let factors = expression.split('*').map(|factor| factor.trim().replace('_', "").parse::<f64>());
     let value: f64 = factors.map(|factor| factor.unwrap_or(f64::NAN)).product();
     let units: &[(&str, f64)] = match unit {
+        Some("MIN") => &[("d", 1440.0), ("h", 60.0), ("min", 1.0)],
         Some("MS") => &[("min", 60_000.0), ("s", 1000.0), ("ms", 1.0)],
         Some("BYTE") => &[("MB", 1_048_576.0), ("kB", 1024.0), ("B", 1.0)],
         Some("MB") => &[("GB", 1024.0), ("MB", 1.0)],

@@ -106,3 +106,11 @@ def fresh_log(name: str) -> Path:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
     return log
+
+
+def run_benchmark(main) -> None:
+    """The `__main__` of a script that takes a server's major version, 18 if none is given."""
+    try:
+        sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 18))
+    except Failed as e:
+        sys.exit(f"FAILED: {e}")

@@ -49,7 +49,7 @@ def _all_tiers():
     for major in VERSIONS:
         tiers.append((f"tests in the server, PostgreSQL {major}", lambda log, major=major: _in_server(log, major)))
         tiers.append((f"release build, PostgreSQL {major}", lambda log, major=major: _build(log, major)))
-    for title, folder in (("SQL with expected output", "pg_regress"), ("end to end", "e2e"), ("the documentation's SQL", "docs")):
+    for title, folder in (("SQL with expected output", "pg_regress"), ("end to end", "e2e"), ("upgrades", "upgrade"), ("the documentation's SQL", "docs")):
         tiers.append((f"{title}, PostgreSQL 15 and 18", lambda log, folder=folder: _pytest(log, folder)))
     return tiers
 

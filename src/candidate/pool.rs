@@ -146,10 +146,9 @@ pub fn without(
     }
     let mut left_out = BTreeSet::new();
     let kept = pool.into_iter().filter(|candidate| {
-        let Some(relation) = catalog.relations.get(&candidate.definition.relation) else { return true };
         let keys_alone = IndexDefinition { include: Default::default(), ..candidate.definition.clone() };
-        let ddl = [&candidate.definition, &keys_alone].map(|it| it.create_statement(relation, false));
-        let found = ddl.into_iter().find(|ddl| unwanted.contains(ddl));
+        let ddl = [&candidate.definition, &keys_alone].map(|it| catalog.create_statement(it, false));
+        let found = ddl.into_iter().flatten().find(|ddl| unwanted.contains(ddl));
         let keeps = found.is_none();
         left_out.extend(found);
         keeps

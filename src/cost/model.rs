@@ -115,10 +115,8 @@ impl CostModel {
                 _ => AT_ONCE,
             },
         });
-        let ddl = |definition: &IndexDefinition| {
-            let relation = catalog.relations.get(&definition.relation);
-            relation.map_or_else(String::new, |relation| definition.create_statement(relation, false))
-        };
+        let ddl =
+            |definition: &IndexDefinition| catalog.create_statement(definition, false).unwrap_or_default();
         let mut numbers: BTreeMap<IndexDefinition, u32> = BTreeMap::new();
         let sizes: Vec<u64> = prices.iter().map(|price| price.size.bytes() as u64).collect();
         let derived = relatives(pool).into_iter().zip(preferences(pool, &sizes, catalog));

@@ -144,12 +144,14 @@ CREATE TABLE history_verification (
 CREATE INDEX ON history_verification (recommendation, verified_at);
 CREATE INDEX ON history_verification (index, verified_at);
 
--- What may be seen of a relation: nothing is said about a table that the caller may not read.
+-- What may be seen of a relation: nothing is said about a table that the caller may not read. By catalog, since regclass is
+-- an error in a schema that the caller may not use.
 CREATE FUNCTION _may_read(relation text)
 RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN coalesce(
-    pg_catalog.has_table_privilege(pg_catalog.to_regclass(relation), 'SELECT')
-    OR pg_catalog.has_any_column_privilege(pg_catalog.to_regclass(relation), 'SELECT'),
+    (SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT') OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
+       FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+      WHERE n.nspname = (pg_catalog.parse_ident(relation))[1] AND c.relname = (pg_catalog.parse_ident(relation))[2]),
     pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE'));
 
 -- Whose runs may be seen: one's own, and all by those who may read all statistics.

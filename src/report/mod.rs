@@ -97,11 +97,8 @@ pub struct StoragePoint {
 
 /// The frontier of a selection in the words of the report.
 pub fn frontier(selection: &Selection, pool: &[Candidate], catalog: &Catalog) -> Vec<StoragePoint> {
-    let ddl = |candidate: &usize| {
-        let definition = &pool[*candidate].definition;
-        let relation = catalog.relations.get(&definition.relation);
-        relation.map_or_else(String::new, |relation| definition.create_statement(relation, true))
-    };
+    let ddl =
+        |candidate: &usize| catalog.create_statement(&pool[*candidate].definition, true).unwrap_or_default();
     let last = selection.frontier.last();
     let point = |point: &FrontierPoint| StoragePoint {
         bytes: point.bytes,
