@@ -267,8 +267,9 @@ pub fn runs() -> Vec<Run> {
     if !super::board::is_preloaded() {
         return Vec::new();
     }
-    // SAFETY: catalog look-ups of valid roles.
+    // SAFETY: reads a backend variable.
     let caller = unsafe { pg_sys::GetUserId() };
+    // SAFETY: a catalog look-up of two roles.
     let may = |role: Oid| unsafe { pg_sys::has_privs_of_role(caller, role.into()) };
     let all = may(pg_sys::ROLE_PG_READ_ALL_STATS);
     let read = |slot: &Slot| {
