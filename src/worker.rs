@@ -8,7 +8,7 @@ use crate::pg::board;
 use crate::pg::clock::{self, ServerZone};
 use crate::pg::isolated::PgError;
 use crate::pg::job_lock::{self, Until};
-use crate::pg::process::{self, Started, Task};
+use crate::pg::process::{self, Started, Starts, Task};
 use crate::pg::scalar;
 use crate::schedule::agenda::{self, Agenda, Due, Found, earlier};
 use crate::schedule::cron::Schedule;
@@ -92,6 +92,7 @@ struct Launcher {
     agenda: Agenda,
     looking: Option<(Oid, Started)>,
     running: BTreeMap<Oid, Started>,
+    starts: Starts,
     /// The log has it that there are no background workers to be had.
     said_none_left: bool,
 }
@@ -126,6 +127,9 @@ impl Launcher {
                 self.run(now, database, due);
             }
         }
+        if self.looking.is_none() && self.running.is_empty() {
+            self.starts.forget();
+        }
         if !settings::worker() {
             return;
         }
@@ -153,7 +157,7 @@ impl Launcher {
     }
 
     fn start(&mut self, database: Oid, task: &Task) -> Option<Started> {
-        let started = process::start(database, task);
+        let started = self.starts.start(database, task);
         if started.is_none() && !self.said_none_left {
             pgrx::log!(
                 "pg_index_advisor cannot start jobs while all background workers are in use; max_worker_processes may be too small"
@@ -166,7 +170,7 @@ impl Launcher {
 
 /// Looks at the jobs of this database; keeps what their times have become, and names one that is due.
 fn look() -> Result<Found, PgError> {
-    if !Jobs::exist()? {
+    if !Jobs::can_be_trusted()? {
         return Ok(Found::Nothing(None));
     }
     let jobs = Jobs::open(LOCK_TIMEOUT)?;

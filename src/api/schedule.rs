@@ -255,6 +255,7 @@ fn choose(wish: &Wish<'_>, schedule: &Schedule) -> Result<Chosen, PgError> {
         (Some(Runner::PgCron), _, Some(beyond), _) => Err(invalid(beyond.clone(), BEYOND_HINT)),
         (None | Some(Runner::Worker), _, _, Ok(())) => {
             may_log_in()?;
+            only_ours()?;
             Ok(by_worker())
         }
         (Some(Runner::Worker), _, _, Err(why)) => Err(no_runner(why.clone())),
@@ -321,6 +322,20 @@ fn may_log_in() -> Result<(), PgError> {
             format!("role \"{name}\" may not log in, so the background worker cannot run a job as it"),
         )
         .with_hint("Schedule the job as a role with LOGIN.")),
+    }
+}
+
+/// The worker starts what stands in the extension's schema, so nobody else may put anything there.
+fn only_ours() -> Result<(), PgError> {
+    match Jobs::can_be_trusted()? {
+        true => Ok(()),
+        false => Err(PgError::new(
+            ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "the background worker does not trust the schema index_advisor",
+        )
+        .with_hint(
+            "The schema must belong to the owner of the extension, a superuser, and nobody else may have CREATE on it: ALTER SCHEMA index_advisor OWNER TO ..., REVOKE CREATE ON SCHEMA index_advisor FROM ....",
+        )),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::sql::{execute, rows, value};
 use crate::pg::identity::Identity;
-use crate::pg::isolated::{PgError, writing};
+use crate::pg::isolated::{PgError, reading, writing};
+use crate::pg::scalar;
 use crate::pg::session;
 use crate::schedule::Timing;
 use pgrx::datum::{DatumWithOid, Interval, TimestampWithTimeZone};
@@ -77,12 +78,28 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// Whether this database has the extension, in a version that knows jobs.
+    /// Whether this database has the extension, in a version that knows jobs, and nobody but its owner, a superuser, can have
+    /// put anything into its schema: what is found there is started as whoever the table says.
     ///
     /// # Errors
     /// Those of a catalog query.
-    pub fn exist() -> Result<bool, PgError> {
-        Ok(Identity::owner_of(TABLE, i32::MAX)?.is_some())
+    pub fn can_be_trusted() -> Result<bool, PgError> {
+        let found = reading(|| {
+            scalar::first::<bool>(
+                "SELECT EXISTS (
+                     SELECT FROM pg_catalog.pg_extension AS e
+                       JOIN pg_catalog.pg_roles AS r ON r.oid = e.extowner AND r.rolsuper
+                       JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace AND n.nspowner = e.extowner
+                       JOIN pg_catalog.pg_depend AS d ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+                        AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                        AND d.objid = pg_catalog.to_regclass($1)
+                      WHERE e.extname = 'pg_index_advisor'
+                        AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) AS a
+                                         WHERE a.privilege_type = 'CREATE' AND a.grantee <> e.extowner))",
+                &[TABLE.into()],
+            )
+        })?;
+        Ok(found.map_err(scalar::spi_error)? == Some(true))
     }
 
     /// # Errors

@@ -59,10 +59,10 @@ pub fn is_preloaded() -> bool {
     PRELOADED.load(Ordering::Relaxed)
 }
 
-/// Whether libraries are being preloaded now.
+/// Whether libraries are being preloaded now, by a server for use: while pg_upgrade has it, nothing shall come by itself.
 pub fn is_preloading() -> bool {
-    // SAFETY: reads a variable of the postmaster.
-    unsafe { pg_sys::process_shared_preload_libraries_in_progress }
+    // SAFETY: reads variables of the postmaster.
+    unsafe { pg_sys::process_shared_preload_libraries_in_progress && !pg_sys::IsBinaryUpgrade }
 }
 
 /// The launcher's process; None where none is running.

@@ -10,7 +10,7 @@ use pgrx::bgworkers::{
     BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker,
     SignalWakeFlags,
 };
-use pgrx::pg_sys;
+use pgrx::{PgMemoryContexts, pg_sys};
 use std::ffi::CString;
 use std::time::Duration;
 
@@ -50,8 +50,7 @@ pub fn connect_launcher() {
 /// Ends the launcher in a way that has it started anew, unless the server is being stopped.
 pub fn end_launcher() -> ! {
     // SAFETY: outside of any transaction; the process ends here. A worker that ends with 0 is not started again (bgworker.c).
-    unsafe { pg_sys::proc_exit(1) };
-    unreachable!("proc_exit does not return")
+    unsafe { pg_sys::proc_exit(1) }
 }
 
 /// Waits for news or for a time, Unix seconds; false when the launcher is to end.
@@ -77,8 +76,32 @@ impl Started {
     }
 }
 
-/// Starts a worker in a database; None while all `max_worker_processes` are in use.
-pub fn start(database: Oid, task: &Task) -> Option<Started> {
+/// The memory of what tells started workers apart, which is to be given back while the launcher lives on.
+pub struct Starts {
+    memory: PgMemoryContexts,
+}
+
+impl Default for Starts {
+    fn default() -> Starts {
+        Starts { memory: PgMemoryContexts::new("pg_index_advisor workers") }
+    }
+}
+
+impl Starts {
+    /// Starts a worker in a database; None while all `max_worker_processes` are in use.
+    pub fn start(&mut self, database: Oid, task: &Task) -> Option<Started> {
+        // SAFETY: only the worker's handle is allocated within, which `forget` knows of.
+        unsafe { self.memory.switch_to(|_| start(database, task)) }
+    }
+
+    /// Gives the memory back. Nothing that was started may be asked for after this.
+    pub fn forget(&mut self) {
+        // SAFETY: the caller's promise; the handles are plain memory (bgworker.c).
+        unsafe { self.memory.reset() };
+    }
+}
+
+fn start(database: Oid, task: &Task) -> Option<Started> {
     let (name, kind, function, extra) = match task {
         Task::Look => (
             "pg_index_advisor looking for jobs".to_string(),

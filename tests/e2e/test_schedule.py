@@ -156,6 +156,44 @@ def test_a_job_is_its_owners(preloaded, place, inside, tuner):
     assert inside.execute("SELECT index_advisor.unschedule()").fetchone() == (True,)
 
 
+def test_what_only_looks_like_ours_is_not_started(preloaded, place):
+    """The owner of a database can write a table of that name, and a function: neither may make the worker run it."""
+    with preloaded.connect() as admin:
+        admin.execute(f"CREATE ROLE forger_{place} LOGIN")
+        admin.execute(f"CREATE DATABASE {place}_forged OWNER forger_{place}")
+        try:
+            with preloaded.connect(f"{place}_forged", f"forger_{place}") as forger, preloaded.connect(place) as real:
+                columns = real.execute(
+                    "SELECT string_agg(format('%I %s', attname, format_type(atttypid, atttypmod)), ', ' ORDER BY attnum) FROM pg_attribute "
+                    "WHERE attrelid = 'index_advisor.history_job'::regclass AND attnum > 0"
+                ).fetchone()[0]
+                forger.execute("CREATE SCHEMA index_advisor; CREATE TABLE public.caught (who text)")
+                forger.execute(f"CREATE TABLE index_advisor.history_job ({columns})")
+                forger.execute(
+                    "CREATE FUNCTION index_advisor.run_job(text) RETURNS text LANGUAGE sql AS "
+                    "'INSERT INTO public.caught VALUES (current_user) RETURNING who'"
+                )
+                forger.execute(
+                    "INSERT INTO index_advisor.history_job (name, schedule, time_zone, runner, owner, interruptions, scheduled_at, next_start) "
+                    "VALUES ('advice', '* * * * * *', 'UTC', 'worker', 'postgres', 0, now(), now())"
+                )
+                # A job of another database makes the launcher look at what is new.
+                schedule(real, EVERY_SECOND)
+                jobs.until(lambda: jobs.runs(real) >= 2, "two runs")
+                assert forger.execute("SELECT count(*) FROM public.caught").fetchone() == (0,)
+        finally:
+            admin.execute(f"DROP DATABASE {place}_forged WITH (FORCE)")
+            admin.execute(f"DROP ROLE forger_{place}")
+
+
+def test_a_schema_that_others_write_to_is_not_trusted(inside, tuner):
+    inside.execute(f"GRANT CREATE ON SCHEMA index_advisor TO {tuner}")
+    answer = shop.ask(inside, f"schedule('{NIGHTLY}')")
+    assert answer.state == "55000" and "CREATE" in answer.words
+    inside.execute(f"REVOKE CREATE ON SCHEMA index_advisor FROM {tuner}")
+    assert shop.ask(inside, f"schedule('{NIGHTLY}')").error is None
+
+
 def test_a_role_that_may_not_log_in_cannot_own_a_job(inside, tuner):
     inside.execute(f"ALTER ROLE {tuner} NOLOGIN")
     inside.execute(f"SET ROLE {tuner}")
