@@ -18,6 +18,7 @@ pub use keep::{Kept, report_of};
 
 use crate::pg::identity::Identity;
 use crate::pg::isolated::{PgError, isolated, writing};
+use crate::pg::session;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 
 pgrx::extension_sql_file!("schema.sql", name = "history");
@@ -40,6 +41,13 @@ impl History {
     /// # Errors
     /// A read-only transaction or a standby; tables that are locked, altered or from an older version.
     pub fn open(lock_timeout_ms: i32) -> Result<History, PgError> {
+        if session::is_standby() {
+            return Err(PgError::new(
+                ERRCODE_READ_ONLY_SQL_TRANSACTION,
+                "a standby cannot keep a history of runs",
+            )
+            .with_hint("recommend() and report() give advice here and write nothing."));
+        }
         let history = History { owner: owner(lock_timeout_ms)?.ok_or_else(not_there)? };
         history.write(|| sql::execute(&format!("LOCK TABLE {TABLES} IN ROW EXCLUSIVE MODE"), &[]))?;
         Ok(history)
@@ -83,10 +91,6 @@ fn explained(error: PgError) -> PgError {
             .with_hint("Another run may be writing, or somebody altering the tables index_advisor.history_*; try again. pg_index_advisor.lock_timeout says how long to wait."),
         ERRCODE_READ_ONLY_SQL_TRANSACTION => PgError::new(error.code, "a run cannot be kept in a read-only transaction")
             .with_hint("recommend() and report() give the same advice and write nothing."),
-        ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE => {
-            PgError::new(error.code, format!("the history of runs cannot be written: {}", error.message))
-                .with_hint("On a standby, recommend() and report() give advice and write nothing.")
-        }
         ERRCODE_UNDEFINED_COLUMN | ERRCODE_UNDEFINED_TABLE | ERRCODE_DATATYPE_MISMATCH | ERRCODE_NOT_NULL_VIOLATION
         | ERRCODE_CHECK_VIOLATION | ERRCODE_WRONG_OBJECT_TYPE | ERRCODE_UNDEFINED_FUNCTION => {
             PgError::new(error.code, format!("the history of runs cannot be used as it is: {}", error.message)).with_hint(

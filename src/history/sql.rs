@@ -1,5 +1,4 @@
-//! SQL on the history's tables. Everything runs with a fresh snapshot, so that a statement sees what the one before it
-//! wrote; values come back as plain Rust.
+//! SQL on the history's tables; values come back as plain Rust.
 
 use crate::pg::isolated::PgError;
 use crate::pg::scalar::spi_error;
@@ -16,7 +15,24 @@ pub fn execute(statement: &str, arguments: &[DatumWithOid<'_>]) -> Result<usize,
     Spi::connect_mut(|client| Ok(client.update(statement, None, arguments)?.len())).map_err(spi_error)
 }
 
-/// Runs a statement and reads each of its rows.
+/// Runs a query and reads each of its rows, as things were when the caller's statement began. Takes no transaction id, so that it works
+/// on a standby.
+///
+/// # Errors
+/// As `execute`, and those of reading.
+pub fn rows_as_begun<T>(
+    query: &str,
+    arguments: &[DatumWithOid<'_>],
+    read: impl Fn(&SpiHeapTupleData<'_>) -> SpiResult<T>,
+) -> Result<Vec<T>, PgError> {
+    Spi::connect(|client| {
+        let table = client.select(query, None, arguments)?;
+        table.map(|row| read(&row)).collect::<SpiResult<Vec<T>>>()
+    })
+    .map_err(spi_error)
+}
+
+/// Runs a statement and reads each of its rows. It sees what statements before it wrote.
 ///
 /// # Errors
 /// As `execute`, and those of reading.

@@ -170,12 +170,13 @@ pub fn step() {
     });
 }
 
-/// The best set found so far saves this share of the examined time (0 to 1).
-pub fn best(saving: f64) {
+/// A set was found that saves this share of the examined time (0 to 1); the best of them is shown.
+pub fn found(saving: f64) {
     update(|run| {
-        run.best = Some(saving);
+        let best = run.best.map_or(saving, |best| best.max(saving));
+        run.best = Some(best);
         if let Some(slot) = run.slot {
-            slot.best.store(saving.to_bits(), Ordering::Relaxed);
+            slot.best.store(best.to_bits(), Ordering::Relaxed);
         }
         None
     });

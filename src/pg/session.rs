@@ -68,17 +68,17 @@ pub fn database_name() -> String {
     scalar::owned(unsafe { pg_sys::get_database_name(pg_sys::MyDatabaseId) }).unwrap_or_default()
 }
 
+/// Whether this server is a standby, where nothing can be written.
+pub fn is_standby() -> bool {
+    // SAFETY: reads shared memory.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
+
 /// The name of the caller.
 pub fn user_name() -> String {
     // SAFETY: reads a backend variable.
     let user = unsafe { pg_sys::GetUserId() };
     scalar::role_name(user).unwrap_or_else(|| user.to_u32().to_string())
-}
-
-/// Whether the server replays another's changes and can write none.
-pub fn is_standby() -> bool {
-    // SAFETY: reads shared memory.
-    unsafe { pg_sys::RecoveryInProgress() }
 }
 
 /// Whether the caller is a superuser.

@@ -171,7 +171,7 @@ impl WhatIf for ServerWhatIf<'_> {
 
     fn reached(&mut self, where_to: Reached) {
         match where_to {
-            Reached::Saving(share) => progress::best(share),
+            Reached::Saving(share) => progress::found(share),
             Reached::Proof => progress::enter(Phase::Proof, None),
         }
     }

@@ -6,7 +6,7 @@
 //! round. Plans stand in for CoPhy's atomic configurations (VLDB 2011), made when they are wanted as in column generation.
 
 use super::search::Search;
-use super::{explore, greedy, improve};
+use super::{explore, greedy, guard, improve};
 use crate::cost::WhatIf;
 use crate::cost::cache::Expired;
 use std::collections::BTreeSet;
@@ -35,7 +35,31 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
 fn propose<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     search.cache.go_offline_after(0);
     // On expiry the best proposal stands, as one whose saving is at least what is known.
-    confirm(search, |search| greedy::run(search).and_then(|()| improve::run(search)))
+    confirm(search, |search| greedy::run(search).and_then(|()| improve::run(search)))?;
+    if search.limits().slowdown.is_none() {
+        return Ok(());
+    }
+    search.cache.go_offline_after(0);
+    confirm(search, |search| from_the_boldest(search).and_then(|()| improve::run(search)))
+}
+
+/// Begins anew with the set that would be best if slowdowns counted for nothing, and takes away what causes them: on the way up, an index
+/// that is in the way of one statement is passed over, though the next would have cured that.
+fn from_the_boldest<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    let empty = search.empty();
+    let careful = std::mem::replace(&mut search.best, empty.clone());
+    search.heeds_slowdowns = false;
+    let found = greedy::run(search).and_then(|()| improve::run(search));
+    search.heeds_slowdowns = true;
+    let boldest = std::mem::replace(&mut search.best, careful);
+    found?;
+    let counted = search.moved(&empty, boldest.members)?;
+    let guarded = guard::run(search, counted)?;
+    for key in greedy::KEYS {
+        let filled = greedy::fill(search, &guarded, key, &BTreeSet::new())?;
+        improve::settle(search, filled, key)?;
+    }
+    Ok(())
 }
 
 /// Adds what the planner says is worth adding, and tries exchanges while calls last.

@@ -47,6 +47,8 @@ pub(super) struct Search<'a, W: WhatIf> {
     pub least_gain: f64,
     /// Milliseconds a day of all statements as they are.
     pub total_before: f64,
+    /// Whether slowdowns count as the limits say; else they count for nothing, as where the user accepts any.
+    pub heeds_slowdowns: bool,
     /// Statements looked at so far, whether the planner was asked or not: what the search costs by itself.
     pub looked_at: Cell<u64>,
 }
@@ -118,6 +120,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
                 .max(problem.limits.min_gain_ms)
                 .max(NOTHING * total_before),
             total_before,
+            heeds_slowdowns: true,
             looked_at: Cell::new(0),
         }
     }
@@ -203,6 +206,9 @@ impl<'a, W: WhatIf> Search<'a, W> {
     pub fn saving(&mut self, statement: usize, members: &[CandidateId]) -> Result<f64, Expired> {
         let problem = self.problem;
         let plan = self.cache.cost(statement, members)?;
+        if !self.heeds_slowdowns {
+            return Ok(saving_at(problem, statement, plan.total));
+        }
         let (saving, total) = (saving_of(problem, statement, plan), plan.total);
         if problem.limits.slowdown.is_none() || saving <= 0.0 {
             return Ok(saving);
@@ -325,7 +331,11 @@ impl<'a, W: WhatIf> Search<'a, W> {
 
     /// Keeps for the frontier what an allowed set saves.
     fn note(&mut self, bytes: u64, net: f64, members: &[CandidateId]) {
-        if self.seen.is_news(bytes, net) && self.fits(members) && !self.has_rivals_within(members) {
+        if self.heeds_slowdowns
+            && self.seen.is_news(bytes, net)
+            && self.fits(members)
+            && !self.has_rivals_within(members)
+        {
             self.seen.keep(bytes, net, members);
         }
     }
@@ -342,7 +352,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
         };
         if enough && self.fits(&configuration.members) {
             self.best = configuration.clone();
-            if self.total_before > 0.0 {
+            if self.heeds_slowdowns && self.total_before > 0.0 {
                 self.cache.reached(Reached::Saving(self.best.net / self.total_before));
             }
         }

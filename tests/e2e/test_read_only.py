@@ -64,7 +64,7 @@ def test_hot_standby(standby):
         assert len(shop.ask(connection, f"recommend_for('{shop.BY_CUSTOMER.format(3)}')").rows) == 1
         # Keeping a run is writing.
         refused = shop.ask(connection, "run()")
-        assert refused.state in ("25006", "55000") and "recommend()" in refused.words
+        assert refused.state == "25006" and "recommend()" in refused.words
         # The engine by hand, with an expression and a GIN index that take a sample of the rows.
         ddl = "CREATE INDEX ON orders (customer_id); CREATE INDEX ON orders (upper(status)); CREATE INDEX ON orders USING gin ((ARRAY[status]))"
         connection.execute("SELECT index_advisor.create_hypothetical_index(%s)", [ddl]).fetchall()
