@@ -6,6 +6,7 @@ use crate::catalog::Oid;
 use crate::history::jobs::{self, Ending, Job, Jobs};
 use crate::pg::board;
 use crate::pg::clock::{self, ServerZone};
+use crate::pg::elsewhere;
 use crate::pg::isolated::PgError;
 use crate::pg::job_lock::{self, Until};
 use crate::pg::process::{self, Started, Starts, Task};
@@ -84,6 +85,17 @@ pub extern "C-unwind" fn pg_index_advisor_job(database: pgrx::pg_sys::Datum) {
             pgrx::log!("pg_index_advisor cannot keep how job \"{name}\" ended: {}", described(&error));
         }
     }
+}
+
+/// Runs a statement in another database than the one of the session that asked.
+#[pg_guard]
+#[allow(unsafe_code)]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn pg_index_advisor_elsewhere(database: pgrx::pg_sys::Datum) {
+    let Some((letter, role)) = process::task() else { return };
+    let Ok(letter) = letter.parse() else { return };
+    process::connect_worker(database.value() as Oid, Some(role));
+    elsewhere::serve(letter);
 }
 
 /// What the launcher knows and has started.

@@ -167,13 +167,13 @@ fn make(wish: &Wish<'_>, arguments: &Arguments<'_>) -> Result<String, PgError> {
     }
     jobs.put(&job)?;
     let by = match (&chosen.elsewhere, chosen.runner) {
-        (Some(database), _) => {
-            pgrx::notice!(
-                "pg_cron keeps its jobs in database \"{database}\", and this session cannot write there; run this there, as a superuser: {};",
-                pg_cron::statement_elsewhere(&job)
-            );
-            format!("by pg_cron, once it is told in database \"{database}\"")
-        }
+        (Some(database), _) => match pg_cron::schedule_from_elsewhere(&job, database) {
+            Ok(()) => format!("by pg_cron, which keeps it in database \"{database}\""),
+            Err(error) => {
+                tell_there(database, &error, &pg_cron::statement_elsewhere(&job));
+                format!("by pg_cron, once it is told in database \"{database}\"")
+            }
+        },
         (None, Runner::PgCron) => {
             pg_cron::schedule(&job)?;
             "by pg_cron".to_string()
@@ -204,14 +204,23 @@ fn unmake(name: &str) -> Result<bool, PgError> {
 fn take_from_pg_cron(job: &Job) -> Result<(), PgError> {
     match pg_cron::place()? {
         Some(Place::Here) => pg_cron::unschedule(job)?,
-        Some(Place::There(database)) => pgrx::notice!(
-            "pg_cron keeps its jobs in database \"{database}\", and this session cannot write there; run this there, as a superuser: {};",
-            pg_cron::removal_elsewhere(job)
-        ),
+        Some(Place::There(database)) => {
+            if let Err(error) = pg_cron::unschedule_from_elsewhere(job, &database) {
+                tell_there(&database, &error, &pg_cron::removal_elsewhere(job));
+            }
+        }
         // What is not there starts nothing.
         Some(Place::NotCreated) | None => {}
     }
     Ok(())
+}
+
+/// pg_cron could not be told what to do.
+fn tell_there(database: &str, why: &PgError, statement: &str) {
+    pgrx::notice!(
+        "pg_cron keeps its jobs in database \"{database}\" and could not be told: {}. Run this there, as a superuser: {statement};",
+        why.message
+    );
 }
 
 /// Who is to run the job: pg_cron where it can, else the worker, else nobody and why.
@@ -334,7 +343,7 @@ fn only_ours() -> Result<(), PgError> {
             "the background worker does not trust the schema index_advisor",
         )
         .with_hint(
-            "The schema must belong to the owner of the extension, a superuser, and nobody else may have CREATE on it: ALTER SCHEMA index_advisor OWNER TO ..., REVOKE CREATE ON SCHEMA index_advisor FROM ....",
+            "The schema has to belong to the owner of the extension, a superuser, and nobody else may have CREATE on it: ALTER SCHEMA index_advisor OWNER TO ..., REVOKE CREATE ON SCHEMA index_advisor FROM ....",
         )),
     }
 }

@@ -5,9 +5,12 @@
 
 use super::jobs::Job;
 use super::sql::{execute, rows, value};
-use crate::pg::isolated::{PgError, attempting, reading};
+use crate::pg::elsewhere;
+use crate::pg::identity::Identity;
+use crate::pg::isolated::{PgError, reading, writing};
 use crate::pg::scalar;
 use crate::pg::session;
+use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT;
 
 /// Where pg_cron is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,13 +61,37 @@ fn command(job: &str) -> String {
 /// # Errors
 /// Those of pg_cron: no USAGE on its schema, an expression that it does not read.
 pub fn schedule(job: &Job) -> Result<(), PgError> {
-    attempting(|| {
+    writing(&Identity::reader(), || {
         execute(
             "SELECT cron.schedule($1::text, $2::text, $3::text)",
             &[title(&job.name).into(), job.schedule.as_str().into(), command(&job.name).into()],
         )
         .map(drop)
     })
+}
+
+/// Schedules a job from another database than pg_cron's, as the caller.
+///
+/// # Errors
+/// If that database cannot be reached, or the caller may not call `cron.schedule_in_database`.
+pub fn schedule_from_elsewhere(job: &Job, database: &str) -> Result<(), PgError> {
+    execute_there(database, &statement_elsewhere(job))
+}
+
+/// Takes a job from pg_cron's list from another database.
+///
+/// # Errors
+/// As `schedule_from_elsewhere`.
+pub fn unschedule_from_elsewhere(job: &Job, database: &str) -> Result<(), PgError> {
+    execute_there(database, &removal_elsewhere(job))
+}
+
+fn execute_there(database: &str, statement: &str) -> Result<(), PgError> {
+    // The schema `cron` is the extension's only where the extension is: else anybody's functions could be in it.
+    match elsewhere::execute(database, "SELECT FROM pg_extension WHERE extname = 'pg_cron'")? {
+        0 => Err(PgError::new(ERRCODE_UNDEFINED_OBJECT, "pg_cron is not created there")),
+        _ => elsewhere::execute(database, statement).map(drop),
+    }
 }
 
 /// The statement that schedules a job from pg_cron's own database.
@@ -93,7 +120,7 @@ pub fn removal_elsewhere(job: &Job) -> String {
 /// # Errors
 /// Those of pg_cron.
 pub fn unschedule(job: &Job) -> Result<(), PgError> {
-    attempting(|| {
+    writing(&Identity::reader(), || {
         let known = rows(
             "SELECT jobid FROM cron.job WHERE jobname = $1 AND username = $2",
             &[title(&job.name).into(), job.owner.as_str().into()],

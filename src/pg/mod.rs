@@ -13,6 +13,7 @@ pub mod clock;
 mod column_analysis;
 mod compat;
 pub mod create_index;
+pub mod elsewhere;
 pub mod explain;
 mod explain_hook;
 mod expression;

@@ -48,9 +48,9 @@ pub fn connect_launcher() {
 }
 
 /// Ends the launcher in a way that has it started anew, unless the server is being stopped.
-pub fn end_launcher() -> ! {
+pub fn end_launcher() {
     // SAFETY: outside of any transaction; the process ends here. A worker that ends with 0 is not started again (bgworker.c).
-    unsafe { pg_sys::proc_exit(1) }
+    unsafe { pg_sys::proc_exit(1) };
 }
 
 /// Waits for news or for a time, Unix seconds; false when the launcher is to end.
@@ -130,6 +130,26 @@ fn start(database: Oid, task: &Task) -> Option<Started> {
     builder.load_dynamic().ok().map(Started)
 }
 
+/// Starts a process that connects to a database as a role and serves a letter (`elsewhere`), and waits for its end; false while all
+/// `max_worker_processes` are in use. A cancel of the caller's is heeded meanwhile.
+pub fn run_elsewhere(database: Oid, role: Oid, letter: u32) -> bool {
+    // SAFETY: reads a variable of the process.
+    let me = unsafe { pg_sys::MyProcPid };
+    let builder = BackgroundWorkerBuilder::new("pg_index_advisor elsewhere")
+        .set_library(LIBRARY)
+        .set_function("pg_index_advisor_elsewhere")
+        .set_argument(Some(pg_sys::Datum::from(database)))
+        .set_extra(&format!("{role} {letter}"))
+        .set_notify_pid(me)
+        .set_restart_time(None)
+        .enable_spi_access();
+    let Ok(started) = builder.load_dynamic() else { return false };
+    // Where it ended before it was seen to start, there is nothing to wait for.
+    let _ = started.wait_for_startup();
+    let _ = started.wait_for_shutdown();
+    true
+}
+
 /// The name and the role that a worker was given to run.
 pub fn task() -> Option<(String, Oid)> {
     let (role, name) = BackgroundWorker::get_extra().split_once(' ')?;
@@ -181,6 +201,8 @@ pub fn transaction<T>(limited: bool, work: impl FnOnce() -> Result<T, PgError>) 
 /// If the catalog cannot be read.
 pub fn databases() -> Result<Vec<Oid>, PgError> {
     in_transaction(0, || {
+        // Whoever locks the catalog shall not keep the launcher from ending.
+        set_setting("lock_timeout", "1s");
         let mut found = Vec::new();
         // SAFETY: a catalog scan within a transaction; a tuple is read before the next one is asked for, and its
         // fixed part is FormData_pg_database, whose fields used here are NOT NULL.

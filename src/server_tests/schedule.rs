@@ -69,7 +69,6 @@ mod tests {
 
     #[pg_test]
     fn a_job_by_hand() {
-        Spi::run("SELECT pg_stat_statements_reset()").unwrap();
         Spi::run(
             "INSERT INTO index_advisor.history_job (name, schedule, time_zone, runner, owner, scheduled_at, next_start)
              VALUES ('nightly', '0 3 * * *', 'UTC', 'worker', current_user, now(), '2100-01-01')",

@@ -31,6 +31,17 @@ def test_by_pg_cron(cron):
         # Not created yet: the error says what is missing.
         answer = shop.ask(here, "schedule('* * * * *')")
         assert answer.state == "55000" and "CREATE EXTENSION pg_cron" in answer.words
+        notices = []
+        there.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+        # A schema of that name is not pg_cron, and what is in it is not called.
+        here.execute("CREATE SCHEMA cron; CREATE TABLE caught (who text)")
+        here.execute(
+            "CREATE FUNCTION cron.schedule_in_database(text, text, text, text, text) RETURNS void LANGUAGE sql AS 'INSERT INTO public.caught VALUES ($5)'"
+        )
+        assert 'once it is told in database "scheduler"' in schedule(there, "* * * * *")
+        assert "not created there" in notices.pop()
+        assert here.execute("SELECT count(*) FROM caught").fetchone() == (0,)
+        here.execute("DROP SCHEMA cron CASCADE")
         here.execute("CREATE EXTENSION pg_cron")
         # What pg_cron cannot do is not given to it.
         for text, arguments in (("* * * * * *", {}), ("0 3 L * *", {}), ("0 3 * * *", {"time_zone": "Asia/Tokyo"})):
@@ -47,12 +58,23 @@ def test_by_pg_cron(cron):
         # Again is no second job.
         schedule(here, "* * * * *", name="it's")
         assert len(here.execute(known, ("%it's",)).fetchall()) == 1
-        # From another database, pg_cron's tables are out of reach: the notice has the statement to run.
-        notices = []
-        there.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+        # From another database.
+        assert 'by pg_cron, which keeps it in database "scheduler"' in schedule(there, "* * * * *")
+        of_elsewhere = "SELECT schedule, command, username FROM cron.job WHERE database = 'elsewhere'"
+        assert here.execute(of_elsewhere).fetchall() == [("* * * * *", "SELECT index_advisor.run_job('advice')", "postgres")]
+        assert there.execute("SELECT index_advisor.unschedule()").fetchone() == (True,)
+        assert here.execute(of_elsewhere).fetchall() == []
+        # Whoever may not write there is told the statement for somebody who may.
+        there.execute("CREATE ROLE tuner LOGIN")
+        there.execute("GRANT USAGE ON SCHEMA index_advisor TO tuner")
+        there.execute("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA index_advisor TO tuner")
+        there.execute("GRANT pg_read_all_stats TO tuner")
+        there.execute("SET ROLE tuner")
+        assert notices == []
         assert 'once it is told in database "scheduler"' in schedule(there, "* * * * *")
-        statement = notices[0][notices[0].index("SELECT cron.") :]
-        here.execute(statement)
+        there.execute("RESET ROLE")
+        assert "permission denied" in notices[0]
+        here.execute(notices[0][notices[0].index("SELECT cron.") :])
         # One that fails: its role may not run it.
         schedule(here, "* * * * *", name="broken")
         here.execute("CREATE ROLE poor LOGIN")
@@ -68,7 +90,5 @@ def test_by_pg_cron(cron):
         assert "permission denied" in failed[1]
         assert here.execute("SELECT index_advisor.unschedule('it''s')").fetchone() == (True,)
         assert here.execute(known, ("%it's",)).fetchall() == []
-        notices.clear()
         assert there.execute("SELECT index_advisor.unschedule()").fetchone() == (True,)
-        here.execute(notices[0][notices[0].index("SELECT cron.") :])
-        assert here.execute("SELECT count(*) FROM cron.job WHERE database = 'elsewhere'").fetchone() == (0,)
+        assert here.execute(of_elsewhere).fetchall() == []
