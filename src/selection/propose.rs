@@ -17,17 +17,26 @@ const ROUNDS: usize = 6;
 /// statements and candidates are searched as thoroughly as if calls were free.
 const CALLS_A_STATEMENT: u64 = 25;
 
+/// Planner calls for each statement, in all, after which nothing more is asked but to confirm, ...
+const MOST_CALLS_A_STATEMENT: u64 = 50;
+/// ... and what a search may come to however few statements there are: two thirds of a second of them. A proof takes what is left of `certificate`'s.
+const MOST_CALLS_ANYWAY: u64 = 1_000;
+
 /// Finds a good configuration by rounds, then betters it by moves that the planner judges.
 pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    let statements = search.problem.statements.len() as u64;
+    let most = MOST_CALLS_ANYWAY.max(MOST_CALLS_A_STATEMENT * statements);
     explore::from_nothing(search)?;
     for _ in 0..ROUNDS {
         let calls = search.cache.counters().planner_calls;
         propose(search)?;
+        search.cache.go_offline_after(most);
         explore::around_best(search)?;
         if search.cache.counters().planner_calls == calls {
             break;
         }
     }
+    search.cache.go_offline_after(most);
     polish(search)
 }
 
