@@ -115,6 +115,10 @@ def kill(pid: int) -> None:
         return  # it has ended, and nobody has asked for its exit code yet
     assert re.search(rb"postgres", command), command
     os.kill(pid, signal.SIGKILL)
+    # Until its parent has noticed: before that, the server still takes connections, and then ends them.
+    end = time.monotonic() + 5
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def connect_again(server: postgres.Server, database: str) -> psycopg.Connection:
