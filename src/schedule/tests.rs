@@ -271,6 +271,7 @@ fn one_job_a_database_and_no_more_than_allowed() {
     assert_eq!(agenda.next_look(101), None);
     agenda.ended(105, 1);
     assert_eq!(agenda.next_look(105), Some(1));
+    agenda.begin_look(1);
     agenda.looked(105, 1, Found::Nothing(None), 1);
     assert_eq!(agenda.next_look(105), Some(2));
     assert!(agenda.looked(105, 2, due("b"), 1).is_some());
@@ -309,6 +310,7 @@ fn trouble_is_tried_again_later_and_a_clock_set_back_asks_anew() {
     agenda.clock(500);
     assert_eq!(agenda.next_look(500), Some(1));
     // A time that has passed already is not looked at in a loop.
+    agenda.begin_look(1);
     agenda.looked(500, 1, Found::Nothing(Some(3)), 1);
     assert_eq!((agenda.next_look(500), agenda.wait(500)), (None, 1));
     assert_eq!(agenda.looked(501, 1, due("a"), 1), Some(Due { name: "a".to_string(), role: 10 }));
