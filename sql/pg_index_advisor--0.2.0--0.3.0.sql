@@ -104,3 +104,6 @@ SELECT p.pid, d.datname AS database, pg_catalog.pg_get_userbyid(p.role) AS role,
 COMMENT ON VIEW progress
     IS 'runs that go on now and where they are, where the library is preloaded: those of the caller or all for pg_read_all_stats';
 GRANT SELECT ON progress TO PUBLIC;
+
+COMMENT ON FUNCTION report(text, text, integer, double precision, interval, text[])
+    IS 'a run over the recorded workload for people, as text, markdown or html, or for programs, as json';
