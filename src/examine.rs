@@ -7,6 +7,7 @@ use crate::cost::{PlanCost, StatementId};
 use crate::pg::analyze::{Analysed, analyse};
 use crate::pg::identity::Identity;
 use crate::pg::isolated::PgError;
+use crate::pg::progress;
 use crate::report::{ExaminedStatement, Outcome};
 use crate::selection::{CutShort, Problem, Selection};
 use crate::settings::Settings;
@@ -40,6 +41,7 @@ pub fn examine(
     let mut outcomes = Vec::with_capacity(workload.statements.len());
     for statement in &workload.statements {
         pgrx::check_for_interrupts!();
+        progress::step();
         // What writers do to a table decides what an index on it costs, however little time they take themselves.
         let beyond_cover = seen_ms > settings.cover * total && !statement::begins_as_writer(&statement.text);
         let outcome = if beyond_cover {

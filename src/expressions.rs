@@ -49,6 +49,7 @@ pub fn sample(
     let mut sampled: BTreeMap<Oid, Sampled> = BTreeMap::new();
     for (relation, expressions) in wanted {
         pgrx::check_for_interrupts!();
+        crate::pg::progress::step();
         let result = if sampled.len() >= MAX_RELATIONS {
             Err(format!("a run samples no more than {MAX_RELATIONS} tables"))
         } else if until.is_some_and(|until| Instant::now() >= until) {

@@ -17,6 +17,7 @@ mod previous;
 mod recommendation;
 mod report;
 mod run;
+mod schedule;
 mod selection;
 #[cfg(any(test, feature = "pg_test"))]
 mod server_tests;
@@ -24,6 +25,7 @@ mod settings;
 mod source;
 mod statement;
 mod verification;
+mod worker;
 mod workload;
 
 #[pg_guard]
@@ -31,6 +33,11 @@ extern "C-unwind" fn _PG_init() {
     settings::define();
     pg::install_hooks();
     pg::watch_relations();
+    if pg::board::is_preloading() {
+        pg::board::init();
+        pg::progress::init();
+        pg::process::register_launcher();
+    }
     #[cfg(any(test, feature = "pg_test"))]
     pg::inject::init();
 }

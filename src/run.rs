@@ -6,6 +6,7 @@ use crate::examine::examine;
 use crate::expressions;
 use crate::pg::catalog;
 use crate::pg::isolated::PgError;
+use crate::pg::progress::{self, Phase};
 use crate::pg::session::{self, Quiet};
 use crate::pg::what_if::ServerWhatIf;
 use crate::plans;
@@ -27,6 +28,7 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     let started = Instant::now();
     let deadline = settings.time_limit.map(|limit| started + limit);
     let _quiet = Quiet::begin(settings.lock_timeout_ms);
+    let _shown = progress::begin();
     let mut phases_ms = Phases::default();
     let mut since = started;
     let mut lap = || {
@@ -35,17 +37,21 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     };
 
     // What each statement needs, as the planner sees it.
+    progress::enter(Phase::Examination, Some(workload.statements.len()));
     let mut examination = examine(workload, settings, deadline)?;
     phases_ms.examination = lap();
+    progress::enter(Phase::Catalog, None);
     let mut catalog = catalog::read_for(&examination.examined)?;
     phases_ms.catalog = lap();
     let left_alone = settings.left_alone(&catalog)?;
     let options = settings.candidate_options(&left_alone);
     let mut previous = Previous::read(&settings.previous, &catalog, &options, settings.lock_timeout_ms)?;
     // The planner is told what ANALYZE would say of the expressions in them.
+    progress::enter(Phase::Expressions, None);
     let raising = expressions::sample(&mut examination, workload, &mut catalog, &options, deadline);
     phases_ms.expressions = lap();
     // Which indexes could serve it, and what each would take.
+    progress::enter(Phase::Candidates, None);
     let model =
         CostModel::new(&examination.measured(workload), workload.window_seconds, session::cost_units());
     let pool = candidate::pool(&examination.facts(&model), &catalog, &options);
@@ -58,6 +64,7 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     problem.previous = previous.candidates(&pool);
     phases_ms.candidates = lap();
     // What the planner says they would save, and the best choice among them.
+    progress::enter(Phase::Selection, None);
     let mut what_if = ServerWhatIf::new(
         &mut examination.examined,
         &pool,
@@ -69,6 +76,7 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     let selection = selection::select(&problem, &mut what_if);
     phases_ms.selection = lap();
     phases_ms.planner = what_if.planner_time().as_secs_f64() * 1000.0;
+    progress::enter(Phase::Advice, None);
     let recommendations =
         advise(&problem, &selection, &pool, &prices, &catalog, workload.window_seconds, &mut what_if);
     let plans =

@@ -37,6 +37,9 @@ static MAX_KEY_COLUMNS: GucSetting<i32> = GucSetting::<i32>::new(4);
 static SAMPLE_PAGES: GucSetting<i32> = GucSetting::<i32>::new(300);
 static HISTORY_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(129_600);
 static HYPOTHETICAL_INDEXES: GucSetting<bool> = GucSetting::<bool>::new(true);
+static PROGRESS: GucSetting<bool> = GucSetting::<bool>::new(false);
+static WORKER: GucSetting<bool> = GucSetting::<bool>::new(true);
+static MAX_JOBS: GucSetting<i32> = GucSetting::<i32>::new(2);
 
 /// A statement whose cost falls by less than this share counts as unchanged: add_path (pathnode.c) treats paths within
 /// 1 % (`STD_FUZZ_FACTOR`) as equal, so smaller differences may be chance.
@@ -50,6 +53,21 @@ pub fn hypothetical_indexes() -> bool {
 /// How long runs are kept, minutes; 0 keeps the newest only, None all.
 pub fn history_retention() -> Option<i32> {
     Some(HISTORY_RETENTION.get()).filter(|minutes| *minutes >= 0)
+}
+
+/// Whether a run tells its caller in notices where it is.
+pub fn progress_notices() -> bool {
+    PROGRESS.get()
+}
+
+/// Whether the background worker starts jobs.
+pub fn worker() -> bool {
+    WORKER.get()
+}
+
+/// Jobs that the background worker runs at once, on the whole server.
+pub fn max_jobs() -> usize {
+    MAX_JOBS.get().max(1) as usize
 }
 
 /// Longest wait for a lock, milliseconds.
@@ -443,6 +461,32 @@ pub fn define() {
         c"Off, it also sees the indexes hidden by hide_index(). Definitions are kept.",
         &HYPOTHETICAL_INDEXES,
         GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
+        c"pg_index_advisor.progress",
+        c"Whether a run tells in notices where it is.",
+        c"Other sessions see it in the view index_advisor.progress, where the library is preloaded.",
+        &PROGRESS,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
+        c"pg_index_advisor.worker",
+        c"Whether the background worker starts jobs.",
+        c"There is one where the library is in shared_preload_libraries.",
+        &WORKER,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"pg_index_advisor.max_jobs",
+        c"Most jobs that the background worker runs at once.",
+        c"One in a database at a time. Each takes one of max_worker_processes, and one more is needed to look for jobs.",
+        &MAX_JOBS,
+        1,
+        64,
+        GucContext::Sighup,
         GucFlags::default(),
     );
     crate::pg::reserve_settings_prefix();

@@ -13,6 +13,8 @@ def prepare(for_tests: bool) -> None:
     if Path(sys.prefix).resolve() == paths.VENV.resolve():
         return
     packages.ensure_system(for_tests)
+    if for_tests:
+        packages.ensure_pg_cron()
     packages.ensure_venv()
     packages.ensure_cargo_pgrx()
     python = str(paths.venv_python())

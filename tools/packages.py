@@ -17,6 +17,7 @@ from .progress import Failed, fresh_log, phase, run
 
 CARGO_PGRX = "0.18.0"  # must be identical to the pgrx of Cargo.toml: cargo-pgrx insists
 PG15_BIN = Path("/usr/lib/postgresql/15/bin")
+PG15_CRON = Path("/usr/lib/postgresql/15/lib/pg_cron.so")
 REQUIREMENTS = paths.ROOT / "tools" / "requirements.txt"
 
 
@@ -62,6 +63,18 @@ def ensure_system(for_tests: bool = False) -> None:
     with phase(f"installing {' '.join(wanted)}", log):
         run(["apt-get", "update"], log, env=env)
         run(["apt-get", "install", "-y", "--no-install-recommends", *wanted], log, env=env)
+
+
+def ensure_pg_cron() -> None:
+    """pg_cron for PostgreSQL 15, where Debian has it and we may install it; the test that needs it is skipped otherwise."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None or "PG15_CONFIG" in os.environ or PG15_CRON.exists():
+        return
+    log = fresh_log("apt-cron")
+    env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    with phase("installing postgresql-15-cron", log):
+        if run(["apt-get", "install", "-y", "--no-install-recommends", "postgresql-15-cron"], log, env=env, check=False):
+            run(["apt-get", "update"], log, env=env, check=False)
+            run(["apt-get", "install", "-y", "--no-install-recommends", "postgresql-15-cron"], log, env=env, check=False)
 
 
 def ensure_venv() -> None:

@@ -63,6 +63,9 @@ class Installation:
     def version(self) -> str:
         return _ask(self.pg_config, "--version")
 
+    def has_extension(self, name: str) -> bool:
+        return (self.path("sharedir") / "extension" / f"{name}.control").exists()
+
 
 def _ask(pg_config: Path, option: str) -> str:
     try:
@@ -117,6 +120,9 @@ def _copy_of_system(source: Path, major: int) -> Path:
     place = home() / f"pg{major}"
     bindir = Path(_ask(source, "--bindir"))
     label = f"{source}\n{_ask(source, '--version')}\n"
+    # An extension of others that tests use: a copy made before it was installed is out of date.
+    if (Path(_ask(source, "--pkglibdir")) / "pg_cron.so").exists():
+        label += "with pg_cron\n"
     dirs = {bindir} | {Path(_ask(source, f"--{what}")) for what in ("pkglibdir", "sharedir", "includedir-server")}
     include = Path(_ask(source, "--includedir"))
     if include not in (Path("/usr/include"), Path("/usr/local/include")):

@@ -22,6 +22,14 @@ pub struct Arguments<'a> {
 }
 
 impl Arguments<'_> {
+    /// Whether the values can be used.
+    ///
+    /// # Errors
+    /// The first that cannot.
+    pub fn check(&self) -> Result<(), PgError> {
+        self.settings().map(drop)
+    }
+
     /// The settings with these arguments in place of theirs.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ pub(crate) mod simulated;
 #[cfg(test)]
 mod tests;
 
-use super::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
+use super::{CandidateId, PlanCost, Reached, StatementId, WhatIf, WhatIfError};
 use std::collections::HashMap;
 
 /// Two bounds this close are one cost: a tenth of the planner's own fuzz.
@@ -306,6 +306,11 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         // Also asked when late: that serves interrupts.
         let expired = self.what_if.expired();
         if expired && !self.late { Err(Expired) } else { Ok(()) }
+    }
+
+    /// Says where the search is.
+    pub fn reached(&mut self, where_to: Reached) {
+        self.what_if.reached(where_to);
     }
 
     pub fn counters(&self) -> CacheCounters {

@@ -42,6 +42,15 @@ pub enum WhatIfError {
     Statement(String),
 }
 
+/// Where a search has got to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reached {
+    /// The best set so far saves this share of the examined time, 0 to 1.
+    Saving(f64),
+    /// The search has ended; how far its answer can be from the best is being proven.
+    Proof,
+}
+
 /// The planner, asked what a statement would cost if some candidates existed.
 pub trait WhatIf {
     /// Cost of `statement` with the existing indexes and those of `configuration` (ascending, no duplicates).
@@ -59,4 +68,7 @@ pub trait WhatIf {
 
     /// True once the run's time limit has passed. Called often; also serves pending interrupts, so it may not return.
     fn expired(&mut self) -> bool;
+
+    /// Hears where the search is, for those who watch it.
+    fn reached(&mut self, _where_to: Reached) {}
 }

@@ -4,7 +4,10 @@
 
 mod advice;
 mod applied;
+pub mod job_run;
+pub mod jobs;
 mod keep;
+pub mod pg_cron;
 mod retention;
 mod snapshot;
 mod sql;

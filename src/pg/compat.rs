@@ -27,6 +27,50 @@ unsafe extern "C-unwind" {
     ) -> *mut pg_sys::List;
     // catalog/partition.h
     fn get_partition_ancestors(relation: pg_sys::Oid) -> *mut pg_sys::List;
+    // tcop/tcopprot.h
+    fn die(signal: c_int);
+    // utils/timeout.h
+    fn enable_timeout_after(timeout: c_int, milliseconds: c_int);
+    fn disable_timeout(timeout: c_int, keep_indicator: bool);
+}
+
+/// `STATEMENT_TIMEOUT` of utils/timeout.h, the same in all versions.
+const STATEMENT_TIMEOUT: c_int = 3;
+
+/// Lets the server cancel what this process does after a time.
+///
+/// # Safety
+/// The process must be connected to a database.
+#[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
+pub unsafe fn enable_statement_timeout(milliseconds: c_int) {
+    // SAFETY: the caller's promise; errors cross no Rust frame with a destructor.
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| enable_timeout_after(STATEMENT_TIMEOUT, milliseconds)) };
+}
+
+/// Takes that back.
+///
+/// # Safety
+/// As `enable_statement_timeout`.
+#[allow(ffi_unwind_calls, reason = "guarded by pg_guard_ffi_boundary")]
+pub unsafe fn disable_statement_timeout() {
+    // SAFETY: as above.
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| disable_timeout(STATEMENT_TIMEOUT, false)) };
+}
+
+/// Lets SIGTERM end this process at the next point where it can be interrupted, as clients' processes do.
+///
+/// # Safety
+/// Signals must be blocked.
+pub unsafe fn end_when_interruptible() {
+    // signal.h; the same number on every system that PostgreSQL runs on.
+    const SIGTERM: c_int = 15;
+    // SAFETY: `die` only sets flags.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        pg_sys::pqsignal(SIGTERM, Some(die));
+        #[cfg(feature = "pg18")]
+        pg_sys::pqsignal_be(SIGTERM, Some(die));
+    }
 }
 
 /// Renumbers the range table entry that an expression's columns refer to.

@@ -3,6 +3,7 @@
 //! Work runs in an internal sub-transaction that is always rolled back, whether it succeeded or not: locks, settings,
 //! role, snapshots, relcache references and memory are as before on return. Only `writing` keeps what was done.
 
+use super::compat;
 use super::identity::Identity;
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
@@ -111,6 +112,69 @@ pub fn isolated<T>(identity: Option<&Identity>, work: impl FnOnce() -> T) -> Res
 /// As `isolated`, and those that `work` gives.
 pub fn writing<T>(identity: &Identity, work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgError> {
     contained(Some(identity), work, Result::is_ok)?
+}
+
+/// Runs `work` as the caller, in a sub-transaction: what it did stays, as part of the caller's transaction, if it ends well, and is
+/// undone if not.
+///
+/// # Errors
+/// As `isolated`, and those that `work` gives.
+pub fn attempting<T>(work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgError> {
+    contained(None, work, Result::is_ok)?
+}
+
+/// Runs `work` in a transaction of its own, in a background process that has none; it is committed if `work` ends well.
+/// `statement_timeout` in milliseconds cancels it; 0 for no limit.
+///
+/// # Errors
+/// Those that `work` gives, and any error raised in it or on commit, a cancel too: here nothing is left that it could be
+/// raised to. Only what ends the process ends it.
+pub fn in_transaction<T>(
+    statement_timeout: i32,
+    work: impl FnOnce() -> Result<T, PgError>,
+) -> Result<T, PgError> {
+    PgTryBuilder::new(AssertUnwindSafe(|| {
+        // SAFETY: the protocol of background processes (logical/worker.c and launcher.c): no transaction is open. A commit that fails is
+        // caught as well.
+        unsafe {
+            pg_sys::SetCurrentStatementStartTimestamp();
+            pg_sys::StartTransactionCommand();
+            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        }
+        let limit = (statement_timeout > 0).then(|| StatementTimeout::start(statement_timeout));
+        let value = work()?;
+        drop(limit);
+        // SAFETY: as above.
+        unsafe {
+            pg_sys::PopActiveSnapshot();
+            pg_sys::CommitTransactionCommand();
+        }
+        Ok(value)
+    }))
+    .catch_others(|caught| Err(PgError::from(caught)))
+    .finally(|| {
+        // SAFETY: ends what is left of the transaction, in any state; nothing after a commit.
+        unsafe { pg_sys::AbortOutOfAnyTransaction() };
+    })
+    .execute()
+}
+
+/// While it lives, the server cancels what this process does after a time.
+struct StatementTimeout;
+
+impl StatementTimeout {
+    fn start(milliseconds: i32) -> StatementTimeout {
+        // SAFETY: registered by InitPostgres for every process that is connected to a database.
+        unsafe { compat::enable_statement_timeout(milliseconds) };
+        StatementTimeout
+    }
+}
+
+impl Drop for StatementTimeout {
+    fn drop(&mut self) {
+        // SAFETY: as above; nothing if it is not running.
+        unsafe { compat::disable_statement_timeout() };
+    }
 }
 
 /// Runs `work` in a sub-transaction that is kept where `keeps` says so of its outcome.

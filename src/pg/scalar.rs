@@ -37,6 +37,13 @@ pub fn quote_identifier(name: &str) -> String {
     owned(unsafe { pg_sys::quote_identifier(name.as_ptr()) }).unwrap_or_default()
 }
 
+/// A literal quoted for SQL (quote.c).
+pub fn quote_literal(text: &str) -> String {
+    let Ok(text) = CString::new(text) else { return String::new() };
+    // SAFETY: returns a palloc'd copy.
+    owned(unsafe { pg_sys::quote_literal_cstr(text.as_ptr()) }).unwrap_or_default()
+}
+
 pub(super) fn role_name(role: pg_sys::Oid) -> Option<String> {
     // SAFETY: noerr: returns NULL for an unknown role.
     owned(unsafe { pg_sys::GetUserNameFromId(role, true) })

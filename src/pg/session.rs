@@ -81,6 +81,12 @@ pub fn user_name() -> String {
     scalar::role_name(user).unwrap_or_else(|| user.to_u32().to_string())
 }
 
+/// Whether the caller is a superuser.
+pub fn is_superuser() -> bool {
+    // SAFETY: a catalog look-up of the current role.
+    unsafe { pg_sys::superuser() }
+}
+
 /// The settings of this extension by name, as SHOW gives them, with `given` in place of theirs.
 ///
 /// # Errors

@@ -7,12 +7,13 @@ use super::hypothetical::Hypothetical;
 use super::identity::Identity;
 use super::isolated::PgError;
 use super::planner::Planned;
+use super::progress::{self, Phase};
 use super::session_indexes::Named;
 use crate::candidate::definition::AccessMethod;
 use crate::candidate::{self, Candidate};
 use crate::catalog::{Catalog, Oid};
 use crate::cost::model::{CostModel, Price};
-use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
+use crate::cost::{CandidateId, PlanCost, Reached, StatementId, WhatIf, WhatIfError};
 use crate::statement::LeftOut;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -175,6 +176,7 @@ impl WhatIf for ServerWhatIf<'_> {
         let started = Instant::now();
         let planned = self.statements[statement].plan(&indexes, &[]);
         self.planner_time += started.elapsed();
+        progress::step();
         Ok(self.plan_cost(planned.map_err(|error| WhatIfError::Statement(error.message))?))
     }
 
@@ -186,5 +188,12 @@ impl WhatIf for ServerWhatIf<'_> {
     fn expired(&mut self) -> bool {
         pgrx::check_for_interrupts!();
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    fn reached(&mut self, where_to: Reached) {
+        match where_to {
+            Reached::Saving(share) => progress::found(share),
+            Reached::Proof => progress::enter(Phase::Proof, None),
+        }
     }
 }

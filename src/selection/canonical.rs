@@ -5,7 +5,7 @@
 //! question. Changes numbers only.
 
 use super::{CandidateCost, Problem, Selection, WeightedStatement};
-use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
+use crate::cost::{CandidateId, PlanCost, Reached, StatementId, WhatIf, WhatIfError};
 
 /// Which candidate and which statement of a problem stands where.
 pub(super) struct Canonical {
@@ -113,6 +113,10 @@ impl<W: WhatIf> WhatIf for View<'_, W> {
 
     fn expired(&mut self) -> bool {
         self.what_if.expired()
+    }
+
+    fn reached(&mut self, where_to: Reached) {
+        self.what_if.reached(where_to);
     }
 }
 

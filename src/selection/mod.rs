@@ -28,7 +28,7 @@ mod slim;
 mod tests;
 
 use crate::cost::cache::Expired;
-use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, in_memory};
+use crate::cost::{CandidateId, PlanCost, Reached, StatementId, WhatIf, in_memory};
 use canonical::Canonical;
 use certificate::Certificate;
 use frontier::FrontierPoint;
@@ -232,6 +232,7 @@ fn select_in_order<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
         search.cache.go_offline();
         let _ = greedy::run(&mut search);
     }
+    search.cache.reached(Reached::Proof);
     let evidence = certificate::certify(&mut search, complete);
     let kept = keep::decide(&mut search);
     Selection { kept, ..attribution::conclude(search, complete, &evidence) }

@@ -5,7 +5,7 @@
 use super::frontier::Seen;
 use super::{Limits, Problem};
 use crate::cost::cache::{CostCache, Expired};
-use crate::cost::{CandidateId, PlanCost, WhatIf};
+use crate::cost::{CandidateId, PlanCost, Reached, WhatIf};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -352,6 +352,9 @@ impl<'a, W: WhatIf> Search<'a, W> {
         };
         if enough && self.fits(&configuration.members) {
             self.best = configuration.clone();
+            if self.heeds_slowdowns && self.total_before > 0.0 {
+                self.cache.reached(Reached::Saving(self.best.net / self.total_before));
+            }
         }
     }
 }

@@ -1,0 +1,330 @@
+//! `Job`: a run that comes by itself, as `history_job` keeps it. Reads and writes its row; decides nothing.
+
+use super::sql::{execute, rows, value};
+use crate::pg::identity::Identity;
+use crate::pg::isolated::{PgError, reading, writing};
+use crate::pg::scalar;
+use crate::pg::session;
+use crate::schedule::Timing;
+use pgrx::datum::{DatumWithOid, Interval, TimestampWithTimeZone};
+use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
+use pgrx::spi::{SpiHeapTupleData, SpiResult};
+
+pgrx::extension_sql_file!("jobs.sql", name = "jobs", requires = ["history"]);
+
+const TABLE: &str = "index_advisor.history_job";
+
+/// Who starts a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runner {
+    PgCron,
+    /// The extension's own background worker.
+    Worker,
+}
+
+impl Runner {
+    /// As the table and the users know it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Runner::PgCron => "pg_cron",
+            Runner::Worker => "worker",
+        }
+    }
+
+    /// The runner of this name.
+    pub fn of(name: &str) -> Option<Runner> {
+        [Runner::PgCron, Runner::Worker].into_iter().find(|runner| runner.name() == name)
+    }
+}
+
+/// A scheduled run.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub name: String,
+    /// A cron expression and the time zone that it is of.
+    pub schedule: String,
+    pub time_zone: String,
+    pub runner: Runner,
+    /// The role that it runs as; by name, as a dump keeps it.
+    pub owner: String,
+    pub storage_budget: Option<String>,
+    pub max_indexes: Option<i32>,
+    pub min_saving_percent: Option<f64>,
+    pub time_limit: Option<Interval>,
+    pub timing: Timing,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Default)]
+pub struct Ending {
+    /// None where it ended well.
+    pub error: Option<String>,
+    /// The kept run, of the view `runs`; there may be one although what came after it failed.
+    pub run: Option<i64>,
+    pub summary: Option<String>,
+}
+
+/// When a run began, where that was not kept then: not to lock the job's row while it goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Started {
+    pub at: TimestampWithTimeZone,
+    /// When the next will begin, Unix seconds, where that is not kept yet.
+    pub next: Option<i64>,
+}
+
+/// The jobs of this database.
+pub struct Jobs {
+    owner: Identity,
+}
+
+impl Jobs {
+    /// Whether this database has the extension, in a version that knows jobs, and nobody but its owner, a superuser, can have
+    /// put anything into its schema: what is found there is started as whoever the table says.
+    ///
+    /// # Errors
+    /// Those of a catalog query.
+    pub fn can_be_trusted() -> Result<bool, PgError> {
+        let found = reading(|| {
+            scalar::first::<bool>(
+                "SELECT EXISTS (
+                     SELECT FROM pg_catalog.pg_extension AS e
+                       JOIN pg_catalog.pg_roles AS r ON r.oid = e.extowner AND r.rolsuper
+                       JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace AND n.nspowner = e.extowner
+                       JOIN pg_catalog.pg_depend AS d ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+                        AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                        AND d.objid = pg_catalog.to_regclass($1)
+                      WHERE e.extname = 'pg_index_advisor'
+                        AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) AS a
+                                         WHERE a.privilege_type = 'CREATE' AND a.grantee <> e.extowner))",
+                &[TABLE.into()],
+            )
+        })?;
+        Ok(found.map_err(scalar::spi_error)? == Some(true))
+    }
+
+    /// # Errors
+    /// If the table is not there; on a standby.
+    pub fn open(lock_timeout_ms: i32) -> Result<Jobs, PgError> {
+        if session::is_standby() {
+            return Err(PgError::new(ERRCODE_READ_ONLY_SQL_TRANSACTION, "a standby has no jobs of its own")
+                .with_hint("Schedule them on the primary; recommend() and report() give advice here and write nothing."));
+        }
+        match Identity::owner_of(TABLE, lock_timeout_ms)? {
+            Some(owner) => Ok(Jobs { owner }),
+            None => Err(super::not_there()),
+        }
+    }
+
+    fn write<T>(&self, work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgError> {
+        writing(&self.owner, work).map_err(super::explained)
+    }
+
+    /// The job of this name.
+    ///
+    /// # Errors
+    /// As those of every function here: a table that is locked, altered or read-only.
+    pub fn find(&self, name: &str) -> Result<Option<Job>, PgError> {
+        let found = self.write(|| rows(&select("WHERE name = $1"), &[name.into()], read))?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The jobs that the background worker is to start, by name.
+    ///
+    /// # Errors
+    /// As `find`.
+    pub fn of_worker(&self) -> Result<Vec<Job>, PgError> {
+        self.write(|| rows(&select("WHERE runner = 'worker' ORDER BY name"), &[], read))
+    }
+
+    /// Adds a job, or takes the place of the one of that name; how the last run of that ended is kept.
+    ///
+    /// # Errors
+    /// As `find`.
+    pub fn put(&self, job: &Job) -> Result<(), PgError> {
+        let arguments: [DatumWithOid<'_>; 10] = [
+            job.name.as_str().into(),
+            job.schedule.as_str().into(),
+            job.time_zone.as_str().into(),
+            job.runner.name().into(),
+            job.owner.as_str().into(),
+            job.storage_budget.as_deref().into(),
+            job.max_indexes.into(),
+            job.min_saving_percent.into(),
+            job.time_limit.into(),
+            job.timing.next_start.map(|at| at as f64).into(),
+        ];
+        self.write(|| {
+            execute(
+                "INSERT INTO index_advisor.history_job AS j (name, schedule, time_zone, runner, owner, storage_budget,
+                     max_indexes, min_saving_percent, time_limit, next_start, scheduled_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, pg_catalog.to_timestamp($10), pg_catalog.clock_timestamp())
+                 ON CONFLICT (name) DO UPDATE
+                 SET (schedule, time_zone, runner, owner, storage_budget, max_indexes, min_saving_percent, time_limit,
+                      next_start, scheduled_at, interruptions)
+                   = ROW ($2, $3, $4, $5, $6, $7, $8, $9, pg_catalog.to_timestamp($10), pg_catalog.clock_timestamp(), 0)",
+                &arguments,
+            )
+            .map(drop)
+        })
+    }
+
+    /// Forgets a job; its runs are kept.
+    ///
+    /// # Errors
+    /// As `find`.
+    pub fn remove(&self, name: &str) -> Result<(), PgError> {
+        self.write(|| {
+            execute("DELETE FROM index_advisor.history_job WHERE name = $1", &[name.into()]).map(drop)
+        })
+    }
+
+    /// A run begins that was due at `due`; the next is at `next`. Unix seconds.
+    ///
+    /// # Errors
+    /// As `find`.
+    pub fn begin(&self, name: &str, due: i64, next: Option<i64>) -> Result<(), PgError> {
+        self.write(|| {
+            execute(
+                "UPDATE index_advisor.history_job
+                    SET last_status = 'running', last_start = pg_catalog.clock_timestamp(), last_end = NULL,
+                        last_error = NULL, last_run = NULL, last_summary = NULL,
+                        last_due = pg_catalog.to_timestamp($2), next_start = pg_catalog.to_timestamp($3)
+                  WHERE name = $1",
+                &[name.into(), (due as f64).into(), next.map(|at| at as f64).into()],
+            )
+            .map(drop)
+        })
+    }
+
+    /// A run ended that had begun at `started`; None where its beginning is kept already.
+    ///
+    /// # Errors
+    /// As `find`.
+    pub fn end(&self, name: &str, started: Option<Started>, ending: &Ending) -> Result<(), PgError> {
+        let status = if ending.error.is_none() { "succeeded" } else { "failed" };
+        self.write(|| {
+            execute(
+                "UPDATE index_advisor.history_job
+                    SET last_status = $2, last_end = pg_catalog.clock_timestamp(), last_error = $3, last_run = $4,
+                        last_summary = $5, interruptions = 0, last_start = coalesce($6, last_start),
+                        next_start = CASE WHEN $7 THEN pg_catalog.to_timestamp($8) ELSE next_start END
+                  WHERE name = $1",
+                &[
+                    name.into(),
+                    status.into(),
+                    ending.error.as_deref().into(),
+                    ending.run.into(),
+                    ending.summary.as_deref().into(),
+                    started.map(|started| started.at).into(),
+                    started.is_some_and(|started| started.next.is_some()).into(),
+                    started.and_then(|started| started.next).map(|at| at as f64).into(),
+                ],
+            )
+            .map(drop)
+        })
+    }
+
+    /// A run ended without saying how; it comes again at `next`.
+    ///
+    /// # Errors
+    /// As `find`.
+    pub fn interrupted(&self, name: &str, next: Option<i64>) -> Result<(), PgError> {
+        self.write(|| {
+            execute(
+                "UPDATE index_advisor.history_job
+                    SET last_status = 'interrupted', interruptions = interruptions + 1,
+                        last_error = 'the process or the server ended in mid-run',
+                        next_start = pg_catalog.to_timestamp($2)
+                  WHERE name = $1",
+                &[name.into(), next.map(|at| at as f64).into()],
+            )
+            .map(drop)
+        })
+    }
+
+    /// A run cannot begin; the next is at `next`.
+    ///
+    /// # Errors
+    /// As `find`.
+    pub fn fail(&self, name: &str, why: &str, next: Option<i64>) -> Result<(), PgError> {
+        self.write(|| {
+            execute(
+                "UPDATE index_advisor.history_job
+                    SET last_status = 'failed', last_start = pg_catalog.clock_timestamp(),
+                        last_end = pg_catalog.clock_timestamp(), last_error = $2, last_run = NULL, last_summary = NULL,
+                        next_start = pg_catalog.to_timestamp($3)
+                  WHERE name = $1",
+                &[name.into(), why.into(), next.map(|at| at as f64).into()],
+            )
+            .map(drop)
+        })
+    }
+
+    /// The next run is at `next`.
+    ///
+    /// # Errors
+    /// As `find`.
+    pub fn set_next(&self, name: &str, next: Option<i64>) -> Result<(), PgError> {
+        self.write(|| {
+            execute(
+                "UPDATE index_advisor.history_job SET next_start = pg_catalog.to_timestamp($2) WHERE name = $1",
+                &[name.into(), next.map(|at| at as f64).into()],
+            )
+            .map(drop)
+        })
+    }
+
+    /// A name's number among the locks, as the view `jobs` reckons it, and the table that it is a lock of.
+    ///
+    /// # Errors
+    /// As `find`.
+    pub fn lock_numbers(&self, name: &str) -> Result<(u32, u32), PgError> {
+        let number = self.write(|| value::<i32>("SELECT pg_catalog.hashtext($1)", &[name.into()]))?;
+        let table = self.write(|| {
+            value::<i64>("SELECT $1::pg_catalog.regclass::pg_catalog.oid::bigint", &[TABLE.into()])
+        })?;
+        match (table, number) {
+            (Some(table), Some(number)) => Ok((table as u32, number as u32)),
+            _ => Err(PgError::new(ERRCODE_UNDEFINED_TABLE, format!("there is no table {TABLE}"))),
+        }
+    }
+}
+
+/// Runs a job of the caller's; what came of it, in words.
+///
+/// # Errors
+/// If it cannot be run at all.
+pub fn call(name: &str) -> Result<String, PgError> {
+    Ok(value("SELECT index_advisor.run_job($1)", &[name.into()])?.unwrap_or_default())
+}
+
+fn select(condition: &str) -> String {
+    format!(
+        "SELECT name, schedule, time_zone, runner, owner, storage_budget, max_indexes, min_saving_percent, time_limit,
+                pg_catalog.floor(extract(epoch FROM next_start))::bigint AS next_start,
+                pg_catalog.floor(extract(epoch FROM last_due))::bigint AS last_due,
+                last_status = 'running' AS begun, interruptions
+           FROM index_advisor.history_job {condition}"
+    )
+}
+
+fn read(row: &SpiHeapTupleData<'_>) -> SpiResult<Job> {
+    let text = |name: &str| Ok::<_, pgrx::spi::Error>(row[name].value::<String>()?.unwrap_or_default());
+    Ok(Job {
+        name: text("name")?,
+        schedule: text("schedule")?,
+        time_zone: text("time_zone")?,
+        runner: Runner::of(&text("runner")?).unwrap_or(Runner::Worker),
+        owner: text("owner")?,
+        storage_budget: row["storage_budget"].value()?,
+        max_indexes: row["max_indexes"].value()?,
+        min_saving_percent: row["min_saving_percent"].value()?,
+        time_limit: row["time_limit"].value()?,
+        timing: Timing {
+            next_start: row["next_start"].value()?,
+            last_due: row["last_due"].value()?,
+            begun: row["begun"].value::<bool>()?.unwrap_or(false),
+            interruptions: row["interruptions"].value::<i32>()?.unwrap_or(0).max(0) as u32,
+        },
+    })
+}
