@@ -16,3 +16,5 @@ COMMENT ON FUNCTION verify()
 REVOKE ALL ON FUNCTION verify() FROM PUBLIC;
 
 COMMENT ON VIEW verifications IS 'what verify() found out: a row for each time that a verdict changed';
+COMMENT ON FUNCTION report(text, text, integer, double precision, interval, text[])
+    IS 'a run over the recorded workload for people, as text, markdown or html, or for programs, as json';

@@ -12,6 +12,7 @@ mod examine;
 mod expressions;
 mod history;
 mod pg;
+mod plans;
 mod previous;
 mod recommendation;
 mod report;

@@ -8,6 +8,7 @@ use crate::pg::catalog;
 use crate::pg::isolated::PgError;
 use crate::pg::session::{self, Quiet};
 use crate::pg::what_if::ServerWhatIf;
+use crate::plans;
 use crate::previous::Previous;
 use crate::recommendation::advise;
 use crate::report::{self, Phases, Report};
@@ -70,9 +71,12 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     phases_ms.planner = what_if.planner_time().as_secs_f64() * 1000.0;
     let recommendations =
         advise(&problem, &selection, &pool, &prices, &catalog, workload.window_seconds, &mut what_if);
+    let plans =
+        plans::print(&problem, &selection, &pool, &recommendations, &mut what_if, settings.time_limit);
     phases_ms.advice = lap();
 
     Ok(Report {
+        format_version: report::FORMAT_VERSION,
         database: session::database_name(),
         server_version: session::server_version(),
         made_at: session::now(),
@@ -81,6 +85,7 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
         evicted: workload.evicted,
         statements: examination.report(workload, &problem, &selection, &catalog),
         recommendations,
+        plans,
         limits: settings.report_limits(&problem.limits, &catalog, &left_alone),
         notes: [left_alone.notes(&catalog), previous.notes, dismissed.iter().map(not_again).collect()]
             .concat(),

@@ -71,7 +71,7 @@ def ensure_venv() -> None:
     if paths.venv_python().exists() and stamp.exists() and stamp.read_text() == wanted:
         return
     log = fresh_log("venv")
-    with phase("fetching PostgreSQL 18, tpchgen-cli, pytest and psycopg into .build/venv", log):
+    with phase("fetching PostgreSQL 18, tpchgen-cli, pytest, psycopg and jsonschema into .build/venv", log):
         run([sys.executable, "-m", "venv", "--clear", paths.VENV], log)
         run([paths.venv_python(), "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS], log)
         stamp.write_text(wanted)

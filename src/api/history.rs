@@ -1,7 +1,7 @@
 //! `run()`, `dismiss()`, `undismiss()` and `report()` of a kept run.
 
 use super::arguments::{Arguments, noted, run_and_keep};
-use super::report::renderer;
+use super::report::form;
 use crate::history::{self, History};
 use crate::pg::session;
 use crate::report::summary::Summary;
@@ -113,7 +113,7 @@ COMMENT ON FUNCTION report(bigint, text) IS 'the report of a kept run, in any fo
 "#
 )]
 fn report_of_run(run: Option<i64>, format: Option<&str>) -> String {
-    let render = renderer(format);
+    let form = form(format);
     let report = history::report_of(run.unwrap_or_default(), settings::lock_timeout_ms());
-    render(&report.unwrap_or_else(|error| error.raise()))
+    form.render(&report.unwrap_or_else(|error| error.raise()))
 }

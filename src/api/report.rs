@@ -2,7 +2,7 @@
 
 use super::arguments::{Arguments, run_on_recorded};
 use crate::pg::isolated::PgError;
-use crate::report::{Report, text};
+use crate::report::Form;
 use pgrx::datum::Interval;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE;
 use pgrx::prelude::*;
@@ -22,7 +22,7 @@ RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 COMMENT ON FUNCTION report(text, text, integer, double precision, interval, text[])
-    IS 'a run over the recorded workload for people, as text or json';
+    IS 'a run over the recorded workload for people, as text, markdown or html, or for programs, as json';
 "#
 )]
 fn report(
@@ -34,20 +34,17 @@ fn report(
     previous: Option<Vec<Option<String>>>,
 ) -> String {
     // Before the run: a wrong word should not cost its time.
-    let render = renderer(format);
+    let form = form(format);
     let arguments = Arguments { storage_budget, max_indexes, min_saving_percent, time_limit, previous };
-    render(&run_on_recorded(&arguments))
+    form.render(&run_on_recorded(&arguments))
 }
 
-/// What writes a report in a format; raises where there is no such format.
-pub(super) fn renderer(format: Option<&str>) -> fn(&Report) -> String {
-    match format.unwrap_or("text") {
-        "text" => text::render,
-        "json" => |report| serde_json::to_string_pretty(report).unwrap_or_default(),
-        other => {
-            PgError::new(ERRCODE_INVALID_PARAMETER_VALUE, format!("report format \"{other}\" does not exist"))
-                .with_hint("Formats are 'text' and 'json'.")
-                .raise()
-        }
-    }
+/// The form of that name; raises where there is none.
+pub(super) fn form(format: Option<&str>) -> Form {
+    let format = format.unwrap_or("text");
+    Form::named(format).unwrap_or_else(|| {
+        PgError::new(ERRCODE_INVALID_PARAMETER_VALUE, format!("report format \"{format}\" does not exist"))
+            .with_hint(format!("Formats are {}.", Form::NAMES))
+            .raise()
+    })
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 /// The access methods whose indexes can be simulated. Any other is refused: its cost function may open the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AccessMethod {
     Btree,
@@ -63,6 +64,7 @@ impl AccessMethod {
 ///
 /// Two expressions are the same when the server deparses them alike, so only `sql` takes part in comparisons.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Expression {
     /// As the server deparses it, unqualified columns, ready for `CREATE INDEX` within parentheses.
     pub sql: String,
@@ -103,6 +105,7 @@ impl std::hash::Hash for Expression {
 
 /// What one index column stores: a column of the relation or an expression over it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum KeyTarget {
     Column(AttrNumber),
     Expression(Expression),
@@ -110,6 +113,7 @@ pub enum KeyTarget {
 
 /// The operator class of a key column.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OperatorClass {
     pub oid: Oid,
     pub family: Oid,
@@ -125,6 +129,7 @@ pub struct OperatorClass {
 
 /// The collation of a key column.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Collation {
     /// 0 for types without collation.
     pub oid: Oid,
@@ -134,6 +139,7 @@ pub struct Collation {
 
 /// What is indexed and how it compares, before a sort direction is chosen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KeyPart {
     pub target: KeyTarget,
     pub operator_class: OperatorClass,
@@ -142,6 +148,7 @@ pub struct KeyPart {
 
 /// A key column with its direction.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Key {
     pub part: KeyPart,
     pub descending: bool,
@@ -150,6 +157,7 @@ pub struct Key {
 
 /// An index that could be created.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct IndexDefinition {
     pub relation: Oid,
     pub access_method: AccessMethod,

@@ -4,8 +4,8 @@ use super::History;
 use super::sql::{execute, json, rows, rows_as_begun, value};
 use crate::pg::isolated::{PgError, reading};
 use crate::pg::scalar;
-use crate::report::Report;
 use crate::report::past::{Changes, Past, WhyWithdrawn, Withdrawn};
+use crate::report::{self, Report};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use serde::Serialize;
@@ -112,7 +112,7 @@ pub fn report_of(run: i64, lock_timeout_ms: i32) -> Result<Report, PgError> {
     if visible != Some(true) {
         return Err(missing());
     }
-    serde_json::from_str(&report.unwrap_or_default()).map_err(|error| {
+    report::json::read(&report.unwrap_or_default()).map_err(|error| {
         PgError::new(ERRCODE_DATA_EXCEPTION, format!("the report of run {run} cannot be read: {error}"))
             .with_hint("It may have been altered, or kept by another version of the extension.")
     })

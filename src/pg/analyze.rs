@@ -10,10 +10,11 @@
 
 use super::clause;
 use super::compat;
-use super::explain::{self, Format};
+use super::explain::{self, Format, Values};
 use super::expression_statistics::ExpressionStatistics;
 use super::facts::{Collector, RelationSize};
 use super::hook::Configuration;
+use super::hypothetical::Hypothetical;
 use super::identity::Identity;
 use super::isolated::{PgError, isolated};
 use super::node;
@@ -265,11 +266,7 @@ impl Analysed {
     ///
     /// # Errors
     /// Why it can no longer be planned: a table dropped, changed or locked meanwhile.
-    pub fn plan(
-        &mut self,
-        indexes: &[&super::hypothetical::Hypothetical],
-        hidden: &[Oid],
-    ) -> Result<Planned, PgError> {
+    pub fn plan(&mut self, indexes: &[&Hypothetical], hidden: &[Oid]) -> Result<Planned, PgError> {
         let statistics = self.statistics.clone();
         let configuration = Configuration::resting_on(indexes, hidden, &statistics);
         let started = Instant::now();
@@ -302,30 +299,31 @@ impl Analysed {
     /// What EXPLAIN would show of the plan that `plan` costs, and its numbers.
     ///
     /// # Errors
-    /// As `plan`.
+    /// As `plan`; where it cannot be shown as `values` asks.
     pub fn explain(
         &mut self,
-        indexes: &[&super::hypothetical::Hypothetical],
+        indexes: &[&Hypothetical],
         hidden: &[Oid],
         format: Format,
+        values: Values,
     ) -> Result<(String, Planned), PgError> {
         let statistics = self.statistics.clone();
         let configuration = Configuration::resting_on(indexes, hidden, &statistics);
-        self.on_locked_trees(|trees, _| {
-            let mut sum = Planned::default();
+        let shown = self.on_locked_trees(|trees, _| {
+            let (mut sum, source, bound) = (Planned::default(), &trees.source, trees.bound);
             // SAFETY: the trees are valid and their relations locked; `isolated` throws the context away.
-            let text = explain::print(format, || unsafe {
+            let text = explain::print(format, values, || unsafe {
                 let shown = trees.queries.iter().map(|query| {
-                    let plan =
-                        planner::finished_plan(*query, &trees.source, trees.bound, &configuration, None);
+                    let plan = planner::finished_plan(*query, source, bound, &configuration, None);
                     compat::check_permissions(plan);
                     sum.add(planner::read(plan));
-                    explain::Plan { plan, source: &trees.source, bound: trees.bound }
+                    explain::Plan { plan, source, bound }
                 });
                 shown.collect()
             });
-            (text, sum)
-        })
+            Some((text?, sum))
+        })?;
+        shown.ok_or_else(explain::not_without_values)
     }
 
     /// Does `work` on trees that are as new as their relations, which are locked; it is told whether the trees were made anew.

@@ -374,6 +374,21 @@ pub unsafe fn explain_plan(
     }
 }
 
+/// A node as text, with the places in the source that its parts come from: a function of its own from version 17 on, before
+/// that what `nodeToString` does.
+///
+/// # Safety
+/// `node` must be a valid node; the text lives in the current memory context.
+pub unsafe fn node_to_string(node: *const pg_sys::Node) -> *mut std::ffi::c_char {
+    // SAFETY: the caller's promise.
+    unsafe {
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        return pg_sys::nodeToString(node.cast());
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
+        return pg_sys::nodeToStringWithLocations(node.cast());
+    }
+}
+
 /// Lets EXPLAIN print a plan with parameters that have no value (GENERIC_PLAN, from version 16 on).
 ///
 /// # Safety

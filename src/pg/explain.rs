@@ -11,6 +11,7 @@ use super::identity::Identity;
 use super::isolated::PgError;
 use super::planner::Planned;
 use super::session_indexes::{self, Entry, Named};
+use super::without_values::{readable, without_values};
 use crate::catalog::Oid;
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED;
@@ -24,6 +25,14 @@ pub enum Format {
     Json,
     Xml,
     Yaml,
+}
+
+/// Whether values that were assumed for parameters show in a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// For the caller alone, who may read the statistics that they come from.
+    Shown,
+    Hidden,
 }
 
 /// One plan and what it was made of.
@@ -89,13 +98,19 @@ fn shown(
     hidden: &[Oid],
     format: Format,
 ) -> Result<Shown, PgError> {
-    let (text, planned) = analysed.explain(indexes, hidden, format)?;
+    let (text, planned) = analysed.explain(indexes, hidden, format, Values::Shown)?;
     Ok(Shown { text, planned })
 }
 
-/// Prints plans one after the other. Within `isolated`, with an active snapshot.
-pub(super) fn print<'a>(format: Format, plans: impl FnOnce() -> Vec<Plan<'a>>) -> String {
-    let plans = plans();
+/// Prints plans one after the other; None where one cannot be shown as `values` asks. Within `isolated`, with an active
+/// snapshot.
+pub(super) fn print<'a>(
+    format: Format,
+    values: Values,
+    plans: impl FnOnce() -> Vec<Plan<'a>>,
+) -> Option<String> {
+    let plans: Option<Vec<Plan<'a>>> = plans().into_iter().map(|plan| as_asked(plan, values)).collect();
+    let plans = plans?;
     // SAFETY: the sequence of ExplainQuery (explain.c); all of it lives in the current context.
     unsafe {
         let state = pg_sys::NewExplainState();
@@ -115,6 +130,25 @@ pub(super) fn print<'a>(format: Format, plans: impl FnOnce() -> Vec<Plan<'a>>) -
         pg_sys::ExplainEndOutput(state);
         pg_sys::PopActiveSnapshot();
         let text = super::scalar::owned((*(*state).str_).data).unwrap_or_default();
-        text.trim_end().to_string()
+        let text = text.trim_end();
+        Some(match values {
+            Values::Shown => text.to_string(),
+            Values::Hidden => readable(text),
+        })
     }
+}
+
+/// The plan to be printed.
+fn as_asked(plan: Plan<'_>, values: Values) -> Option<Plan<'_>> {
+    if values == Values::Shown || plan.bound.is_null() {
+        return Some(plan);
+    }
+    // SAFETY: a finished plan of `source` that nothing else holds; the current context is that of printing.
+    Some(Plan { plan: unsafe { without_values(plan.plan, plan.source) }?, ..plan })
+}
+
+/// Why a plan is not printed with its values hidden.
+pub(super) fn not_without_values() -> PgError {
+    let why = "its plan cannot be shown without the values that were assumed for its parameters";
+    PgError::new(ERRCODE_FEATURE_NOT_SUPPORTED, why)
 }

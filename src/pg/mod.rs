@@ -38,6 +38,7 @@ pub mod session_indexes;
 mod spgist;
 mod watch;
 pub mod what_if;
+mod without_values;
 
 /// Installs all hooks; called once, by `_PG_init`.
 pub fn install_hooks() {

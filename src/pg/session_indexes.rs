@@ -273,7 +273,11 @@ pub struct Named;
 impl Named {
     /// Makes them known.
     pub fn begin(indexes: &[Rc<Entry>]) -> Named {
-        let names = indexes.iter().map(|entry| (entry.oid, entry.name.clone())).collect();
+        Named::all(indexes.iter().map(|entry| (entry.oid, entry.name.clone())).collect())
+    }
+
+    /// The same for indexes that are in no list, by OID.
+    pub fn all(names: BTreeMap<Oid, String>) -> Named {
         SESSION.with_borrow_mut(|session| session.shown = names);
         Named
     }

@@ -2,10 +2,12 @@
 
 use super::access_method::Traits;
 use super::analyze::{Analysed, analyse};
+use super::explain::{Format, Values};
 use super::hypothetical::Hypothetical;
 use super::identity::Identity;
 use super::isolated::PgError;
 use super::planner::Planned;
+use super::session_indexes::Named;
 use crate::candidate::definition::AccessMethod;
 use crate::candidate::{self, Candidate};
 use crate::catalog::{Catalog, Oid};
@@ -71,6 +73,25 @@ impl<'a> ServerWhatIf<'a> {
     /// What all calls so far took together.
     pub fn planner_time(&self) -> Duration {
         self.planner_time
+    }
+
+    /// What EXPLAIN prints of a statement as things are, and with candidates under the names given. Values that were assumed for
+    /// its parameters do not show.
+    ///
+    /// # Errors
+    /// Why it can no longer be planned, or its plan not be shown.
+    pub fn explain(
+        &mut self,
+        statement: StatementId,
+        named: &[(CandidateId, String)],
+    ) -> Result<(String, String), PgError> {
+        let names = named.iter().map(|(id, name)| (self.first_oid + *id as Oid, name.clone())).collect();
+        let _named = Named::all(names);
+        let indexes: Vec<&Hypothetical> = named.iter().map(|(id, _)| &self.candidates[*id]).collect();
+        let analysed = &mut self.statements[statement];
+        let (before, _) = analysed.explain(&[], &[], Format::Text, Values::Hidden)?;
+        let (after, _) = analysed.explain(&indexes, &[], Format::Text, Values::Hidden)?;
+        Ok((before, after))
     }
 
     fn plan_cost(&self, planned: Planned) -> PlanCost {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// What to do with the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     Create,
@@ -32,6 +33,7 @@ impl Action {
 
 /// One piece of advice. Shares are of the examined time, 0 to 1; times are milliseconds a day at the observed rate.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Recommendation {
     /// 1 for the best.
     pub rank: u32,
@@ -68,6 +70,7 @@ impl Recommendation {
 
 /// What the index does for one statement, on top of the ones ranked above.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StatementEffect {
     pub statement: StatementId,
     pub cost_before: f64,

@@ -2,8 +2,13 @@
 //!
 //! Arithmetic and the names of the groups, for every renderer; lays nothing out.
 
+use super::format::count;
 use super::{Outcome, Report};
 use crate::statement::LeftOut;
+
+/// The heading of the groups, and of the column of their shares.
+pub const TITLE: &str = "What was examined, and what was left out and why";
+pub const SHARE: &str = "of time";
 
 /// Statements with one fate.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +52,32 @@ pub fn coverage(report: &Report) -> Vec<Group> {
     left_out
 }
 
+/// All groups together.
+pub fn whole(groups: &[Group]) -> Group {
+    Group {
+        statements: groups.iter().map(|group| group.statements).sum(),
+        share: groups.iter().map(|group| group.share).sum(),
+        tenths: groups.iter().map(|group| group.tenths).sum(),
+        ..Group::new("In all")
+    }
+}
+
 impl Group {
+    /// `99.9 %`, all with one digit so that they visibly add up.
+    pub fn percent(&self) -> String {
+        format!("{}.{} %", self.tenths / 10, self.tenths % 10)
+    }
+
+    /// How many statements.
+    pub fn count(&self) -> String {
+        count(self.statements as f64)
+    }
+
+    /// `such as #7: permission denied for table x`.
+    pub fn example(&self) -> Option<String> {
+        self.example.as_ref().map(|(rank, reason)| format!("such as #{rank}: {reason}"))
+    }
+
     fn new(name: &'static str) -> Group {
         Group { name, statements: 0, share: 0.0, tenths: 0, example: None }
     }

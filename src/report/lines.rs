@@ -98,6 +98,21 @@ fn safe(c: char) -> char {
     if is_hostile(c) { '?' } else { c }
 }
 
+/// Text of several lines that stays so: tabs as spaces, hostile characters replaced, `...` where it is cut after `most`
+/// bytes.
+pub fn block(text: &str, most: usize) -> String {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let more = if end < text.len() { "..." } else { "" };
+    let lines =
+        text[..end].lines().map(|line| line.replace('\t', "    ").trim_end().chars().map(safe).collect());
+    format!("{}{more}", lines.collect::<Vec<String>>().join("\n").trim_matches('\n'))
+}
+
+/// The text with every hostile character but the newline replaced: what leaves a renderer goes through here.
+pub fn cleaned(text: &str) -> String {
+    text.chars().map(|c| if c == '\n' { c } else { safe(c) }).collect()
+}
+
 /// One line of at most `width` columns: white space squeezed, hostile characters replaced, `...` where it is cut.
 pub fn one_line(text: &str, width: usize) -> String {
     let mut line = String::new();

@@ -1,12 +1,23 @@
 //! `Report`: everything a run found, as one serialisable value that every renderer and row function reads.
 //!
-//! Pure; says nothing that is not in the run.
+//! Pure; says nothing that is not in the run. What is said in sentences is made once, in `summary`, `advice`, `rows`,
+//! `storage`, `earlier`, `coverage`, `limits` and `about`; the renderers `text`, `markdown` and `html` lay it out, and
+//! `json` writes the value itself.
 
+mod about;
+mod advice;
 pub mod coverage;
+mod earlier;
 pub mod format;
+mod html;
+pub mod json;
 pub mod limits;
 mod lines;
+mod markdown;
 pub mod past;
+pub mod plans;
+mod rows;
+mod storage;
 pub mod summary;
 #[cfg(test)]
 mod tests;
@@ -21,10 +32,54 @@ use crate::selection::frontier::FrontierPoint;
 use crate::selection::{SearchRecord, Selection};
 use crate::statement::LeftOut;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of the form of a report in JSON (docs/REPORT_JSON.md). It rises when a field goes, changes its name, its
+/// type or its meaning; not when one is added.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The forms that a report can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Text,
+    Markdown,
+    Html,
+    Json,
+}
+
+impl Form {
+    /// The names that exist, for a message to those who gave another.
+    pub const NAMES: &'static str = "'text', 'markdown' (or 'md'), 'html' and 'json'";
+
+    /// The form of that name, in lower or upper case.
+    pub fn named(name: &str) -> Option<Form> {
+        match name.to_ascii_lowercase().as_str() {
+            "text" => Some(Form::Text),
+            "markdown" | "md" => Some(Form::Markdown),
+            "html" => Some(Form::Html),
+            "json" => Some(Form::Json),
+            _ => None,
+        }
+    }
+
+    /// The report in this form.
+    pub fn render(self, report: &Report) -> String {
+        match self {
+            Form::Text => text::render(report),
+            Form::Markdown => markdown::render(report),
+            Form::Html => html::render(report),
+            Form::Json => json::render(report),
+        }
+    }
+}
 
 /// What one run found, all of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
+    /// The version of this form; 0 for reports from before there were versions.
+    #[serde(default)]
+    pub format_version: u32,
     pub database: String,
     /// `server_version` as the server gives it.
     pub server_version: String,
@@ -40,6 +95,9 @@ pub struct Report {
     pub statements: Vec<ExaminedStatement>,
     /// Best first.
     pub recommendations: Vec<Recommendation>,
+    /// Plans of statements that the recommendations help most, heaviest recommendation first.
+    #[serde(default)]
+    pub plans: Vec<plans::StatementPlans>,
     /// What limited the choice.
     pub limits: ReportLimits,
     /// Candidates that the planner was asked about.
@@ -64,6 +122,7 @@ pub struct Report {
 
 /// Milliseconds of a run by what it was doing, in this order; the planner's own are part of selection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Phases {
     /// Reading, analysing and planning the statements for the first time.
     pub examination: f64,
@@ -83,6 +142,7 @@ pub struct Phases {
 
 /// What the workload would cost with a set of indexes of some size; no smaller set that was found saves as much.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StoragePoint {
     pub bytes: u64,
     /// Milliseconds a day of the examined statements, the indexes' write costs included.
@@ -112,6 +172,7 @@ pub fn frontier(selection: &Selection, pool: &[Candidate], catalog: &Catalog) ->
 
 /// The limits that the run kept to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReportLimits {
     pub storage_bytes: Option<u64>,
     pub max_indexes: usize,
@@ -130,6 +191,7 @@ pub struct ReportLimits {
 
 /// A statement of the workload and what became of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ExaminedStatement {
     pub query_id: Option<i64>,
     /// The role that ran it; None if it no longer exists.
@@ -153,6 +215,7 @@ const NOTABLE_SLOWDOWN: f64 = 0.05;
 
 /// Whether a statement was examined.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum Outcome {
     /// Planner cost with the existing indexes, and with the recommended ones as well.
@@ -195,6 +258,17 @@ impl Report {
             .iter()
             .position(|statement| matches!(statement.outcome, Outcome::Examined { id, .. } if id == wanted));
         position.map(|position| position + 1)
+    }
+
+    /// The places of all examined statements, as `rank_of` gives them.
+    fn ranks(&self) -> BTreeMap<StatementId, usize> {
+        let statements = self.statements.iter().enumerate();
+        let ranks = statements.filter_map(|(i, statement)| match statement.outcome {
+            Outcome::Examined { id, .. } => Some((id, i + 1)),
+            Outcome::LeftOut { .. } => None,
+        });
+        // Where ids come twice, which no run makes, the first counts, as in `rank_of`.
+        ranks.rev().collect()
     }
 
     /// Share of the workload's total time that was examined, 0 to 1.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is known from earlier runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Past {
     /// The number of this run.
     pub run: i64,
@@ -19,6 +20,7 @@ pub struct Past {
 
 /// What differs from the run before.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Changes {
     pub since_run: i64,
     /// When that was, as `Report::made_at`.
@@ -33,6 +35,7 @@ pub struct Changes {
 
 /// A recommendation that a run no longer makes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Withdrawn {
     pub ddl: String,
     pub why: WhyWithdrawn,
@@ -40,6 +43,7 @@ pub struct Withdrawn {
 
 /// Why advice is not given any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WhyWithdrawn {
     /// The index exists now.

@@ -41,6 +41,41 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// The answers with their labels, in the order of reading.
+    pub fn answers(&self) -> Vec<(&'static str, &str)> {
+        let all = [
+            ("What to do", Some(&self.what_to_do)),
+            ("What it saves", self.what_it_saves.as_ref()),
+            ("What it costs", self.what_it_costs.as_ref()),
+            ("How sure", Some(&self.how_sure)),
+        ];
+        all.into_iter().filter_map(|(label, answer)| Some((label, answer?.as_str()))).collect()
+    }
+}
+
+/// A number that a reader looks for first, with what it is.
+pub struct Figure {
+    pub value: String,
+    pub label: &'static str,
+}
+
+impl Figure {
+    /// The numbers that sum the report up; none where there is nothing to do.
+    pub fn of(report: &Report) -> Vec<Figure> {
+        if report.recommendations.is_empty() {
+            return Vec::new();
+        }
+        let n = report.recommendations.len();
+        vec![
+            Figure { value: number(n, "index", "indexes"), label: "to create" },
+            Figure { value: percent(report.saving()), label: "of the examined time saved, estimated" },
+            Figure { value: size(total_size(report)), label: "of storage for them" },
+            Figure { value: percent(report.coverage()), label: "of the workload's time was examined" },
+        ]
+    }
+}
+
 fn what_to_do(report: &Report) -> String {
     let n = report.recommendations.len();
     let bytes = total_size(report);

@@ -27,6 +27,7 @@ use std::collections::BTreeSet;
 
 /// How far the answer can be from the best set of the candidates considered, in planner cost.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Certificate {
     /// No set of the candidates within the limits brings the workload, with the write costs of the set, below this many
     /// milliseconds a day.

@@ -176,6 +176,7 @@ pub struct Choice {
 
 /// How the search went, for the report and the benchmarks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SearchRecord {
     /// False when the time limit ended the search: the answer is the best found so far.
     pub complete: bool,
@@ -196,6 +197,7 @@ pub struct SearchRecord {
 /// A statement whose plans took so long that it had its planning time before the search was done with it. What it costs
 /// with other indexes than those of its known plans is not known; indexes may save it more than is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CutShort {
     pub statement: StatementId,
     /// Planner calls within the search.

@@ -125,6 +125,7 @@ impl Repair {
 
 /// Why a statement was not examined. `Display` is what users read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LeftOut {
     /// The command's name in capitals, `VACUUM` for example.

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 /// What became of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The statements that it was meant for got about as much faster as was estimated, or more.
@@ -70,6 +71,7 @@ impl Verdict {
 
 /// What was found out about one index. Shares are of the time that the statements it concerns took before, 0 to 1.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verification {
     /// `history_recommendation.id`; None for an index that was dropped.
     pub recommendation: Option<i64>,
@@ -111,6 +113,7 @@ pub struct Verification {
 
 /// The windows that were compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Windows {
     /// Length in seconds, where it is known.
     pub before_seconds: Option<f64>,
@@ -125,6 +128,7 @@ pub struct Windows {
 
 /// A statement in the windows before and after.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StatementChange {
     pub query_id: i64,
     /// Empty where it is not known any more.
@@ -145,6 +149,7 @@ pub struct StatementChange {
 
 /// What a call of a statement took on average in a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Mean {
     pub calls: f64,
     /// Milliseconds.
@@ -159,6 +164,7 @@ pub struct Mean {
 
 /// Rows written to a relation a day before and after, and how many of the updates were HOT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WriteChange {
     pub rows_per_day_before: f64,
     pub rows_per_day_after: f64,
@@ -169,6 +175,7 @@ pub struct WriteChange {
 
 /// The advisor's own record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Record {
     /// Recommendations whose index was created.
     pub applied: usize,
