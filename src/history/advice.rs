@@ -1,6 +1,6 @@
 //! What is remembered of recommendations between runs: what the last run said, and what somebody does not want to hear again.
 
-use super::sql::{execute, rows, rows_as_begun};
+use super::sql::{execute, read_rows, rows};
 use super::{History, reading};
 use crate::pg::isolated::PgError;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 /// Those of reading the history.
 pub fn dismissed(lock_timeout_ms: i32) -> Result<BTreeSet<String>, PgError> {
     let definitions = reading(lock_timeout_ms, || {
-        rows_as_begun(
+        read_rows(
             "SELECT definition FROM index_advisor.history_recommendation WHERE dismissed_at IS NOT NULL",
             &[],
             |row| Ok(row[1].value::<String>()?.unwrap_or_default()),

@@ -1,7 +1,7 @@
 //! `Kept`: a run as the history keeps it, and what it changed.
 
 use super::History;
-use super::sql::{execute, json, rows, rows_as_begun, value};
+use super::sql::{execute, json, read_rows, rows, value};
 use crate::pg::isolated::{PgError, reading};
 use crate::pg::scalar;
 use crate::report::past::{Changes, Past, WhyWithdrawn, Withdrawn};
@@ -94,7 +94,7 @@ pub fn report_of(run: i64, lock_timeout_ms: i32) -> Result<Report, PgError> {
             .with_hint("The view index_advisor.runs has those that you may see.")
     };
     let kept = super::reading(lock_timeout_ms, || {
-        rows_as_begun(
+        read_rows(
             "SELECT made_by, report::text AS report FROM index_advisor.history_run WHERE id = $1",
             &[run.into()],
             |row| Ok((row["made_by"].value::<String>()?, row["report"].value::<String>()?)),

@@ -19,7 +19,7 @@ pub use keep::{Kept, report_of};
 pub use verify::visible;
 
 use crate::pg::identity::Identity;
-use crate::pg::isolated::{PgError, isolated, writing};
+use crate::pg::isolated::{PgError, reading_as, writing};
 use crate::pg::session;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 
@@ -73,7 +73,7 @@ pub fn reading<T>(
     work: impl FnOnce() -> Result<T, PgError>,
 ) -> Result<Option<T>, PgError> {
     let Some(owner) = owner(lock_timeout_ms)? else { return Ok(None) };
-    isolated(Some(&owner), work).and_then(|outcome| outcome).map(Some).map_err(explained)
+    reading_as(&owner, work).and_then(|outcome| outcome).map(Some).map_err(explained)
 }
 
 fn owner(lock_timeout_ms: i32) -> Result<Option<Identity>, PgError> {

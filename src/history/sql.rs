@@ -15,12 +15,11 @@ pub fn execute(statement: &str, arguments: &[DatumWithOid<'_>]) -> Result<usize,
     Spi::connect_mut(|client| Ok(client.update(statement, None, arguments)?.len())).map_err(spi_error)
 }
 
-/// Runs a query and reads each of its rows, as things were when the caller's statement began. Takes no transaction id, so that it works
-/// on a standby.
+/// Runs a query and reads each of its rows, as of the active snapshot. Takes no transaction id, so that it works on a standby.
 ///
 /// # Errors
 /// As `execute`, and those of reading.
-pub fn rows_as_begun<T>(
+pub fn read_rows<T>(
     query: &str,
     arguments: &[DatumWithOid<'_>],
     read: impl Fn(&SpiHeapTupleData<'_>) -> SpiResult<T>,

@@ -4,6 +4,7 @@ use super::sql::execute;
 use super::{History, Kept};
 use crate::pg::isolated::PgError;
 use crate::report::format::{number, percent};
+use crate::report::past::WhyWithdrawn;
 
 /// The channel that notifications go to.
 const CHANNEL: &str = "index_advisor";
@@ -17,16 +18,23 @@ impl Kept {
             None => (self.report.recommendations.len(), 0),
         }
     }
+
+    /// Whether advice was withdrawn that nobody has followed or dismissed: who did knows.
+    fn thinks_otherwise(&self) -> bool {
+        let changes = self.report.past.as_ref().and_then(|past| past.changes.as_ref());
+        changes
+            .is_some_and(|changes| changes.withdrawn.iter().any(|one| one.why == WhyWithdrawn::NoLongerPays))
+    }
 }
 
 impl History {
-    /// Tells that a run has new advice, or has withdrawn some; nothing where all is as before.
+    /// Tells that a run has new advice, or thinks otherwise of some; nothing where all is as before.
     ///
     /// # Errors
     /// If the notification cannot be queued.
     pub fn tell(&self, kept: &Kept) -> Result<(), PgError> {
         let (new, withdrawn) = kept.changed();
-        if new + withdrawn == 0 {
+        if new == 0 && !kept.thinks_otherwise() {
             return Ok(());
         }
         let report = &kept.report;

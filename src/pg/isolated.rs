@@ -85,7 +85,15 @@ impl From<CaughtError> for PgError {
 /// # Errors
 /// As `isolated`.
 pub fn reading<T>(work: impl FnOnce() -> T) -> Result<T, PgError> {
-    isolated(Some(&Identity::reader()), || {
+    reading_as(&Identity::reader(), work)
+}
+
+/// The same as another than the caller.
+///
+/// # Errors
+/// As `isolated`.
+pub fn reading_as<T>(identity: &Identity, work: impl FnOnce() -> T) -> Result<T, PgError> {
+    isolated(Some(identity), || {
         // As the queries of a volatile function do: see what this session did up to now.
         // SAFETY: the sub-transaction's abort pops the snapshot (AtSubAbort_Snapshot, snapmgr.c).
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };

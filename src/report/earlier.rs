@@ -17,6 +17,8 @@ pub const NEW: &str = "New";
 pub const WITHDRAWN: &str = "Not advised any more";
 pub const WRITES: &str = "Writes";
 pub const NEXT: &str = "Next";
+/// From here on a window says something about a day: a load that takes a minute does not go on for one.
+const LONG_SECONDS: f64 = 3600.0;
 /// Statements shown with a verified index, those that changed most first.
 pub const STATEMENTS: usize = 5;
 
@@ -116,7 +118,7 @@ fn verification(verification: &Verification) -> Verified<'_> {
         verdict: verification.verdict.name(),
         estimated: saving(verification.estimated_saving, verification.estimated_ms_per_day),
         measured: saving(verification.measured_saving, verification.measured_ms_per_day),
-        writes: verification.writes.as_ref().map(writes),
+        writes: verification.writes.as_ref().filter(|_| is_long(verification)).map(writes),
         statements: verification.statements.iter().take(STATEMENTS).map(measured).collect(),
         verification,
     }
@@ -133,6 +135,12 @@ fn measured(statement: &StatementChange) -> Measured<'_> {
         after: mean(&statement.after),
         change: format!("{}{certain}", change(statement.before.ms, statement.after.ms)),
     }
+}
+
+/// Whether both windows are long enough to speak of rows a day.
+fn is_long(verification: &Verification) -> bool {
+    let long = |seconds: Option<f64>| seconds.is_some_and(|seconds| seconds >= LONG_SECONDS);
+    verification.windows.is_some_and(|windows| long(windows.before_seconds) && long(windows.after_seconds))
 }
 
 fn writes(change: &WriteChange) -> String {

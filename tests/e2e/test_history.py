@@ -51,6 +51,8 @@ def test_the_kept_report_is_the_one_that_was_made(orders):
     kept = orders.execute("SELECT index_advisor.report(run => %s, format => 'json')", (number,)).fetchone()[0]
     stored = orders.execute("SELECT report FROM index_advisor.history_run").fetchone()[0]
     assert json.loads(kept) == stored
+    at_once = orders.execute("SELECT index_advisor.report(run) FROM index_advisor.run()").fetchone()[0]
+    assert at_once.startswith("Index advice for database")
     answer = shop.ask(orders, "report(run => 4711)")
     assert answer.state == "P0002" and "no run 4711" in answer.words
 
@@ -66,6 +68,10 @@ def test_the_same_workload_again_is_no_news(orders):
     assert list(orders.notifies(timeout=0.3)) == []
     assert past(orders, 1)["changes"] is None
     assert past(orders, 2)["changes"]["unchanged"] == 1
+    # Who creates the index need not be told.
+    orders.execute("CREATE INDEX ON orders (customer_id)")
+    assert run(orders)["withdrawn"] == 1
+    assert list(orders.notifies(timeout=0.3)) == []
     assert orders.execute("SELECT runs, first_seen < last_seen FROM index_advisor.recommendations").fetchall() == [(2, True)]
     listener.close()
 
