@@ -366,7 +366,7 @@ fn definition(row: &IndexRow) -> Option<IndexDefinition> {
         let number = *row.keys.get(i)?;
         let relation = pg_sys::Oid::from(row.relation);
         let (target, type_oid, own_collation) = if number == 0 {
-            (KeyTarget::Expression(opaque(expressions.next()?)), None, None)
+            (KeyTarget::Expression(key_expression(expressions.next()?)), None, None)
         } else {
             // SAFETY: catalog look-ups of a relation's column; a vanished one raises, which `isolated` catches.
             unsafe {
@@ -400,20 +400,45 @@ fn definition(row: &IndexRow) -> Option<IndexDefinition> {
         access_method: AccessMethod::Btree,
         keys,
         include,
-        predicate: row.predicate.as_deref().map(opaque),
+        predicate: row.predicate.as_deref().map(text_only),
         parameters: BTreeMap::new(),
     })
 }
 
+/// The expression of a key as pg_get_indexdef writes it: in a pair of parentheses, unless it looks like a function call, which never
+/// begins with one (pg_get_indexdef_worker, ruleutils.c). Candidates are written without that pair.
+fn key_expression(sql: &str) -> Expression {
+    let bare = sql.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    text_only(bare.unwrap_or(sql))
+}
+
+/// On one line, as candidates are written: the server's own functions break and indent CASE (appendContextKeyword, ruleutils.c).
+fn one_line(sql: &str) -> String {
+    let mut line = String::with_capacity(sql.len());
+    let mut quote = None;
+    let mut rest = sql.trim().chars().peekable();
+    while let Some(c) = rest.next() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            None if matches!(c, '\'' | '"') => quote = Some(c),
+            None if c == '\n' => {
+                while rest.next_if(|next| next.is_whitespace()).is_some() {}
+                if !line.ends_with(['(', ' ']) {
+                    line.push(' ');
+                }
+                continue;
+            }
+            _ => {}
+        }
+        line.push(c);
+    }
+    line
+}
+
 /// An expression known by its text only: enough to compare with.
-fn opaque(sql: &str) -> Expression {
-    // pg_get_indexdef puts parentheses around what is no function call; candidates are compared without them.
-    let sql = match sql.strip_prefix("((").and_then(|rest| rest.strip_suffix("))")) {
-        Some(inner) => format!("({inner})"),
-        None => sql.to_string(),
-    };
+fn text_only(sql: &str) -> Expression {
     Expression {
-        sql,
+        sql: one_line(sql),
         node: String::new(),
         columns: Vec::new(),
         type_oid: 0,

@@ -48,6 +48,34 @@ mod tests {
     }
 
     #[pg_test]
+    fn expressions_of_indexes_are_written_as_those_of_candidates() {
+        run("CREATE TABLE words (a int, b int, t text)");
+        let keys = [
+            "lower(t)",
+            "(a + b)",
+            "CASE WHEN (a > 5) THEN b ELSE 0 END",
+            "(a + CASE a WHEN 1 THEN 2 ELSE 3 END)",
+            "((a)::text || t)",
+            "(a)::text",
+            "COALESCE(t, '(\n  x)'::text)",
+            "((a > 1) AND (b > 1))",
+        ];
+        for key in keys {
+            run(&format!("CREATE INDEX ON words (({key})) WHERE (a > 1) AND (b > a)"));
+        }
+        let relation = relation_of("SELECT * FROM words");
+        let written = |index: &crate::catalog::ExistingIndex| {
+            let definition = index.definition.clone().expect("a definition");
+            assert_eq!(definition.predicate.expect("a predicate").sql, "((a > 1) AND (b > a))");
+            match definition.keys[0].part.target.clone() {
+                crate::candidate::definition::KeyTarget::Expression(expression) => expression.sql,
+                column => panic!("{column:?}"),
+            }
+        };
+        assert_eq!(relation.indexes.iter().map(written).collect::<Vec<_>>(), keys);
+    }
+
+    #[pg_test]
     fn dimensions_of_a_type_are_read() {
         run("CREATE TABLE short (a varchar(7), b int)");
         let columns = relation_of("SELECT * FROM short").columns;

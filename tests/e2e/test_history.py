@@ -105,6 +105,57 @@ def test_an_index_of_any_name_follows_the_advice(orders):
     assert sorted(gone.fetchall()) == [("public.another_name", True), ("public.decoy", False)]
 
 
+EVERY_KIND = [
+    "SELECT * FROM orders WHERE customer_id = 7",
+    "SELECT customer_id FROM orders ORDER BY total DESC NULLS LAST, id LIMIT 5",
+    "SELECT id, total FROM orders WHERE status = $1 AND total > $2",
+    "SELECT * FROM orders WHERE status = 'open' AND customer_id < 50",
+    "SELECT * FROM orders WHERE lower(status) = 'x'",
+    "SELECT * FROM orders WHERE (customer_id + 1) = 7",
+    "SELECT * FROM orders WHERE (CASE WHEN customer_id > 5 THEN customer_id ELSE 0 END) = 7777",
+    "SELECT * FROM orders WHERE status LIKE 'zz%'",
+    "SELECT * FROM orders WHERE note IS NULL AND customer_id = 7",
+    "SELECT * FROM orders WHERE shipped > due AND due < asked",
+    "SELECT * FROM orders WHERE coalesce(note, status) = 'q' AND shipped > due",
+    "SELECT * FROM orders WHERE flagged AND customer_id = 9",
+    "SELECT * FROM orders WHERE \"Odd name\" = 3",
+]
+
+
+def test_what_was_advised_is_recognised_however_it_is_written(orders):
+    """The text of the advice and that of the index in the catalog are compared, so both must be written alike."""
+    orders.execute(
+        """ALTER TABLE orders ADD note text, ADD asked date, ADD due date, ADD shipped date, ADD flagged boolean NOT NULL DEFAULT false,
+               ADD "Odd name" integer;
+           UPDATE orders SET note = CASE WHEN id % 50 <> 0 THEN 'n' || id END, due = date '2026-01-01' + id::int % 37,
+               shipped = date '2026-01-01' + id::int % 37 + CASE WHEN id % 10 = 0 THEN 5 ELSE -5 END,
+               asked = date '2026-01-01' + id::int % 37 + CASE WHEN id / 10 % 10 = 0 THEN 5 ELSE -5 END,
+               flagged = id % 200 = 0, "Odd name" = id % 9000"""
+    )
+    orders.execute("VACUUM FULL ANALYZE orders")
+    advised = set()
+    for query in EVERY_KIND:
+        found = orders.execute("SELECT ddl FROM index_advisor.recommend_for(%s)", (query,)).fetchall()
+        assert found, query
+        advised |= {ddl for (ddl,) in found}
+    assert sum(" WHERE " in ddl for ddl in advised) >= 3 and any(" AND " in ddl for ddl in advised), advised
+    orders.execute(
+        """INSERT INTO index_advisor.history_recommendation (definition, relation, first_seen, last_seen)
+           SELECT replace(ddl, ' CONCURRENTLY', ''), 'public.orders', now(), now() FROM unnest(%s::text[]) AS ddl""",
+        (list(advised),),
+    )
+    for ddl in advised:
+        orders.execute(ddl)
+    run(orders)
+    missed = orders.execute("SELECT definition FROM index_advisor.history_recommendation WHERE index IS NULL AND definition = ANY (%s)",
+                            ([ddl.replace(" CONCURRENTLY", "") for ddl in advised],)).fetchall()  # fmt: skip
+    assert missed == []
+    # Nor is any of them advised again.
+    for query in EVERY_KIND:
+        again = {ddl for (ddl,) in orders.execute("SELECT ddl FROM index_advisor.recommend_for(%s)", (query,))}
+        assert again & advised == set(), query
+
+
 def test_a_failed_build_is_not_yet_an_index(orders, database):
     run(orders)
     orders.execute("INSERT INTO orders (customer_id, status, total, created_at) VALUES (1, 'x', 1, now())")
