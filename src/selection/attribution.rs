@@ -51,23 +51,40 @@ type Attributed = (Vec<Choice>, Vec<PlanCost>, Configuration);
 
 fn attribute<W: WhatIf>(search: &mut Search<'_, W>) -> Result<Attributed, Expired> {
     let empty = search.empty();
-    let best = search.moved(&empty, search.best.members.clone())?;
-    let (best, _) = improve::prune(search, best)?;
-    let best = guard::run(search, best)?;
+    let mut best = search.moved(&empty, search.best.members.clone())?;
+    // What the guard takes away may have been all that another member was there for.
+    loop {
+        let (pruned, _) = improve::prune(search, best)?;
+        let left = pruned.members.len();
+        best = guard::run(search, pruned)?;
+        if best.members.len() == left {
+            break;
+        }
+    }
+    // Nothing is slower than allowed with all of them; on the way there, what is said to be saved is what the planner says.
+    search.heeds_slowdowns = false;
+    let ranked = rank(search, &best);
+    search.heeds_slowdowns = true;
+    let statements = 0..search.problem.statements.len();
+    let after: Result<Vec<PlanCost>, Expired> =
+        statements.map(|statement| search.cache.final_plan(statement, &best.members)).collect();
+    Ok((ranked?, after?, best))
+}
+
+/// The members of `best` in the order of what they save on top of those before.
+fn rank<W: WhatIf>(search: &mut Search<'_, W>, best: &Configuration) -> Result<Vec<Choice>, Expired> {
+    let empty = search.empty();
     let mut placed = empty.clone();
     let mut chosen = Vec::with_capacity(best.members.len());
     while placed.members.len() < best.members.len() {
-        let Some(next) = next_in_order(search, &placed, &best)? else { break };
+        let Some(next) = next_in_order(search, &placed, best)? else { break };
         let write_ms = search.write_ms(&[next]);
         let alone = search.gain(&empty, &[next])? + write_ms;
         let after_previous = search.gain(&placed, &[next])? + write_ms;
         chosen.push(Choice { candidate: next, gain_alone: alone, gain_after_previous: after_previous });
         placed = search.moved(&placed, placed.with(&[next]))?;
     }
-    let statements = 0..search.problem.statements.len();
-    let after: Result<Vec<PlanCost>, Expired> =
-        statements.map(|statement| search.cache.final_plan(statement, &best.members)).collect();
-    Ok((chosen, after?, best))
+    Ok(chosen)
 }
 
 /// The member of `best` that saves most on top of those placed; the preferred one of equals.

@@ -285,13 +285,16 @@ def test_an_error_of_the_run_is_kept(preloaded, place, inside):
 
 
 def orphans(connection) -> list:
-    """What a half-written run would have left."""
+    """What a half-written run would have left. A snapshot alone is what verify() leaves."""
     return connection.execute(
-        """SELECT 'snapshot' FROM index_advisor.history_snapshot AS s
-            WHERE NOT EXISTS (SELECT FROM index_advisor.history_run AS r WHERE r.snapshot = s.id)
+        """SELECT 'without advice', r.id FROM index_advisor.history_run AS r
+            WHERE NOT EXISTS (SELECT FROM index_advisor.history_advice AS a WHERE a.run = r.id)
            UNION ALL
-           SELECT 'run' FROM index_advisor.history_run AS r
-            WHERE NOT EXISTS (SELECT FROM index_advisor.history_advice AS a WHERE a.run = r.id)"""
+           SELECT 'without counters', r.id FROM index_advisor.history_run AS r
+            WHERE NOT EXISTS (SELECT FROM index_advisor.history_counter AS c WHERE c.snapshot = r.snapshot)
+           UNION ALL
+           SELECT 'advice without a run', r.id FROM index_advisor.history_recommendation AS r
+            WHERE NOT EXISTS (SELECT FROM index_advisor.history_advice AS a WHERE a.recommendation = r.id)"""
     ).fetchall()
 
 
