@@ -123,6 +123,8 @@ struct Proof<'s, 'a, W: WhatIf> {
     program: Relaxation,
     /// By statement: the candidates that could change its plan and fit into the limits, ascending.
     fields: Vec<Vec<CandidateId>>,
+    /// By statement: what it costs at least with any of them, milliseconds a day.
+    floors: Vec<f64>,
     in_time: bool,
     /// The number of planner calls in all beyond which nothing more is asked.
     last_call: u64,
@@ -172,7 +174,18 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         let last_call = least.max(CALLS_A_STATEMENT * statements).max(CALLS_ANYWAY);
         let (described, checked, violations) = Default::default();
         let sketches = fields.iter().map(|_| Vec::new()).collect();
-        Proof { search, program, fields, in_time, last_call, sketches, described, checked, violations }
+        Proof {
+            search,
+            program,
+            fields,
+            floors,
+            in_time,
+            last_call,
+            sketches,
+            described,
+            checked,
+            violations,
+        }
     }
 
     fn run(&mut self) -> Bound {
@@ -287,8 +300,8 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             return;
         }
         if let Some(widest) = self.widest(statement, &[]) {
-            let level = self.scale(statement) * widest.plan.total;
-            self.program.fix(statement, level);
+            self.floors[statement] = self.scale(statement) * widest.plan.total;
+            self.program.fix(statement, self.floors[statement]);
         }
     }
 
@@ -392,6 +405,11 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         let s = &self.search.problem.statements[statement];
         if self.search.cache.is_frozen(statement) {
             self.program.fix(statement, s.weight * s.before.total);
+            return;
+        }
+        // What its indexes do together could not be asked, so a cut may claim too much.
+        if self.search.cache.is_spent(statement) {
+            self.program.fix(statement, self.floors[statement]);
             return;
         }
         let field = &self.fields[statement];
