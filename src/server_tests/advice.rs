@@ -87,8 +87,8 @@ mod tests {
                 };
                 let before = size(table);
                 run(&ddl.replace("CONCURRENTLY ", ""));
-                if ddl.contains("((") {
-                    // As the reason says of an expression.
+                if ddl.split(" WHERE ").next().is_some_and(|keys| keys.contains("((")) {
+                    // As the reason says of an expression. Not for a predicate: another sample gives other rows.
                     run(&format!("ANALYZE {table}"));
                 }
                 let (real, estimate) = (size(table) - before, row["size_bytes"].as_f64().expect("a number"));
