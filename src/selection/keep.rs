@@ -9,6 +9,14 @@ use crate::cost::WhatIf;
 use crate::cost::cache::Expired;
 use std::collections::BTreeSet;
 
+/// The previous answer, once its costs are known.
+pub(super) struct Previous {
+    /// As far as it is still worth having.
+    worthwhile: Configuration,
+    /// What all of it saves that the limits allow, net, milliseconds a day: that is what others have to better.
+    whole_net: f64,
+}
+
 /// Begins with the previous answer, less what is no longer worth its place and, where limits are tighter now, what is worth
 /// least: so it is costed before time runs out, and the search looks around it.
 pub(super) fn start<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
@@ -24,9 +32,10 @@ pub(super) fn start<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired
         let Some(out) = improve::cheapest_room(search, &previous, &[])? else { return Ok(()) };
         previous = search.moved(&previous, previous.without(out))?;
     }
+    let whole_net = previous.net;
     let (worthwhile, _) = improve::prune(search, previous)?;
     search.consider(&worthwhile);
-    search.previous = (!worthwhile.members.is_empty()).then_some(worthwhile);
+    search.previous = (!worthwhile.members.is_empty()).then_some(Previous { whole_net, worthwhile });
     Ok(())
 }
 
@@ -35,14 +44,16 @@ pub(super) fn start<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired
 pub(super) fn decide<W: WhatIf>(search: &mut Search<'_, W>) -> Option<f64> {
     let previous = search.previous.take()?;
     let enough = search.limits().min_change * search.total_before;
-    let more = search.best.net - previous.net;
+    let Previous { worthwhile: previous, whole_net } = previous;
+    let to_better = previous.net.max(whole_net);
+    let more = search.best.net - to_better;
     if more < enough || search.best.members == previous.members {
         search.best = previous;
         return Some(more.max(0.0) / search.total_before.max(f64::MIN_POSITIVE));
     }
     // On expiry the best answer stands.
     if let Ok(wider) = widened(search, &previous)
-        && wider.net - previous.net >= enough
+        && wider.net - to_better >= enough
         && search.best.net - wider.net < enough
     {
         search.best = wider;

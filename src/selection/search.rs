@@ -3,6 +3,7 @@
 //! Knows what a configuration saves and whether it fits; does not decide where to go next.
 
 use super::frontier::Seen;
+use super::keep::Previous;
 use super::{Limits, Problem};
 use crate::cost::cache::{CostCache, Expired};
 use crate::cost::{CandidateId, PlanCost, Reached, WhatIf};
@@ -39,8 +40,8 @@ pub(super) struct Search<'a, W: WhatIf> {
     items: (usize, usize, Items),
     /// The best configuration so far; always within the limits.
     pub best: Configuration,
-    /// The previous answer as far as it is still worth having, once its costs are known.
-    pub previous: Option<Configuration>,
+    /// None until its costs are known, and where none of it is worth having.
+    pub previous: Option<Previous>,
     /// The best configurations of other sizes.
     pub seen: Seen,
     /// Net milliseconds a day that an index has to save.
