@@ -62,13 +62,11 @@ fn attribute<W: WhatIf>(search: &mut Search<'_, W>) -> Result<Attributed, Expire
         }
     }
     // Nothing is slower than allowed with all of them; on the way there, what is said to be saved is what the planner says.
-    search.heeds_slowdowns = false;
-    let ranked = rank(search, &best);
-    search.heeds_slowdowns = true;
+    let ranked = search.ignoring_slowdowns(|search| rank(search, &best))?;
     let statements = 0..search.problem.statements.len();
     let after: Result<Vec<PlanCost>, Expired> =
         statements.map(|statement| search.cache.final_plan(statement, &best.members)).collect();
-    Ok((ranked?, after?, best))
+    Ok((ranked, after?, best))
 }
 
 /// The members of `best` in the order of what they save on top of those before.

@@ -27,8 +27,13 @@ const STEP: f64 = 1.01;
 
 /// Fills from nothing with both keys.
 pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    run_from(search, &search.empty())
+}
+
+/// Fills what is left beside `start` with both keys.
+pub(super) fn run_from<W: WhatIf>(search: &mut Search<'_, W>, start: &Configuration) -> Result<(), Expired> {
     for key in KEYS {
-        let filled = fill(search, &search.empty(), key, &BTreeSet::new())?;
+        let filled = fill(search, start, key, &BTreeSet::new())?;
         improve::settle(search, filled, key)?;
     }
     Ok(())

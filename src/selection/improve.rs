@@ -2,7 +2,7 @@
 //!
 //! Starts from the best configuration and accepts only what is better; ends when a round changes nothing.
 
-use super::greedy::{KEYS, Key, fill};
+use super::greedy::{self, KEYS, Key, fill};
 use super::search::{Configuration, Search};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, WhatIf};
@@ -123,10 +123,7 @@ fn force_in<W: WhatIf>(search: &mut Search<'_, W>, end: u64) -> Result<(), Expir
             let Some(out) = cheapest_room(search, &forced, &outsiders)? else { break };
             forced = search.moved(&forced, forced.without(out))?;
         }
-        for key in KEYS {
-            let refilled = fill(search, &forced, key, &BTreeSet::new())?;
-            settle(search, refilled, key)?;
-        }
+        greedy::run_from(search, &forced)?;
     }
     Ok(())
 }

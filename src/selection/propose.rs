@@ -57,18 +57,12 @@ fn propose<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
 fn from_the_boldest<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     let empty = search.empty();
     let careful = std::mem::replace(&mut search.best, empty.clone());
-    search.heeds_slowdowns = false;
-    let found = greedy::run(search).and_then(|()| improve::run(search));
-    search.heeds_slowdowns = true;
+    let found = search.ignoring_slowdowns(|search| greedy::run(search).and_then(|()| improve::run(search)));
     let boldest = std::mem::replace(&mut search.best, careful);
     found?;
     let counted = search.moved(&empty, boldest.members)?;
     let guarded = guard::run(search, counted)?;
-    for key in greedy::KEYS {
-        let filled = greedy::fill(search, &guarded, key, &BTreeSet::new())?;
-        improve::settle(search, filled, key)?;
-    }
-    Ok(())
+    greedy::run_from(search, &guarded)
 }
 
 /// Adds what the planner says is worth adding, and tries exchanges while calls last.

@@ -49,7 +49,7 @@ pub(super) struct Search<'a, W: WhatIf> {
     /// Milliseconds a day of all statements as they are.
     pub total_before: f64,
     /// Whether slowdowns count as the limits say; else they count for nothing, as where the user accepts any.
-    pub heeds_slowdowns: bool,
+    heeds_slowdowns: bool,
     /// Statements looked at so far, whether the planner was asked or not: what the search costs by itself.
     pub looked_at: Cell<u64>,
 }
@@ -128,6 +128,14 @@ impl<'a, W: WhatIf> Search<'a, W> {
 
     pub fn limits(&self) -> &Limits {
         &self.problem.limits
+    }
+
+    /// Lets `moves` go on as where the user accepts any slowdown.
+    pub fn ignoring_slowdowns<T>(&mut self, moves: impl FnOnce(&mut Self) -> T) -> T {
+        let heeded = std::mem::replace(&mut self.heeds_slowdowns, false);
+        let done = moves(self);
+        self.heeds_slowdowns = heeded;
+        done
     }
 
     /// The configuration without a new index.

@@ -6,6 +6,11 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 
+/// Sums of the same rewards in another order are equal to this share.
+const ROUNDING: f64 = 1e-12;
+/// Halvings on the way to the best price of a place: to a millionth of the largest reward.
+const HALVINGS: usize = 20;
+
 /// An item worth having.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item {
@@ -45,6 +50,10 @@ struct Knapsack<'i> {
     items: &'i [Item],
     /// Positions in `items` by reward.
     by_reward: Vec<usize>,
+    /// What a place costs, so that bytes and number together bound the most (Lagrange); 0 where the bytes leave places over.
+    price: f64,
+    /// Positions in `items` of those worth the price, by what is left of their rewards per byte.
+    by_surplus: Vec<usize>,
     room: u64,
     count: usize,
     per_table: Option<usize>,
@@ -92,10 +101,60 @@ pub(super) fn pack(mut items: Vec<Item>, limits: Room, nodes: usize) -> Packed {
     let mut by_reward: Vec<usize> = (0..items.len()).collect();
     by_reward.sort_by(|a, b| items[*b].reward.total_cmp(&items[*a].reward).then(a.cmp(b)));
     let Room { count, per_table, .. } = limits;
-    Knapsack { items: &items, by_reward, room, count, per_table }.search(nodes)
+    let by_surplus = Vec::new();
+    let mut knapsack = Knapsack { items: &items, by_reward, price: 0.0, by_surplus, room, count, per_table };
+    knapsack.set_price();
+    knapsack.search(nodes)
 }
 
 impl Knapsack<'_> {
+    /// Finds the price at which the bound of all items is least: it is convex in the price, and falls while more items are
+    /// worth their price and fit by bytes than there are places.
+    fn set_price(&mut self) {
+        let too_many = |price| self.worth(price).1 > self.count as f64;
+        if !too_many(0.0) {
+            return;
+        }
+        let (mut low, mut high) = (0.0, self.by_reward.first().map_or(0.0, |at| self.items[*at].reward));
+        for _ in 0..HALVINGS {
+            let middle = (low + high) / 2.0;
+            if too_many(middle) { low = middle } else { high = middle }
+        }
+        self.by_surplus = self.worth(high).0;
+        self.price = high;
+    }
+
+    /// The positions of items that are worth a price, by what is left per byte, and how many of them the bytes hold.
+    fn worth(&self, price: f64) -> (Vec<usize>, f64) {
+        let surplus = |at: &usize| self.items[*at].reward - price;
+        let per_byte = |at: &usize| surplus(at) / self.items[*at].bytes.max(1) as f64;
+        let mut order: Vec<usize> = (0..self.items.len()).filter(|at| surplus(at) > 0.0).collect();
+        order.sort_by(|a, b| per_byte(b).total_cmp(&per_byte(a)).then(a.cmp(b)));
+        let number = self.filled(&order, self.room).map(|(_, share)| share).sum();
+        (order, number)
+    }
+
+    /// The items of `order` that `room` bytes hold, each with its share, the last in part.
+    fn filled<'o>(&self, order: &'o [usize], room: u64) -> impl Iterator<Item = (usize, f64)> + use<'o, '_> {
+        let items = self.items;
+        let fill = move |left: &mut Option<u64>, at: &'o usize| {
+            let (room, bytes) = ((*left)?, items[*at].bytes);
+            *left = room.checked_sub(bytes);
+            Some((*at, if bytes <= room { 1.0 } else { room as f64 / bytes as f64 }))
+        };
+        order.iter().scan(Some(room), fill)
+    }
+
+    /// What items not decided yet bring at most in so many bytes and places, by the price of a place.
+    fn by_price(&self, decided: usize, places: usize, room: u64) -> f64 {
+        if self.price <= 0.0 {
+            return f64::INFINITY;
+        }
+        let undecided: Vec<usize> = self.by_surplus.iter().copied().filter(|at| *at >= decided).collect();
+        let surplus = |(at, share): (usize, f64)| share * (self.items[at].reward - self.price);
+        self.price * places as f64 + self.filled(&undecided, room).map(surplus).sum::<f64>()
+    }
+
     fn search(&self, nodes: usize) -> Packed {
         let mut open = BinaryHeap::from([self.node(0, Vec::new(), 0.0, 0)]);
         let mut looked_at = 0;
@@ -137,7 +196,9 @@ impl Knapsack<'_> {
             let on_one = |a: &usize| all().filter(|b| table(a) == table(b)).count();
             self.per_table.is_some_and(|most| all().any(|at| on_one(at) > most))
         };
+        let filled: f64 = node.rest.iter().map(|(at, share)| share * self.items[*at].reward).sum();
         node.rest.iter().all(|(_, share)| *share == 1.0)
+            && node.reward + filled <= node.most * (1.0 + ROUNDING)
             && node.taken.len() + node.rest.len() <= self.count
             && !rivals()
             && !crowded()
@@ -149,24 +210,14 @@ impl Knapsack<'_> {
         Packed { most: node.most, shares: taken.chain(rest).collect(), exact: self.is_whole(node) }
     }
 
-    /// A node with its bound: the smaller of what the bytes left can hold in fractions and what the best items of the
-    /// number left bring. The latter keeps to the limit by table, too: taking the best that still may be taken is best there
+    /// A node with its bound: the smallest of what the bytes left can hold in fractions, of what the best items of the
+    /// number left bring, and of both together by the price of a place. The second keeps to the limit by table, too: taking the best that still may be taken is best there
     /// is (both limits together make a matroid, Edmonds 1971).
     fn node(&self, decided: usize, taken: Vec<usize>, reward: f64, bytes: u64) -> Node {
         let places = self.count - taken.len();
-        let (mut left, mut by_bytes, mut rest) = (self.room - bytes, 0.0, Vec::new());
-        for (at, item) in self.items.iter().enumerate().skip(decided) {
-            if item.bytes <= left {
-                left -= item.bytes;
-                by_bytes += item.reward;
-                rest.push((at, 1.0));
-            } else {
-                let share = left as f64 / item.bytes as f64;
-                by_bytes += share * item.reward;
-                rest.push((at, share));
-                break;
-            }
-        }
+        let undecided: Vec<usize> = (decided..self.items.len()).collect();
+        let mut rest: Vec<(usize, f64)> = self.filled(&undecided, self.room - bytes).collect();
+        let by_bytes: f64 = rest.iter().map(|(at, share)| share * self.items[*at].reward).sum();
         let mut of_table: BTreeMap<u32, usize> = BTreeMap::new();
         if self.per_table.is_some() {
             taken.iter().for_each(|at| *of_table.entry(self.items[*at].table).or_default() += 1);
@@ -177,8 +228,8 @@ impl Knapsack<'_> {
             *there += 1;
             *there <= most
         };
-        let undecided = self.by_reward.iter().copied().filter(|at| *at >= decided);
-        let best: Vec<usize> = undecided.filter(|at| fits_table(at)).take(places).collect();
+        let rewarding = self.by_reward.iter().copied().filter(|at| *at >= decided);
+        let best: Vec<usize> = rewarding.filter(|at| fits_table(at)).take(places).collect();
         let by_count: f64 = best.iter().map(|at| self.items[*at].reward).sum();
         if by_count < by_bytes {
             // What counts is the number: its best items, if they fit, are the answer.
@@ -188,7 +239,8 @@ impl Knapsack<'_> {
                 rest = best.into_iter().map(|at| (at, 1.0)).collect();
             }
         }
-        Node { most: reward + by_bytes.min(by_count), decided, taken, reward, bytes, rest }
+        let most = by_bytes.min(by_count).min(self.by_price(decided, places, self.room - bytes));
+        Node { most: reward + most, decided, taken, reward, bytes, rest }
     }
 }
 
@@ -214,6 +266,21 @@ mod tests {
                 && set.iter().map(|item| item.bytes).sum::<u64>() <= room
         });
         allowed.map(|set| set.map(|item| item.reward).sum()).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn bytes_and_places_bound_together() {
+        // Two places and 10 bytes: the bytes alone would hold six small ones (6), the places alone two large ones (6).
+        let item = |id, reward, bytes| Item { id, reward, bytes, keys: None, table: 0 };
+        let small = (0..6).map(|id| item(id, 1.0, 1));
+        let items: Vec<Item> = small.chain([item(6, 3.0, 9), item(7, 3.0, 9)]).collect();
+        let room = Room { bytes: Some(10), count: 2, per_table: None };
+        assert_eq!(best(&items, 10, 2, usize::MAX), 4.0);
+        // In fractions: the eighth part of a small one makes room for as much of another large one.
+        let most = pack(items.clone(), room, 1).most;
+        assert!((4.0..=4.25 + 1e-5).contains(&most), "{most}");
+        let whole = pack(items, room, usize::MAX);
+        assert!(whole.exact && (whole.most - 4.0).abs() < 1e-9, "{}", whole.most);
     }
 
     proptest! {
