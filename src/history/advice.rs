@@ -3,6 +3,7 @@
 use super::sql::{execute, read_rows, rows};
 use super::{History, reading};
 use crate::pg::isolated::PgError;
+use crate::pg::scalar::Fields;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ pub fn dismissed(lock_timeout_ms: i32) -> Result<BTreeSet<String>, PgError> {
         read_rows(
             "SELECT definition FROM index_advisor.history_recommendation WHERE dismissed_at IS NOT NULL",
             &[],
-            |row| Ok(row[1].value::<String>()?.unwrap_or_default()),
+            |row| row.text("definition"),
         )
     })?;
     Ok(definitions.into_iter().flatten().collect())
@@ -77,7 +78,7 @@ impl History {
                     AND r.dismissed_at IS NULL AND (i.id IS NULL OR i.gone_seen IS NOT NULL)
                   ORDER BY a.rank",
                 &[],
-                |row| Ok(row[1].value::<String>()?.unwrap_or_default()),
+                |row| row.text("ddl"),
             )
         })
     }

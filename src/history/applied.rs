@@ -5,7 +5,7 @@ use super::sql::{execute, json, rows};
 use crate::catalog::{Catalog, Oid};
 use crate::pg::catalog;
 use crate::pg::isolated::PgError;
-use pgrx::pg_sys;
+use crate::pg::scalar::Fields;
 use serde::Serialize;
 
 /// A recommendation without an index that follows it.
@@ -33,9 +33,11 @@ pub(super) fn note(history: &History) -> Result<(), PgError> {
               ORDER BY r.id",
             &[],
             |row| {
-                let relation = row["relation"].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32());
-                let definition = row["definition"].value::<String>()?.unwrap_or_default();
-                Ok(Open { id: row["id"].value::<i64>()?.unwrap_or_default(), definition, relation })
+                Ok(Open {
+                    id: row.id("id")?,
+                    definition: row.text("definition")?,
+                    relation: row.oid("relation")?,
+                })
             },
         )
     })?;

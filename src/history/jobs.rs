@@ -3,7 +3,7 @@
 use super::sql::{execute, rows, value};
 use crate::pg::identity::Identity;
 use crate::pg::isolated::{PgError, reading, writing};
-use crate::pg::scalar;
+use crate::pg::scalar::{self, Fields};
 use crate::pg::session;
 use crate::schedule::Timing;
 use pgrx::datum::{DatumWithOid, Interval, TimestampWithTimeZone};
@@ -309,13 +309,12 @@ fn select(condition: &str) -> String {
 }
 
 fn read(row: &SpiHeapTupleData<'_>) -> SpiResult<Job> {
-    let text = |name: &str| Ok::<_, pgrx::spi::Error>(row[name].value::<String>()?.unwrap_or_default());
     Ok(Job {
-        name: text("name")?,
-        schedule: text("schedule")?,
-        time_zone: text("time_zone")?,
-        runner: Runner::of(&text("runner")?).unwrap_or(Runner::Worker),
-        owner: text("owner")?,
+        name: row.text("name")?,
+        schedule: row.text("schedule")?,
+        time_zone: row.text("time_zone")?,
+        runner: Runner::of(&row.text("runner")?).unwrap_or(Runner::Worker),
+        owner: row.text("owner")?,
         storage_budget: row["storage_budget"].value()?,
         max_indexes: row["max_indexes"].value()?,
         min_saving_percent: row["min_saving_percent"].value()?,
@@ -323,7 +322,7 @@ fn read(row: &SpiHeapTupleData<'_>) -> SpiResult<Job> {
         timing: Timing {
             next_start: row["next_start"].value()?,
             last_due: row["last_due"].value()?,
-            begun: row["begun"].value::<bool>()?.unwrap_or(false),
+            begun: row.flag("begun")?,
             interruptions: row["interruptions"].value::<i32>()?.unwrap_or(0).max(0) as u32,
         },
     })

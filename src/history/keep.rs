@@ -3,7 +3,7 @@
 use super::History;
 use super::sql::{execute, json, read_rows, rows, value};
 use crate::pg::isolated::{PgError, reading};
-use crate::pg::scalar;
+use crate::pg::scalar::{self, Fields};
 use crate::report::past::{Changes, Past, WhyWithdrawn, Withdrawn};
 use crate::report::{self, Report};
 use pgrx::datum::TimestampWithTimeZone;
@@ -123,7 +123,7 @@ fn changes(report: &Report) -> Result<Option<Changes>, PgError> {
     let before = rows(
         "SELECT id, report ->> 'made_at' AS made_at FROM index_advisor.history_run ORDER BY id DESC LIMIT 1",
         &[],
-        |row| Ok((row["id"].value::<i64>()?.unwrap_or_default(), row["made_at"].value::<String>()?)),
+        |row| Ok((row.id("id")?, row["made_at"].value::<String>()?)),
     )?;
     let Some((since_run, since)) = before.into_iter().next() else { return Ok(None) };
     let earlier = rows(
@@ -135,15 +135,12 @@ fn changes(report: &Report) -> Result<Option<Changes>, PgError> {
           WHERE a.run = $1 ORDER BY a.rank",
         &[since_run.into()],
         |row| {
-            let is = |name: &str| Ok::<_, pgrx::spi::Error>(row[name].value::<bool>()?.unwrap_or_default());
-            let why = match (is("applied")?, is("dismissed")?) {
+            let why = match (row.flag("applied")?, row.flag("dismissed")?) {
                 (true, _) => WhyWithdrawn::Applied,
                 (false, true) => WhyWithdrawn::Dismissed,
                 (false, false) => WhyWithdrawn::NoLongerPays,
             };
-            let text =
-                |name: &str| Ok::<_, pgrx::spi::Error>(row[name].value::<String>()?.unwrap_or_default());
-            Ok(Earlier { definition: text("definition")?, ddl: text("ddl")?, why })
+            Ok(Earlier { definition: row.text("definition")?, ddl: row.text("ddl")?, why })
         },
     )?;
     let then: BTreeSet<&str> = earlier.iter().map(|earlier| earlier.definition.as_str()).collect();

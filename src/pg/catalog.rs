@@ -203,8 +203,8 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
         client
             .select(QUERY, None, &[oids.to_vec().into()])?
             .map(|row| {
-                let statistics = match row["has_statistics"].value::<bool>()? {
-                    Some(true) => Some(ColumnStatistics {
+                let statistics = match row.flag("has_statistics")? {
+                    true => Some(ColumnStatistics {
                         null_fraction: row.number("null_frac")?,
                         average_width: row.number("avg_width")?,
                         distinct: row.number("n_distinct")?,
@@ -215,7 +215,7 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                             .collect(),
                         correlation: row.number("correlation")?,
                     }),
-                    _ => None,
+                    false => None,
                 };
                 let column = Column {
                     number: row["attnum"].value::<i16>()?.unwrap_or(0),
@@ -308,9 +308,6 @@ fn read_indexes(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
         client
             .select(QUERY, None, &[oids.to_vec().into()])?
             .map(|row| {
-                let flag = |name: &str| -> Result<bool, pgrx::spi::Error> {
-                    Ok(row[name].value::<bool>()?.unwrap_or(false))
-                };
                 let oids = |name: &str| -> Result<Vec<Oid>, pgrx::spi::Error> {
                     let oids = row.list::<pg_sys::Oid>(name)?;
                     Ok(oids.into_iter().map(|oid| oid.to_u32()).collect())
@@ -321,10 +318,10 @@ fn read_indexes(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                         oid: row.oid("indexrelid")?,
                         name: row.text("name")?,
                         definition: None,
-                        unique: flag("is_unique")?,
-                        primary: flag("is_primary")?,
-                        constraint: flag("is_constraint")?,
-                        valid: flag("is_valid")?,
+                        unique: row.flag("is_unique")?,
+                        primary: row.flag("is_primary")?,
+                        constraint: row.flag("is_constraint")?,
+                        valid: row.flag("is_valid")?,
                         size_bytes: row["size"].value::<i64>()?.unwrap_or(0).max(0) as u64,
                         scans: row["scans"].value::<i64>()?.unwrap_or(0).max(0) as u64,
                     },

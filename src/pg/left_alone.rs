@@ -127,7 +127,7 @@ fn spread(
         {
             let oid = row.oid("oid")?;
             left_alone.0.insert(oid);
-            if row["for_a_partition"].value::<bool>()? == Some(true) {
+            if row.flag("for_a_partition")? {
                 left_alone.1.insert(oid);
             }
         }

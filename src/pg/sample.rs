@@ -156,21 +156,18 @@ fn leaves(relation: Oid) -> Result<Vec<Leaf>, NotSampled> {
         client
             .select(QUERY, None, &[pg_sys::Oid::from(relation).into()])?
             .map(|row| -> Result<Row, pgrx::spi::Error> {
-                let flag = |name: &str| -> Result<bool, pgrx::spi::Error> {
-                    Ok(row[name].value::<bool>()?.unwrap_or(false))
-                };
                 let kind = row.text("kind")?;
                 let reason = if kind == "f" {
                     Some(NotSampled::Foreign)
-                } else if flag("other_temporary")? {
+                } else if row.flag("other_temporary")? {
                     Some(NotSampled::OtherTemporary)
-                } else if !flag("permitted")? {
+                } else if !row.flag("permitted")? {
                     Some(NotSampled::NotPermitted)
-                } else if flag("secured")? {
+                } else if row.flag("secured")? {
                     Some(NotSampled::RowSecurity)
-                } else if !flag("populated")? {
+                } else if !row.flag("populated")? {
                     Some(NotSampled::NotPopulated)
-                } else if !flag("heap")? {
+                } else if !row.flag("heap")? {
                     Some(NotSampled::TableAccessMethod)
                 } else {
                     None

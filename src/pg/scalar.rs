@@ -71,7 +71,10 @@ pub fn first<T: pgrx::FromDatum + pgrx::IntoDatum>(
 pub trait Fields {
     fn number(&self, name: &str) -> Result<f64, pgrx::spi::Error>;
     fn text(&self, name: &str) -> Result<String, pgrx::spi::Error>;
+    fn flag(&self, name: &str) -> Result<bool, pgrx::spi::Error>;
     fn oid(&self, name: &str) -> Result<crate::catalog::Oid, pgrx::spi::Error>;
+    /// A number that a table of ours gives its rows, or pg_stat_statements its statements.
+    fn id(&self, name: &str) -> Result<i64, pgrx::spi::Error>;
     /// An array's elements; none for NULL.
     fn list<T>(&self, name: &str) -> Result<Vec<T>, pgrx::spi::Error>
     where
@@ -87,8 +90,16 @@ impl Fields for pgrx::spi::SpiHeapTupleData<'_> {
         Ok(self[name].value::<String>()?.unwrap_or_default())
     }
 
+    fn flag(&self, name: &str) -> Result<bool, pgrx::spi::Error> {
+        Ok(self[name].value::<bool>()?.unwrap_or_default())
+    }
+
     fn oid(&self, name: &str) -> Result<crate::catalog::Oid, pgrx::spi::Error> {
         Ok(self[name].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32()))
+    }
+
+    fn id(&self, name: &str) -> Result<i64, pgrx::spi::Error> {
+        Ok(self[name].value::<i64>()?.unwrap_or_default())
     }
 
     fn list<T>(&self, name: &str) -> Result<Vec<T>, pgrx::spi::Error>
