@@ -1,7 +1,7 @@
 //! `Kept`: a run as the history keeps it, and what it changed.
 
 use super::History;
-use super::sql::{execute, json, read_rows, rows, value};
+use super::sql::{HERE, execute, json, read_rows, rows, value};
 use crate::pg::isolated::{PgError, reading};
 use crate::pg::scalar::{self, Fields};
 use crate::report::past::{Changes, Past, WhyWithdrawn, Withdrawn};
@@ -260,10 +260,11 @@ fn note_relations(report: &Report, snapshot: i64) -> Result<(), PgError> {
         })
         .collect();
     execute(
-        "UPDATE index_advisor.history_statement AS h SET relations = r.relations
-           FROM pg_catalog.jsonb_to_recordset($2::pg_catalog.jsonb) AS r(query_id bigint, relations text[])
-          WHERE h.query_id = r.query_id AND h.relations <> r.relations
-            AND h.server = (SELECT server FROM index_advisor.history_snapshot WHERE id = $1)",
+        &format!(
+            "UPDATE index_advisor.history_statement AS h SET relations = r.relations
+               FROM pg_catalog.jsonb_to_recordset($2::pg_catalog.jsonb) AS r(query_id bigint, relations text[])
+              WHERE h.query_id = r.query_id AND h.relations <> r.relations AND h.server = {HERE}"
+        ),
         &[snapshot.into(), json(&reads).into()],
     )?;
     Ok(())

@@ -7,6 +7,9 @@ use pgrx::prelude::*;
 use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use serde::Serialize;
 
+/// The server of a snapshot, for a statement whose $1 is the snapshot's number.
+pub const HERE: &str = "(SELECT server FROM index_advisor.history_snapshot WHERE id = $1)";
+
 /// Runs a statement; gives the number of rows it concerned.
 ///
 /// # Errors

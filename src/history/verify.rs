@@ -3,12 +3,13 @@
 //! Judges nothing, which is `verification`'s.
 
 use super::History;
-use super::sql::{execute, json, rows, value};
+use super::sql::{HERE, execute, json, rows, value};
 use crate::catalog::Oid;
 use crate::examine::examine;
 use crate::pg::isolated::{PgError, reading};
 use crate::pg::scalar::{Fields, spi_error};
 use crate::settings::Settings;
+use crate::source::pg_stat_statements;
 use crate::verification::known::{
     Archive, Counter, Counters, Known, KnownIndex, KnownStatement, Moment, Present, Promise, TableCounter,
 };
@@ -19,11 +20,6 @@ use pgrx::prelude::*;
 use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
-
-/// The server of a snapshot, whose number is $1.
-const HERE: &str = "(SELECT server FROM index_advisor.history_snapshot WHERE id = $1)";
-/// What stands for a text that the caller may not read, as in pg_stat_statements.
-const HIDDEN: &str = "<insufficient privilege>";
 
 impl History {
     /// Takes a snapshot, judges every index that was created as advised, or dropped, and keeps the verdicts.
@@ -148,7 +144,7 @@ pub fn visible(verdicts: Vec<Verification>) -> Result<Vec<Verification>, PgError
             None => !everything.is_empty(),
         };
         if !may {
-            statement.text = HIDDEN.to_string();
+            statement.text = pg_stat_statements::HIDDEN.to_string();
         }
     }
     Ok(visible)

@@ -10,7 +10,7 @@ use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use pgrx::prelude::*;
 
 /// What pg_stat_statements shows instead of a text that the caller may not read.
-const HIDDEN: &str = "<insufficient privilege>";
+pub const HIDDEN: &str = "<insufficient privilege>";
 
 /// Reads the workload, heaviest statement first; entries of one query id are merged over roles and nesting levels.
 ///
