@@ -3,11 +3,11 @@
 //! Judges nothing, which is `verification`'s.
 
 use super::History;
-use super::sql::{HERE, execute, json, rows, value};
+use super::sql::{HERE, execute, json, read_rows, rows, value};
 use crate::catalog::Oid;
 use crate::examine::examine;
 use crate::pg::isolated::{PgError, reading};
-use crate::pg::scalar::{Fields, spi_error};
+use crate::pg::scalar::Fields;
 use crate::settings::Settings;
 use crate::source::pg_stat_statements;
 use crate::verification::known::{
@@ -16,7 +16,6 @@ use crate::verification::known::{
 use crate::verification::{Record, Verification, verify};
 use crate::workload::{Role, Statement, Workload};
 use pgrx::pg_sys;
-use pgrx::prelude::*;
 use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -154,13 +153,8 @@ pub fn visible(verdicts: Vec<Verification>) -> Result<Vec<Verification>, PgError
 fn allowed(condition: &str, names: &BTreeSet<&str>) -> Result<BTreeSet<String>, PgError> {
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let query = format!("SELECT name FROM pg_catalog.unnest($1) AS name WHERE {condition}");
-    reading(|| {
-        Spi::connect(|client| {
-            let found = client.select(&query, None, &[names.into()])?;
-            found.map(|row| row.text("name")).collect::<SpiResult<BTreeSet<String>>>()
-        })
-        .map_err(spi_error)
-    })?
+    let found = reading(|| read_rows(&query, &[names.into()], |row| row.text("name")))??;
+    Ok(found.into_iter().collect())
 }
 
 /// Fills in the texts and roles of statements, which are kept once for all verdicts.
