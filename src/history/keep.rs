@@ -6,7 +6,6 @@ use crate::pg::isolated::{PgError, reading};
 use crate::pg::scalar::{self, Fields};
 use crate::report::past::{Changes, Past, WhyWithdrawn, Withdrawn};
 use crate::report::{self, Report};
-use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -163,16 +162,15 @@ fn insert_run(
 ) -> Result<(), PgError> {
     let size = report.recommendations.iter().map(|advice| advice.size_bytes as i64).sum::<i64>();
     let proven = report.certificate.total_before_ms > 0.0 && report.certificate.gap.is_finite();
-    let made_at = value::<TimestampWithTimeZone>("SELECT pg_catalog.clock_timestamp()", &[])?;
     execute(
         "INSERT INTO index_advisor.history_run (id, snapshot, made_at, made_by, job, settings, window_seconds, coverage,
              statements, candidates, planner_calls, saving, size_bytes, gap, elapsed_ms, report)
          OVERRIDING SYSTEM VALUE
-         VALUES ($1, $2, $3, $4, $5, $6::pg_catalog.jsonb, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::pg_catalog.jsonb)",
+         VALUES ($1, $2, pg_catalog.clock_timestamp(), $3, $4, $5::pg_catalog.jsonb, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+                 $15::pg_catalog.jsonb)",
         &[
             run.into(),
             snapshot.into(),
-            made_at.into(),
             made_by.into(),
             job.into(),
             settings.to_string().into(),
