@@ -274,19 +274,19 @@ impl Jobs {
         })
     }
 
-    /// A name's number among the locks, as the view `jobs` reckons it, and the table that it is a lock of.
+    /// The table that a job's lock is one of, and its name's number among them, as the view `jobs` reckons it.
     ///
     /// # Errors
     /// As `find`.
     pub fn lock_numbers(&self, name: &str) -> Result<(u32, u32), PgError> {
-        let number = self.write(|| value::<i32>("SELECT pg_catalog.hashtext($1)", &[name.into()]))?;
-        let table = self.write(|| {
-            value::<i64>("SELECT $1::pg_catalog.regclass::pg_catalog.oid::bigint", &[TABLE.into()])
+        let numbers = self.write(|| {
+            rows(
+                "SELECT $1::pg_catalog.regclass::pg_catalog.oid AS relation, pg_catalog.hashtext($2) AS number",
+                &[TABLE.into(), name.into()],
+                |row| Ok((row.oid("relation")?, row["number"].value::<i32>()?.unwrap_or_default() as u32)),
+            )
         })?;
-        match (table, number) {
-            (Some(table), Some(number)) => Ok((table as u32, number as u32)),
-            _ => Err(PgError::new(ERRCODE_UNDEFINED_TABLE, format!("there is no table {TABLE}"))),
-        }
+        numbers.into_iter().next().ok_or_else(super::not_there)
     }
 }
 
