@@ -69,7 +69,7 @@ fn statements(schema: &str, snapshot: i64) -> Result<(), PgError> {
         &[format!("{schema}.pg_stat_statements").into()],
     )?;
     let since = if since.is_some() { "stats_since" } else { "NULL::pg_catalog.timestamptz" };
-    let entries = format!(
+    let statement = format!(
         "WITH entries AS (
              SELECT s.queryid, s.userid, s.query, s.calls, s.rows, s.total_exec_time AS exec_ms,
                     s.total_exec_time + s.total_plan_time AS total_ms,
@@ -87,30 +87,24 @@ fn statements(schema: &str, snapshot: i64) -> Result<(), PgError> {
                     sum(calls)::float8 AS calls, sum(rows)::float8 AS rows, sum(total_ms) AS total_ms,
                     sum(exec_ms) AS exec_ms, sum(squares) AS squares, sum(hit)::float8 AS hit,
                     sum(read)::float8 AS read, min(since) AS since
-               FROM entries GROUP BY queryid ORDER BY total_ms DESC, queryid LIMIT {MOST_STATEMENTS})"
-    );
-    execute(
-        &format!(
-            "{entries}
+               FROM entries GROUP BY queryid ORDER BY total_ms DESC, queryid LIMIT {MOST_STATEMENTS}),
+         noted AS (
              INSERT INTO index_advisor.history_statement (server, query_id, role, text)
              SELECT {HERE}, m.queryid, r.rolname, m.query
                FROM merged AS m LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = m.userid
              ON CONFLICT (server, query_id) DO UPDATE SET role = excluded.role
-              WHERE history_statement.role IS DISTINCT FROM excluded.role"
-        ),
-        &[snapshot.into()],
-    )?;
-    execute(
-        &format!(
-            "{entries}
-             INSERT INTO index_advisor.history_counter
-                 (snapshot, statement, calls, total_ms, exec_ms, squares, rows, blocks_hit, blocks_read, since)
-             SELECT $1, h.id, m.calls, m.total_ms, m.exec_ms, m.squares, m.rows, m.hit, m.read, m.since
-               FROM merged AS m
-               JOIN index_advisor.history_statement AS h ON h.server = {HERE} AND h.query_id = m.queryid"
-        ),
-        &[snapshot.into()],
-    )?;
+              WHERE history_statement.role IS DISTINCT FROM excluded.role
+             RETURNING id, query_id),
+         -- What was just noted is not in the table yet as this statement sees it.
+         known AS (
+             SELECT id, query_id FROM noted
+             UNION SELECT id, query_id FROM index_advisor.history_statement WHERE server = {HERE})
+         INSERT INTO index_advisor.history_counter
+             (snapshot, statement, calls, total_ms, exec_ms, squares, rows, blocks_hit, blocks_read, since)
+         SELECT $1, k.id, m.calls, m.total_ms, m.exec_ms, m.squares, m.rows, m.hit, m.read, m.since
+           FROM merged AS m JOIN known AS k ON k.query_id = m.queryid"
+    );
+    execute(&statement, &[snapshot.into()])?;
     Ok(())
 }
 
