@@ -267,9 +267,8 @@ fn login_role(name: &str) -> Result<Result<Oid, String>, PgError> {
     let found = scalar::first::<pgrx::pg_sys::Oid>(
         "SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1 AND rolcanlogin",
         &[name.into()],
-    );
-    let role = found.map_err(scalar::spi_error)?;
-    Ok(role
+    )?;
+    Ok(found
         .map(|oid| oid.to_u32())
         .ok_or_else(|| format!("role \"{name}\", which owns the job, does not exist or may not log in")))
 }

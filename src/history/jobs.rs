@@ -2,7 +2,7 @@
 
 use super::sql::{execute, rows, value};
 use crate::pg::identity::Identity;
-use crate::pg::isolated::{PgError, reading, writing};
+use crate::pg::isolated::{PgError, writing};
 use crate::pg::scalar::{self, Fields};
 use crate::pg::session;
 use crate::schedule::Timing;
@@ -84,22 +84,20 @@ impl Jobs {
     /// # Errors
     /// Those of a catalog query.
     pub fn can_be_trusted() -> Result<bool, PgError> {
-        let found = reading(|| {
-            scalar::first::<bool>(
-                "SELECT EXISTS (
-                     SELECT FROM pg_catalog.pg_extension AS e
-                       JOIN pg_catalog.pg_roles AS r ON r.oid = e.extowner AND r.rolsuper
-                       JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace AND n.nspowner = e.extowner
-                       JOIN pg_catalog.pg_depend AS d ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
-                        AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-                        AND d.objid = pg_catalog.to_regclass($1)
-                      WHERE e.extname = 'pg_index_advisor'
-                        AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) AS a
-                                         WHERE a.privilege_type = 'CREATE' AND a.grantee <> e.extowner))",
-                &[TABLE.into()],
-            )
-        })?;
-        Ok(found.map_err(scalar::spi_error)? == Some(true))
+        let found = scalar::look_up::<bool>(
+            "SELECT EXISTS (
+                 SELECT FROM pg_catalog.pg_extension AS e
+                   JOIN pg_catalog.pg_roles AS r ON r.oid = e.extowner AND r.rolsuper
+                   JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace AND n.nspowner = e.extowner
+                   JOIN pg_catalog.pg_depend AS d ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+                    AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                    AND d.objid = pg_catalog.to_regclass($1)
+                  WHERE e.extname = 'pg_index_advisor'
+                    AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) AS a
+                                     WHERE a.privilege_type = 'CREATE' AND a.grantee <> e.extowner))",
+            &[TABLE.into()],
+        )?;
+        Ok(found == Some(true))
     }
 
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::History;
 use super::sql::{HERE, execute, json, read_rows, rows, value};
-use crate::pg::isolated::{PgError, reading};
+use crate::pg::isolated::PgError;
 use crate::pg::scalar::{self, Fields};
 use crate::report::past::{Changes, Past, WhyWithdrawn, Withdrawn};
 use crate::report::{self, Report};
@@ -101,13 +101,10 @@ pub fn report_of(run: i64, lock_timeout_ms: i32) -> Result<Report, PgError> {
     })?;
     let (made_by, report) = kept.and_then(|found| found.into_iter().next()).ok_or_else(missing)?;
     // Asked as the caller.
-    let visible = reading(|| {
-        scalar::first::<bool>(
-            "SELECT index_advisor._may_see_runs_of($1)",
-            &[made_by.unwrap_or_default().into()],
-        )
-    })?
-    .map_err(scalar::spi_error)?;
+    let visible = scalar::look_up::<bool>(
+        "SELECT index_advisor._may_see_runs_of($1)",
+        &[made_by.unwrap_or_default().into()],
+    )?;
     if visible != Some(true) {
         return Err(missing());
     }

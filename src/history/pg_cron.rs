@@ -7,7 +7,7 @@ use super::jobs::Job;
 use super::sql::{execute, rows, value};
 use crate::pg::elsewhere;
 use crate::pg::identity::Identity;
-use crate::pg::isolated::{PgError, reading, writing};
+use crate::pg::isolated::{PgError, writing};
 use crate::pg::scalar;
 use crate::pg::session;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT;
@@ -32,13 +32,10 @@ pub fn place() -> Result<Option<Place>, PgError> {
     if database != session::database_name() {
         return Ok(Some(Place::There(database)));
     }
-    let created = reading(|| {
-        scalar::first::<bool>(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'pg_cron')",
-            &[],
-        )
-    })?
-    .map_err(scalar::spi_error)?;
+    let created = scalar::look_up::<bool>(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'pg_cron')",
+        &[],
+    )?;
     Ok(Some(if created == Some(true) { Place::Here } else { Place::NotCreated }))
 }
 

@@ -110,12 +110,11 @@ pub(super) fn index_exists(oid: Oid) -> Result<bool, PgError> {
 
 /// How this server's btrees are stored.
 fn storage() -> Result<Storage, PgError> {
-    let deduplicates =
-        scalar::first::<bool>("SELECT pg_catalog.btequalimage('pg_catalog.bpchar'::pg_catalog.regtype)", &[]);
-    Ok(Storage {
-        block_size: pg_sys::BLCKSZ,
-        bpchar_deduplicates: deduplicates.map_err(spi_error)?.unwrap_or(false),
-    })
+    let deduplicates = scalar::first::<bool>(
+        "SELECT pg_catalog.btequalimage('pg_catalog.bpchar'::pg_catalog.regtype)",
+        &[],
+    )?;
+    Ok(Storage { block_size: pg_sys::BLCKSZ, bpchar_deduplicates: deduplicates.unwrap_or(false) })
 }
 
 fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgError> {
@@ -487,13 +486,10 @@ pub fn free_oids(count: usize) -> Result<Oid, PgError> {
     const BASES: [u32; 4] = [4_000_000_000, 3_000_000_000, 2_000_000_000, 1_000_000_000];
     for base in BASES {
         let last = base + count as u32;
-        let taken = reading(|| {
-            scalar::first::<bool>(
-                "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid BETWEEN $1 AND $2)",
-                &[pg_sys::Oid::from(base).into(), pg_sys::Oid::from(last).into()],
-            )
-            .map_err(spi_error)
-        })??;
+        let taken = scalar::look_up::<bool>(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid BETWEEN $1 AND $2)",
+            &[pg_sys::Oid::from(base).into(), pg_sys::Oid::from(last).into()],
+        )?;
         if taken != Some(true) {
             return Ok(base);
         }

@@ -48,13 +48,11 @@ impl Identity {
     /// then runs with the owner's rights, as ANALYZE and CREATE INDEX run it.
     pub fn owner_or_caller(relation: Oid) -> Identity {
         let reader = Identity::reader();
-        let owner = reading(|| {
-            scalar::first::<pg_sys::Oid>(
-                "SELECT relowner FROM pg_catalog.pg_class WHERE oid = $1",
-                &[pg_sys::Oid::from(relation).into()],
-            )
-        });
-        let Ok(Ok(Some(owner))) = owner else { return reader };
+        let owner = scalar::look_up::<pg_sys::Oid>(
+            "SELECT relowner FROM pg_catalog.pg_class WHERE oid = $1",
+            &[pg_sys::Oid::from(relation).into()],
+        );
+        let Ok(Some(owner)) = owner else { return reader };
         // SAFETY: plain catalog look-up by two valid role OIDs.
         if owner == reader.role || !unsafe { pg_sys::is_member_of_role(reader.role, owner) } {
             return reader;
@@ -69,13 +67,10 @@ impl Identity {
     /// # Errors
     /// Those of a catalog query.
     pub fn owner_of(relation: &str, lock_timeout_ms: i32) -> Result<Option<Identity>, PgError> {
-        let owner = reading(|| {
-            scalar::first::<pg_sys::Oid>(
-                "SELECT relowner FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)",
-                &[relation.into()],
-            )
-        })?
-        .map_err(scalar::spi_error)?;
+        let owner = scalar::look_up::<pg_sys::Oid>(
+            "SELECT relowner FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)",
+            &[relation.into()],
+        )?;
         Ok(owner.map(|role| Identity { role, lock_timeout_ms, ..Identity::reader() }))
     }
 

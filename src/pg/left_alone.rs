@@ -56,12 +56,11 @@ pub fn among(
     }
     let path = isolated(Some(&Identity::caller(lock_timeout_ms)), || {
         scalar::first::<Vec<String>>("SELECT pg_catalog.current_schemas(true)::pg_catalog.text[]", &[])
-            .map_err(spi_error)
     })??
     .unwrap_or_default();
     let patterns: Vec<String> = schemas.iter().map(|schema| like(schema)).collect();
     reading(|| -> Result<LeftAlone, PgError> {
-        let found = named(tables, &path).map_err(spi_error)?;
+        let found = named(tables, &path)?;
         let unknown_tables = tables.iter().zip(&found).filter(|(_, oid)| oid.is_none());
         let unknown_tables = unknown_tables.map(|(name, _)| name.clone()).collect();
         let mut unknown_schemas = Vec::new();
@@ -69,8 +68,8 @@ pub fn among(
             let exists = scalar::first::<bool>(
                 "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname LIKE $1)",
                 &[pattern.as_str().into()],
-            );
-            if exists.map_err(spi_error)? != Some(true) {
+            )?;
+            if exists != Some(true) {
                 unknown_schemas.push(schema.clone());
             }
         }
@@ -81,7 +80,7 @@ pub fn among(
 }
 
 /// By name, the relation that it stands for.
-fn named(tables: &[Name], path: &[String]) -> Result<Vec<Option<pg_sys::Oid>>, pgrx::spi::Error> {
+fn named(tables: &[Name], path: &[String]) -> Result<Vec<Option<pg_sys::Oid>>, PgError> {
     const QUERY: &str = "
         SELECT c.oid FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
          WHERE c.relname = $1 AND n.nspname = ANY ($2) AND c.relkind IN ('r', 'p', 'm', 'f')

@@ -196,6 +196,6 @@ fn is_there(relation: Oid) -> Result<bool, PgError> {
     let found = scalar::first::<bool>(
         "SELECT true FROM pg_catalog.pg_class WHERE oid = $1",
         &[pg_sys::Oid::from(relation).into()],
-    );
-    Ok(found.map_err(spi_error)?.unwrap_or(false))
+    )?;
+    Ok(found.unwrap_or(false))
 }

@@ -1,6 +1,6 @@
 //! Small look-ups in the server that give plain Rust values.
 
-use super::isolated::PgError;
+use super::isolated::{PgError, reading};
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
 use std::ffi::{CStr, CString, c_char};
@@ -57,14 +57,29 @@ pub fn spi_error(error: pgrx::spi::Error) -> PgError {
 /// The first column of the first row of a query; None for no row and for NULL.
 ///
 /// Spi::get_one and its like take a transaction identifier (pgrx's Spi::mark_mutable), which a hot standby has not got.
+///
+/// # Errors
+/// SPI's own; those of the server are raised.
 pub fn first<T: pgrx::FromDatum + pgrx::IntoDatum>(
     query: &str,
     arguments: &[pgrx::datum::DatumWithOid<'_>],
-) -> Result<Option<T>, pgrx::spi::Error> {
+) -> Result<Option<T>, PgError> {
     pgrx::Spi::connect(|client| {
         let rows = client.select(query, Some(1), arguments)?;
         if rows.is_empty() { Ok(None) } else { rows.first().get_one() }
     })
+    .map_err(spi_error)
+}
+
+/// The same as a query of its own, within `reading`.
+///
+/// # Errors
+/// SPI's own and those of the server.
+pub fn look_up<T: pgrx::FromDatum + pgrx::IntoDatum>(
+    query: &str,
+    arguments: &[pgrx::datum::DatumWithOid<'_>],
+) -> Result<Option<T>, PgError> {
+    reading(|| first(query, arguments))?
 }
 
 /// Columns of a row that SPI returned, NULL as the type's zero. SPI's own failures come back as values.

@@ -1,7 +1,7 @@
 //! `Quiet`: settings of the caller's session that hold for one call of ours and are put back at its end.
 
 use super::identity::set_setting;
-use super::isolated::{PgError, reading};
+use super::isolated::PgError;
 use super::scalar;
 use crate::cost::write::CostUnits;
 use pgrx::pg_sys;
@@ -92,14 +92,11 @@ pub fn is_superuser() -> bool {
 /// # Errors
 /// Those of a catalog query.
 pub fn settings_in_force(given: &[(&'static str, String)]) -> Result<serde_json::Value, PgError> {
-    let shown = reading(|| {
-        scalar::first::<String>(
-            "SELECT pg_catalog.jsonb_object_agg(pg_catalog.split_part(name, '.', 2), pg_catalog.current_setting(name))::text
-               FROM pg_catalog.pg_settings WHERE name LIKE 'pg\\_index\\_advisor.%'",
-            &[],
-        )
-    })?
-    .map_err(scalar::spi_error)?;
+    let shown = scalar::look_up::<String>(
+        "SELECT pg_catalog.jsonb_object_agg(pg_catalog.split_part(name, '.', 2), pg_catalog.current_setting(name))::text
+           FROM pg_catalog.pg_settings WHERE name LIKE 'pg\\_index\\_advisor.%'",
+        &[],
+    )?;
     let mut settings: BTreeMap<String, String> =
         shown.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     settings.extend(given.iter().map(|(name, value)| (name.to_string(), value.clone())));

@@ -45,15 +45,12 @@ pub fn readable() -> Result<String, PgError> {
 
 /// The quoted schema of the extension.
 fn installed_schema() -> Result<String, PgError> {
-    let found = reading(|| {
-        scalar::first::<String>(
-            "SELECT pg_catalog.quote_ident(n.nspname)
-               FROM pg_catalog.pg_extension AS e JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace
-              WHERE e.extname = 'pg_stat_statements'",
-            &[],
-        )
-    })?
-    .map_err(spi_error)?;
+    let found = scalar::look_up::<String>(
+        "SELECT pg_catalog.quote_ident(n.nspname)
+           FROM pg_catalog.pg_extension AS e JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace
+          WHERE e.extname = 'pg_stat_statements'",
+        &[],
+    )?;
     found.ok_or_else(|| {
         PgError::new(ERRCODE_UNDEFINED_OBJECT, "pg_stat_statements is not installed in this database")
             .with_hint("Run CREATE EXTENSION pg_stat_statements; the library must be in shared_preload_libraries too.")
