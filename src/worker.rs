@@ -3,16 +3,15 @@
 //! does is `run_job()`.
 
 use crate::catalog::Oid;
-use crate::history::jobs::{self, Ending, Job, Jobs};
+use crate::history::jobs::{self, Ending, Jobs};
 use crate::pg::board;
-use crate::pg::clock::{self, ServerZone};
+use crate::pg::clock;
 use crate::pg::elsewhere;
 use crate::pg::isolated::PgError;
 use crate::pg::job_lock::{self, Until};
 use crate::pg::process::{self, Started, Starts, Task};
 use crate::pg::scalar;
 use crate::schedule::agenda::{self, Agenda, Due, Found, earlier};
-use crate::schedule::cron::Schedule;
 use crate::schedule::{Verdict, decide, next_start};
 use crate::settings;
 use pgrx::prelude::*;
@@ -190,8 +189,8 @@ fn look() -> Result<Found, PgError> {
     let mut wake = None;
     let mut due: Option<(i64, Due)> = None;
     for job in jobs.of_worker()? {
-        let (schedule, zone) = match understood(&job) {
-            Ok(understood) => understood,
+        let (schedule, zone) = match job.times() {
+            Ok(times) => times,
             Err(why) => {
                 if job.timing.next_start.is_some() {
                     jobs.fail(&job.name, &why, None)?;
@@ -243,7 +242,7 @@ fn claim(name: &str) -> Result<bool, PgError> {
     }
     let now = clock::now();
     let Some(job) = jobs.find(name)? else { return Ok(false) };
-    let (Ok((schedule, zone)), Some(due)) = (understood(&job), job.timing.next_start) else {
+    let (Ok((schedule, zone)), Some(due)) = (job.times(), job.timing.next_start) else {
         return Ok(false);
     };
     if due > now {
@@ -251,15 +250,6 @@ fn claim(name: &str) -> Result<bool, PgError> {
     }
     jobs.begin(name, due, next_start(&schedule, &zone, now, Some(due)))?;
     Ok(true)
-}
-
-/// What a job's row says of its times, or why it cannot be understood: it was altered, or restored on another server.
-fn understood(job: &Job) -> Result<(Schedule, ServerZone), String> {
-    let schedule =
-        Schedule::read(&job.schedule).map_err(|why| format!("the schedule \"{}\": {why}", job.schedule))?;
-    let zone = ServerZone::named(&job.time_zone)
-        .ok_or_else(|| format!("this server knows no time zone \"{}\"", job.time_zone))?;
-    Ok((schedule, zone))
 }
 
 /// The role of this name, or why nothing can be run as it.

@@ -1,11 +1,13 @@
 //! `Job`: a run that comes by itself, as `history_job` keeps it. Reads and writes its row; decides nothing.
 
 use super::sql::{execute, rows, value};
+use crate::pg::clock::ServerZone;
 use crate::pg::identity::Identity;
 use crate::pg::isolated::{PgError, writing};
 use crate::pg::scalar::{self, Fields};
 use crate::pg::session;
 use crate::schedule::Timing;
+use crate::schedule::cron::Schedule;
 use pgrx::datum::{DatumWithOid, Interval, TimestampWithTimeZone};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use pgrx::spi::{SpiHeapTupleData, SpiResult};
@@ -52,6 +54,20 @@ pub struct Job {
     pub min_saving_percent: Option<f64>,
     pub time_limit: Option<Interval>,
     pub timing: Timing,
+}
+
+impl Job {
+    /// What its row says of its times, or why it cannot be understood: it was altered, or restored on another server.
+    ///
+    /// # Errors
+    /// A schedule that cannot be read, a time zone that this server does not know; in words.
+    pub fn times(&self) -> Result<(Schedule, ServerZone), String> {
+        let schedule = Schedule::read(&self.schedule)
+            .map_err(|why| format!("the schedule \"{}\": {why}", self.schedule))?;
+        let zone = ServerZone::named(&self.time_zone)
+            .ok_or_else(|| format!("this server knows no time zone \"{}\"", self.time_zone))?;
+        Ok((schedule, zone))
+    }
 }
 
 /// How a run ended.
