@@ -62,10 +62,7 @@ pub extern "C-unwind" fn pg_index_advisor_look(database: pgrx::pg_sys::Datum) {
 pub extern "C-unwind" fn pg_index_advisor_job(database: pgrx::pg_sys::Datum) {
     let Some((name, role)) = process::task() else { return };
     process::connect_worker(database.value() as Oid, Some(role));
-    process::show(
-        &format!("pg_index_advisor job {name}"),
-        &format!("SELECT index_advisor.run_job('{name}')"),
-    );
+    process::show(&format!("pg_index_advisor job {name}"), &jobs::command(&name));
     match process::transaction(false, || claim(&name)) {
         Ok(true) => {}
         Ok(false) => return,

@@ -304,6 +304,11 @@ impl Jobs {
     }
 }
 
+/// The statement that runs a job, as pg_cron is given it and as the worker is seen to run it.
+pub fn command(name: &str) -> String {
+    format!("SELECT index_advisor.run_job({})", scalar::quote_literal(name))
+}
+
 /// Runs a job of the caller's; what came of it, in words.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 //! Facts are those of pg_cron 1.4 to 1.6: there is one database with its tables (`cron.database_name`), where alone jobs can be
 //! scheduled, also for other databases; its times are those of GMT or, from 1.5 on, of `cron.timezone`.
 
-use super::jobs::Job;
+use super::jobs::{Job, command};
 use super::sql::{execute, rows, value};
 use crate::pg::elsewhere;
 use crate::pg::identity::Identity;
@@ -47,10 +47,6 @@ pub fn time_zone() -> String {
 /// What pg_cron calls a job of this database.
 fn title(job: &str) -> String {
     format!("index_advisor {} {job}", session::database_name())
-}
-
-fn command(job: &str) -> String {
-    format!("SELECT index_advisor.run_job({})", scalar::quote_literal(job))
 }
 
 /// Schedules a job as the caller, in place of one of the same name.
