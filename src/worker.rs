@@ -10,7 +10,7 @@ use crate::pg::elsewhere;
 use crate::pg::isolated::PgError;
 use crate::pg::job_lock::{self, Until};
 use crate::pg::process::{self, Started, Starts, Task};
-use crate::pg::scalar;
+use crate::pg::session;
 use crate::schedule::agenda::{self, Agenda, Due, Found, earlier};
 use crate::schedule::{Verdict, decide, next_start};
 use crate::settings;
@@ -215,12 +215,15 @@ fn look() -> Result<Found, PgError> {
             }
         };
         if let Some(since) = next.filter(|at| *at <= now) {
-            match login_role(&job.owner)? {
-                Ok(role) if due.as_ref().is_none_or(|(earliest, _)| since < *earliest) => {
+            let owner = &job.owner;
+            match session::login_role(owner)? {
+                Some(role) if due.as_ref().is_none_or(|(earliest, _)| since < *earliest) => {
                     due = Some((since, Due { name: job.name.clone(), role }));
                 }
-                Ok(_) => {}
-                Err(why) => {
+                Some(_) => {}
+                None => {
+                    let why =
+                        format!("role \"{owner}\", which owns the job, does not exist or may not log in");
                     next = next_start(&schedule, &zone, now, job.timing.last_due);
                     jobs.fail(&job.name, &why, next)?;
                 }
@@ -247,17 +250,6 @@ fn claim(name: &str) -> Result<bool, PgError> {
     }
     jobs.begin(name, due, next_start(&schedule, &zone, now, Some(due)))?;
     Ok(true)
-}
-
-/// The role of this name, or why nothing can be run as it.
-fn login_role(name: &str) -> Result<Result<Oid, String>, PgError> {
-    let found = scalar::first::<pgrx::pg_sys::Oid>(
-        "SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1 AND rolcanlogin",
-        &[name.into()],
-    )?;
-    Ok(found
-        .map(|oid| oid.to_u32())
-        .ok_or_else(|| format!("role \"{name}\", which owns the job, does not exist or may not log in")))
 }
 
 fn described(error: &PgError) -> String {

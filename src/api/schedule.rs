@@ -317,13 +317,9 @@ fn capitalised(text: &str) -> String {
 /// The worker connects as the owner, which has to be allowed.
 fn may_log_in() -> Result<(), PgError> {
     let name = session::user_name();
-    let allowed = scalar::look_up::<bool>(
-        "SELECT rolcanlogin FROM pg_catalog.pg_roles WHERE rolname = $1",
-        &[name.as_str().into()],
-    )?;
-    match allowed {
-        Some(true) => Ok(()),
-        _ => Err(PgError::new(
+    match session::login_role(&name)? {
+        Some(_) => Ok(()),
+        None => Err(PgError::new(
             ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
             format!("role \"{name}\" may not log in, so the background worker cannot run a job as it"),
         )

@@ -3,6 +3,7 @@
 use super::identity::set_setting;
 use super::isolated::PgError;
 use super::scalar;
+use crate::catalog::Oid;
 use crate::cost::write::CostUnits;
 use pgrx::pg_sys;
 use std::collections::BTreeMap;
@@ -79,6 +80,18 @@ pub fn user_name() -> String {
     // SAFETY: reads a backend variable.
     let user = unsafe { pg_sys::GetUserId() };
     scalar::role_name(user).unwrap_or_else(|| user.to_u32().to_string())
+}
+
+/// The role of this name, if it may log in.
+///
+/// # Errors
+/// Those of a catalog query.
+pub fn login_role(name: &str) -> Result<Option<Oid>, PgError> {
+    let found = scalar::look_up::<pg_sys::Oid>(
+        "SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1 AND rolcanlogin",
+        &[name.into()],
+    )?;
+    Ok(found.map(|oid| oid.to_u32()))
 }
 
 /// Whether the caller is a superuser.
