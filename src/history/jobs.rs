@@ -133,6 +133,11 @@ impl Jobs {
         writing(&self.owner, work).map_err(super::explained)
     }
 
+    /// Runs a statement on the table as its owner.
+    fn change(&self, statement: &str, arguments: &[DatumWithOid<'_>]) -> Result<(), PgError> {
+        self.write(|| execute(statement, arguments).map(drop))
+    }
+
     /// The job of this name.
     ///
     /// # Errors
@@ -167,19 +172,16 @@ impl Jobs {
             job.time_limit.into(),
             job.timing.next_start.map(|at| at as f64).into(),
         ];
-        self.write(|| {
-            execute(
-                "INSERT INTO index_advisor.history_job AS j (name, schedule, time_zone, runner, owner, storage_budget,
-                     max_indexes, min_saving_percent, time_limit, next_start, scheduled_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, pg_catalog.to_timestamp($10), pg_catalog.clock_timestamp())
-                 ON CONFLICT (name) DO UPDATE
-                 SET (schedule, time_zone, runner, owner, storage_budget, max_indexes, min_saving_percent, time_limit,
-                      next_start, scheduled_at, interruptions)
-                   = ROW ($2, $3, $4, $5, $6, $7, $8, $9, pg_catalog.to_timestamp($10), pg_catalog.clock_timestamp(), 0)",
-                &arguments,
-            )
-            .map(drop)
-        })
+        self.change(
+            "INSERT INTO index_advisor.history_job AS j (name, schedule, time_zone, runner, owner, storage_budget,
+                 max_indexes, min_saving_percent, time_limit, next_start, scheduled_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, pg_catalog.to_timestamp($10), pg_catalog.clock_timestamp())
+             ON CONFLICT (name) DO UPDATE
+             SET (schedule, time_zone, runner, owner, storage_budget, max_indexes, min_saving_percent, time_limit,
+                  next_start, scheduled_at, interruptions)
+               = ROW ($2, $3, $4, $5, $6, $7, $8, $9, pg_catalog.to_timestamp($10), pg_catalog.clock_timestamp(), 0)",
+            &arguments,
+        )
     }
 
     /// Forgets a job; its runs are kept.
@@ -187,9 +189,7 @@ impl Jobs {
     /// # Errors
     /// As `find`.
     pub fn remove(&self, name: &str) -> Result<(), PgError> {
-        self.write(|| {
-            execute("DELETE FROM index_advisor.history_job WHERE name = $1", &[name.into()]).map(drop)
-        })
+        self.change("DELETE FROM index_advisor.history_job WHERE name = $1", &[name.into()])
     }
 
     /// A run begins that was due at `due`; the next is at `next`. Unix seconds.
@@ -197,17 +197,14 @@ impl Jobs {
     /// # Errors
     /// As `find`.
     pub fn begin(&self, name: &str, due: i64, next: Option<i64>) -> Result<(), PgError> {
-        self.write(|| {
-            execute(
-                "UPDATE index_advisor.history_job
-                    SET last_status = 'running', last_start = pg_catalog.clock_timestamp(), last_end = NULL,
-                        last_error = NULL, last_run = NULL, last_summary = NULL,
-                        last_due = pg_catalog.to_timestamp($2), next_start = pg_catalog.to_timestamp($3)
-                  WHERE name = $1",
-                &[name.into(), (due as f64).into(), next.map(|at| at as f64).into()],
-            )
-            .map(drop)
-        })
+        self.change(
+            "UPDATE index_advisor.history_job
+                SET last_status = 'running', last_start = pg_catalog.clock_timestamp(), last_end = NULL,
+                    last_error = NULL, last_run = NULL, last_summary = NULL,
+                    last_due = pg_catalog.to_timestamp($2), next_start = pg_catalog.to_timestamp($3)
+              WHERE name = $1",
+            &[name.into(), (due as f64).into(), next.map(|at| at as f64).into()],
+        )
     }
 
     /// A run ended that had begun at `started`; None where its beginning is kept already.
@@ -216,26 +213,23 @@ impl Jobs {
     /// As `find`.
     pub fn end(&self, name: &str, started: Option<Started>, ending: &Ending) -> Result<(), PgError> {
         let status = if ending.error.is_none() { "succeeded" } else { "failed" };
-        self.write(|| {
-            execute(
-                "UPDATE index_advisor.history_job
-                    SET last_status = $2, last_end = pg_catalog.clock_timestamp(), last_error = $3, last_run = $4,
-                        last_summary = $5, interruptions = 0, last_start = coalesce($6, last_start),
-                        next_start = CASE WHEN $7 THEN pg_catalog.to_timestamp($8) ELSE next_start END
-                  WHERE name = $1",
-                &[
-                    name.into(),
-                    status.into(),
-                    ending.error.as_deref().into(),
-                    ending.run.into(),
-                    ending.summary.as_deref().into(),
-                    started.map(|started| started.at).into(),
-                    started.is_some_and(|started| started.next.is_some()).into(),
-                    started.and_then(|started| started.next).map(|at| at as f64).into(),
-                ],
-            )
-            .map(drop)
-        })
+        self.change(
+            "UPDATE index_advisor.history_job
+                SET last_status = $2, last_end = pg_catalog.clock_timestamp(), last_error = $3, last_run = $4,
+                    last_summary = $5, interruptions = 0, last_start = coalesce($6, last_start),
+                    next_start = CASE WHEN $7 THEN pg_catalog.to_timestamp($8) ELSE next_start END
+              WHERE name = $1",
+            &[
+                name.into(),
+                status.into(),
+                ending.error.as_deref().into(),
+                ending.run.into(),
+                ending.summary.as_deref().into(),
+                started.map(|started| started.at).into(),
+                started.is_some_and(|started| started.next.is_some()).into(),
+                started.and_then(|started| started.next).map(|at| at as f64).into(),
+            ],
+        )
     }
 
     /// A run ended without saying how; it comes again at `next`.
@@ -243,17 +237,14 @@ impl Jobs {
     /// # Errors
     /// As `find`.
     pub fn interrupted(&self, name: &str, next: Option<i64>) -> Result<(), PgError> {
-        self.write(|| {
-            execute(
-                "UPDATE index_advisor.history_job
-                    SET last_status = 'interrupted', interruptions = interruptions + 1,
-                        last_error = 'the process or the server ended in mid-run',
-                        next_start = pg_catalog.to_timestamp($2)
-                  WHERE name = $1",
-                &[name.into(), next.map(|at| at as f64).into()],
-            )
-            .map(drop)
-        })
+        self.change(
+            "UPDATE index_advisor.history_job
+                SET last_status = 'interrupted', interruptions = interruptions + 1,
+                    last_error = 'the process or the server ended in mid-run',
+                    next_start = pg_catalog.to_timestamp($2)
+              WHERE name = $1",
+            &[name.into(), next.map(|at| at as f64).into()],
+        )
     }
 
     /// A run cannot begin; the next is at `next`.
@@ -261,17 +252,14 @@ impl Jobs {
     /// # Errors
     /// As `find`.
     pub fn fail(&self, name: &str, why: &str, next: Option<i64>) -> Result<(), PgError> {
-        self.write(|| {
-            execute(
-                "UPDATE index_advisor.history_job
-                    SET last_status = 'failed', last_start = pg_catalog.clock_timestamp(),
-                        last_end = pg_catalog.clock_timestamp(), last_error = $2, last_run = NULL, last_summary = NULL,
-                        next_start = pg_catalog.to_timestamp($3)
-                  WHERE name = $1",
-                &[name.into(), why.into(), next.map(|at| at as f64).into()],
-            )
-            .map(drop)
-        })
+        self.change(
+            "UPDATE index_advisor.history_job
+                SET last_status = 'failed', last_start = pg_catalog.clock_timestamp(),
+                    last_end = pg_catalog.clock_timestamp(), last_error = $2, last_run = NULL, last_summary = NULL,
+                    next_start = pg_catalog.to_timestamp($3)
+              WHERE name = $1",
+            &[name.into(), why.into(), next.map(|at| at as f64).into()],
+        )
     }
 
     /// The next run is at `next`.
@@ -279,13 +267,10 @@ impl Jobs {
     /// # Errors
     /// As `find`.
     pub fn set_next(&self, name: &str, next: Option<i64>) -> Result<(), PgError> {
-        self.write(|| {
-            execute(
-                "UPDATE index_advisor.history_job SET next_start = pg_catalog.to_timestamp($2) WHERE name = $1",
-                &[name.into(), next.map(|at| at as f64).into()],
-            )
-            .map(drop)
-        })
+        self.change(
+            "UPDATE index_advisor.history_job SET next_start = pg_catalog.to_timestamp($2) WHERE name = $1",
+            &[name.into(), next.map(|at| at as f64).into()],
+        )
     }
 
     /// The table that a job's lock is one of, and its name's number among them, as the view `jobs` reckons it.
