@@ -27,7 +27,7 @@ pub fn dismissed(lock_timeout_ms: i32) -> Result<BTreeSet<String>, PgError> {
 /// # Errors
 /// If there is no such recommendation, or the history cannot be written.
 pub fn dismiss(history: &History, recommendation: i64, why: Option<&str>, who: &str) -> Result<(), PgError> {
-    let changed = history.write(|| {
+    let changed = history.owner.write(|| {
         execute(
             "UPDATE index_advisor.history_recommendation
                 SET dismissed_at = pg_catalog.clock_timestamp(), dismissed_by = $2, dismissed_why = $3
@@ -43,7 +43,7 @@ pub fn dismiss(history: &History, recommendation: i64, why: Option<&str>, who: &
 /// # Errors
 /// As `dismiss`.
 pub fn undismiss(history: &History, recommendation: i64) -> Result<(), PgError> {
-    let changed = history.write(|| {
+    let changed = history.owner.write(|| {
         execute(
             "UPDATE index_advisor.history_recommendation
                 SET dismissed_at = NULL, dismissed_by = NULL, dismissed_why = NULL
@@ -68,7 +68,7 @@ impl History {
     /// # Errors
     /// Those of reading the history.
     pub fn standing(&self) -> Result<Vec<String>, PgError> {
-        self.write(|| {
+        self.owner.write(|| {
             rows(
                 "SELECT a.ddl
                    FROM index_advisor.history_advice AS a

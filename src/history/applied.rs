@@ -24,7 +24,7 @@ struct Applied {
 
 /// Looks for indexes that follow open recommendations, and notes them.
 pub(super) fn note(history: &History) -> Result<(), PgError> {
-    let open = history.write(|| {
+    let open = history.owner.write(|| {
         rows(
             "SELECT r.id, r.definition, pg_catalog.to_regclass(r.relation)::pg_catalog.oid AS relation
                FROM index_advisor.history_recommendation AS r
@@ -49,7 +49,7 @@ pub(super) fn note(history: &History) -> Result<(), PgError> {
     relations.dedup();
     let catalog = catalog::read(&relations)?;
     let applied: Vec<Applied> = open.iter().filter_map(|open| followed_by(open, &catalog)).collect();
-    history.write(|| {
+    history.owner.write(|| {
         execute(
             "UPDATE index_advisor.history_recommendation AS r
                 SET index = i.id, applied_at = coalesce(i.created_at, i.first_seen)

@@ -1,15 +1,13 @@
 //! `Job`: a run that comes by itself, as `history_job` keeps it. Reads and writes its row; decides nothing.
 
+use super::Owner;
 use super::sql::{execute, rows, value};
 use crate::pg::clock::ServerZone;
-use crate::pg::identity::Identity;
-use crate::pg::isolated::{PgError, writing};
+use crate::pg::isolated::PgError;
 use crate::pg::scalar::{self, Fields};
-use crate::pg::session;
 use crate::schedule::Timing;
 use crate::schedule::cron::Schedule;
 use pgrx::datum::{DatumWithOid, Interval, TimestampWithTimeZone};
-use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use pgrx::spi::{SpiHeapTupleData, SpiResult};
 
 pgrx::extension_sql_file!("jobs.sql", name = "jobs", requires = ["history"]);
@@ -90,7 +88,7 @@ pub struct Started {
 
 /// The jobs of this database.
 pub struct Jobs {
-    owner: Identity,
+    owner: Owner,
 }
 
 impl Jobs {
@@ -119,23 +117,18 @@ impl Jobs {
     /// # Errors
     /// If the table is not there; on a standby.
     pub fn open(lock_timeout_ms: i32) -> Result<Jobs, PgError> {
-        if session::is_standby() {
-            return Err(PgError::new(ERRCODE_READ_ONLY_SQL_TRANSACTION, "a standby has no jobs of its own")
-                .with_hint("Schedule them on the primary; recommend() and report() give advice here and write nothing."));
-        }
-        match Identity::owner_of(TABLE, lock_timeout_ms)? {
-            Some(owner) => Ok(Jobs { owner }),
-            None => Err(super::not_there()),
-        }
-    }
-
-    fn write<T>(&self, work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgError> {
-        writing(&self.owner, work).map_err(super::explained)
+        let owner = Owner::of(
+            TABLE,
+            lock_timeout_ms,
+            "a standby has no jobs of its own",
+            "Schedule them on the primary; recommend() and report() give advice here and write nothing.",
+        )?;
+        Ok(Jobs { owner })
     }
 
     /// Runs a statement on the table as its owner.
     fn change(&self, statement: &str, arguments: &[DatumWithOid<'_>]) -> Result<(), PgError> {
-        self.write(|| execute(statement, arguments).map(drop))
+        self.owner.write(|| execute(statement, arguments).map(drop))
     }
 
     /// The job of this name.
@@ -143,7 +136,7 @@ impl Jobs {
     /// # Errors
     /// As those of every function here: a table that is locked, altered or read-only.
     pub fn find(&self, name: &str) -> Result<Option<Job>, PgError> {
-        let found = self.write(|| rows(&select("WHERE name = $1"), &[name.into()], read))?;
+        let found = self.owner.write(|| rows(&select("WHERE name = $1"), &[name.into()], read))?;
         Ok(found.into_iter().next())
     }
 
@@ -152,7 +145,7 @@ impl Jobs {
     /// # Errors
     /// As `find`.
     pub fn of_worker(&self) -> Result<Vec<Job>, PgError> {
-        self.write(|| rows(&select("WHERE runner = 'worker' ORDER BY name"), &[], read))
+        self.owner.write(|| rows(&select("WHERE runner = 'worker' ORDER BY name"), &[], read))
     }
 
     /// Adds a job, or takes the place of the one of that name; how the last run of that ended is kept.
@@ -278,7 +271,7 @@ impl Jobs {
     /// # Errors
     /// As `find`.
     pub fn lock_numbers(&self, name: &str) -> Result<(u32, u32), PgError> {
-        let numbers = self.write(|| {
+        let numbers = self.owner.write(|| {
             rows(
                 "SELECT $1::pg_catalog.regclass::pg_catalog.oid AS relation, pg_catalog.hashtext($2) AS number",
                 &[TABLE.into(), name.into()],

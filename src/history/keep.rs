@@ -70,7 +70,7 @@ impl History {
     ) -> Result<Kept, PgError> {
         let (verdicts, record) = self.verdicts()?;
         let verifications = super::visible(verdicts)?;
-        self.write(|| {
+        self.owner.write(|| {
             let changes = changes(&report)?;
             let run = value::<i64>("SELECT pg_catalog.nextval('index_advisor.history_run_id_seq')", &[])?
                 .unwrap_or_default();

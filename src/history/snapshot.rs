@@ -33,7 +33,7 @@ impl History {
     /// If pg_stat_statements is not there, or the history cannot be written.
     pub fn take_snapshot(&self) -> Result<i64, PgError> {
         let schema = pg_stat_statements::readable()?;
-        let snapshot = self.write(|| {
+        let snapshot = self.owner.write(|| {
             // One writer at a time from here on: two would find the same new indexes.
             execute("LOCK TABLE index_advisor.history_snapshot IN SHARE UPDATE EXCLUSIVE MODE", &[])?;
             let snapshot = begin(&schema)?;

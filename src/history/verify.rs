@@ -27,13 +27,13 @@ impl History {
     /// As `take_snapshot`.
     pub fn verify(&self, settings: &Settings) -> Result<Vec<Verification>, PgError> {
         let snapshot = self.take_snapshot()?;
-        let (mut known, workload) = self.write(|| {
+        let (mut known, workload) = self.owner.write(|| {
             let known = known(snapshot)?;
             let workload = promised_statements(snapshot, &known)?;
             Ok((known, workload))
         })?;
         known.plans = plans(&workload, &known, settings)?;
-        self.write(|| {
+        self.owner.write(|| {
             let verdicts = verify(&known, &mut Tables)?;
             for (index, verification) in &verdicts {
                 keep(snapshot, *index, verification)?;
@@ -48,7 +48,7 @@ impl History {
     /// # Errors
     /// Those of reading the history.
     pub fn verdicts(&self) -> Result<(Vec<Verification>, Record), PgError> {
-        self.write(|| {
+        self.owner.write(|| {
             let newest = rows(
                 "SELECT DISTINCT ON (recommendation, CASE WHEN recommendation IS NULL THEN index END)
                         verification::text AS verification
