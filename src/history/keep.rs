@@ -157,7 +157,6 @@ fn insert_run(
     job: Option<&str>,
     settings: &serde_json::Value,
 ) -> Result<(), PgError> {
-    let size = report.recommendations.iter().map(|advice| advice.size_bytes as i64).sum::<i64>();
     let proven = report.certificate.total_before_ms > 0.0 && report.certificate.gap.is_finite();
     execute(
         "INSERT INTO index_advisor.history_run (id, snapshot, made_at, made_by, job, settings, window_seconds, coverage,
@@ -177,7 +176,7 @@ fn insert_run(
             (report.candidates as i32).into(),
             (report.search.planner_calls as i64).into(),
             report.saving().into(),
-            size.into(),
+            (report.size_bytes() as i64).into(),
             proven.then_some(report.certificate.gap).into(),
             report.elapsed_ms.into(),
             json(report).into(),
