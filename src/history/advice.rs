@@ -1,9 +1,9 @@
 //! What is remembered of recommendations between runs: what the last run said, and what somebody does not want to hear again.
 
-use super::sql::{execute, read_rows, rows};
+use super::sql::{execute, rows};
 use super::{History, reading};
 use crate::pg::isolated::PgError;
-use crate::pg::scalar::Fields;
+use crate::pg::scalar::{Fields, read_rows};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use std::collections::BTreeSet;
 

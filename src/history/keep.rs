@@ -1,9 +1,9 @@
 //! `Kept`: a run as the history keeps it, and what it changed.
 
 use super::History;
-use super::sql::{HERE, execute, json, read_rows, rows, value};
+use super::sql::{HERE, execute, json, rows, value};
 use crate::pg::isolated::PgError;
-use crate::pg::scalar::{self, Fields};
+use crate::pg::scalar::{self, Fields, read_rows};
 use crate::report::past::{Changes, Past, WhyWithdrawn, Withdrawn};
 use crate::report::{self, Report};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;

@@ -3,11 +3,11 @@
 //! Judges nothing, which is `verification`'s.
 
 use super::History;
-use super::sql::{HERE, execute, json, read_rows, rows, value};
+use super::sql::{HERE, execute, json, rows, value};
 use crate::catalog::Oid;
 use crate::examine::examine;
 use crate::pg::isolated::{PgError, reading};
-use crate::pg::scalar::Fields;
+use crate::pg::scalar::{Fields, read_rows};
 use crate::settings::Settings;
 use crate::source::pg_stat_statements;
 use crate::verification::known::{

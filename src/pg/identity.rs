@@ -1,12 +1,11 @@
 //! `Identity`: as whom, on which search path and with which settings a statement is analysed and planned.
 
 use super::isolated::{PgError, reading};
-use super::scalar::{self, Fields};
+use super::scalar::{self, Fields, read_rows};
 use super::session::shorten_lock_timeout;
 use crate::catalog::Oid;
 use crate::workload::Role;
 use pgrx::pg_sys;
-use pgrx::prelude::*;
 use std::ffi::CString;
 
 /// The role, search path and planner settings that a statement ran with, as far as the catalog tells.
@@ -173,11 +172,6 @@ fn role_settings(role: Oid) -> Result<Vec<(String, String)>, PgError> {
                               'default_text_search_config'))
          ORDER BY name, (s.setrole <> 0) DESC, (s.setdatabase <> 0) DESC";
     reading(|| {
-        Spi::connect(|client| {
-            let rows = client.select(QUERY, None, &[pg_sys::Oid::from(role).into()])?;
-            rows.map(|row| Ok((row.text("name")?, row.text("value")?)))
-                .collect::<Result<Vec<_>, pgrx::spi::Error>>()
-        })
-        .map_err(scalar::spi_error)
+        read_rows(QUERY, &[pg_sys::Oid::from(role).into()], |row| Ok((row.text("name")?, row.text("value")?)))
     })?
 }

@@ -2,11 +2,10 @@
 
 use super::identity::Identity;
 use super::isolated::{PgError, isolated, reading};
-use super::scalar::{self, Fields, spi_error};
+use super::scalar::{self, Fields, read_rows};
 use crate::catalog::{Catalog, Oid};
 use crate::settings::names::Name;
 use pgrx::pg_sys;
-use pgrx::prelude::*;
 use std::collections::BTreeSet;
 
 /// What the names stand for.
@@ -74,7 +73,7 @@ pub fn among(
             }
         }
         let named: Vec<pg_sys::Oid> = found.into_iter().flatten().collect();
-        let (relations, for_a_partition) = spread(relations, &named, &patterns).map_err(spi_error)?;
+        let (relations, for_a_partition) = spread(relations, &named, &patterns)?;
         Ok(LeftAlone { relations, for_a_partition, unknown_tables, unknown_schemas })
     })?
 }
@@ -97,7 +96,7 @@ fn spread(
     relations: &[Oid],
     named: &[pg_sys::Oid],
     patterns: &[String],
-) -> Result<(BTreeSet<Oid>, BTreeSet<Oid>), pgrx::spi::Error> {
+) -> Result<(BTreeSet<Oid>, BTreeSet<Oid>), PgError> {
     const QUERY: &str = "
         WITH RECURSIVE meant AS (
             SELECT pg_catalog.unnest($2::oid[]) AS oid
@@ -119,19 +118,10 @@ fn spread(
           FROM pg_catalog.unnest($1::oid[]) AS r(oid)
          WHERE r.oid IN (SELECT oid FROM down UNION SELECT oid FROM up)";
     let oids: Vec<pg_sys::Oid> = relations.iter().map(|oid| pg_sys::Oid::from(*oid)).collect();
-    let mut left_alone = (BTreeSet::new(), BTreeSet::new());
-    Spi::connect(|client| {
-        for row in
-            client.select(QUERY, None, &[oids.into(), named.to_vec().into(), patterns.to_vec().into()])?
-        {
-            let oid = row.oid("oid")?;
-            left_alone.0.insert(oid);
-            if row.flag("for_a_partition")? {
-                left_alone.1.insert(oid);
-            }
-        }
-        Ok(left_alone)
-    })
+    let arguments = [oids.into(), named.to_vec().into(), patterns.to_vec().into()];
+    let found = read_rows(QUERY, &arguments, |row| Ok((row.oid("oid")?, row.flag("for_a_partition")?)))?;
+    let for_a_partition = found.iter().filter(|(_, for_a_partition)| *for_a_partition).map(|(oid, _)| *oid);
+    Ok((found.iter().map(|(oid, _)| *oid).collect(), for_a_partition.collect()))
 }
 
 /// A name with `*` as a pattern of LIKE.
