@@ -3,16 +3,15 @@
 //! does is `run_job()`.
 
 use crate::catalog::Oid;
-use crate::history::jobs::{self, Ending, Job, Jobs};
+use crate::history::jobs::{self, Ending, Jobs};
 use crate::pg::board;
-use crate::pg::clock::{self, ServerZone};
+use crate::pg::clock;
 use crate::pg::elsewhere;
 use crate::pg::isolated::PgError;
 use crate::pg::job_lock::{self, Until};
 use crate::pg::process::{self, Started, Starts, Task};
-use crate::pg::scalar;
+use crate::pg::session;
 use crate::schedule::agenda::{self, Agenda, Due, Found, earlier};
-use crate::schedule::cron::Schedule;
 use crate::schedule::{Verdict, decide, next_start};
 use crate::settings;
 use pgrx::prelude::*;
@@ -63,10 +62,7 @@ pub extern "C-unwind" fn pg_index_advisor_look(database: pgrx::pg_sys::Datum) {
 pub extern "C-unwind" fn pg_index_advisor_job(database: pgrx::pg_sys::Datum) {
     let Some((name, role)) = process::task() else { return };
     process::connect_worker(database.value() as Oid, Some(role));
-    process::show(
-        &format!("pg_index_advisor job {name}"),
-        &format!("SELECT index_advisor.run_job('{name}')"),
-    );
+    process::show(&format!("pg_index_advisor job {name}"), &jobs::command(&name));
     match process::transaction(false, || claim(&name)) {
         Ok(true) => {}
         Ok(false) => return,
@@ -190,8 +186,8 @@ fn look() -> Result<Found, PgError> {
     let mut wake = None;
     let mut due: Option<(i64, Due)> = None;
     for job in jobs.of_worker()? {
-        let (schedule, zone) = match understood(&job) {
-            Ok(understood) => understood,
+        let (schedule, zone) = match job.times() {
+            Ok(times) => times,
             Err(why) => {
                 if job.timing.next_start.is_some() {
                     jobs.fail(&job.name, &why, None)?;
@@ -219,12 +215,15 @@ fn look() -> Result<Found, PgError> {
             }
         };
         if let Some(since) = next.filter(|at| *at <= now) {
-            match login_role(&job.owner)? {
-                Ok(role) if due.as_ref().is_none_or(|(earliest, _)| since < *earliest) => {
+            let owner = &job.owner;
+            match session::login_role(owner)? {
+                Some(role) if due.as_ref().is_none_or(|(earliest, _)| since < *earliest) => {
                     due = Some((since, Due { name: job.name.clone(), role }));
                 }
-                Ok(_) => {}
-                Err(why) => {
+                Some(_) => {}
+                None => {
+                    let why =
+                        format!("role \"{owner}\", which owns the job, does not exist or may not log in");
                     next = next_start(&schedule, &zone, now, job.timing.last_due);
                     jobs.fail(&job.name, &why, next)?;
                 }
@@ -243,7 +242,7 @@ fn claim(name: &str) -> Result<bool, PgError> {
     }
     let now = clock::now();
     let Some(job) = jobs.find(name)? else { return Ok(false) };
-    let (Ok((schedule, zone)), Some(due)) = (understood(&job), job.timing.next_start) else {
+    let (Ok((schedule, zone)), Some(due)) = (job.times(), job.timing.next_start) else {
         return Ok(false);
     };
     if due > now {
@@ -251,27 +250,6 @@ fn claim(name: &str) -> Result<bool, PgError> {
     }
     jobs.begin(name, due, next_start(&schedule, &zone, now, Some(due)))?;
     Ok(true)
-}
-
-/// What a job's row says of its times, or why it cannot be understood: it was altered, or restored on another server.
-fn understood(job: &Job) -> Result<(Schedule, ServerZone), String> {
-    let schedule =
-        Schedule::read(&job.schedule).map_err(|why| format!("the schedule \"{}\": {why}", job.schedule))?;
-    let zone = ServerZone::named(&job.time_zone)
-        .ok_or_else(|| format!("this server knows no time zone \"{}\"", job.time_zone))?;
-    Ok((schedule, zone))
-}
-
-/// The role of this name, or why nothing can be run as it.
-fn login_role(name: &str) -> Result<Result<Oid, String>, PgError> {
-    let found = scalar::first::<pgrx::pg_sys::Oid>(
-        "SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1 AND rolcanlogin",
-        &[name.into()],
-    );
-    let role = found.map_err(scalar::spi_error)?;
-    Ok(role
-        .map(|oid| oid.to_u32())
-        .ok_or_else(|| format!("role \"{name}\", which owns the job, does not exist or may not log in")))
 }
 
 fn described(error: &PgError) -> String {

@@ -48,12 +48,9 @@ impl Arguments<'_> {
 
 /// A size as pg_size_bytes reads it.
 fn bytes(text: &str) -> Result<i64, PgError> {
-    let bytes = crate::pg::isolated::reading(|| {
-        crate::pg::scalar::first::<i64>("SELECT pg_catalog.pg_size_bytes($1)", &[text.into()])
-    });
-    match bytes {
-        Ok(Ok(Some(bytes))) => Ok(bytes),
-        Ok(_) => Err(budget_error(text)),
+    match crate::pg::scalar::look_up::<i64>("SELECT pg_catalog.pg_size_bytes($1)", &[text.into()]) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(budget_error(text)),
         Err(error) if error.code == pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_QUERY_CANCELED => {
             Err(error)
         }

@@ -59,7 +59,7 @@ fn run(
         new as i32,
         withdrawn as i32,
         report.saving() * 100.0,
-        report.recommendations.iter().map(|advice| advice.size_bytes as i64).sum(),
+        report.size_bytes() as i64,
         Summary::of(&report).what_to_do,
     ))
 }

@@ -5,7 +5,7 @@ use crate::history::job_run;
 use crate::history::jobs::{Job, Jobs, Runner};
 use crate::history::pg_cron::{self, Place};
 use crate::pg::clock::{self, ServerZone};
-use crate::pg::isolated::{PgError, reading};
+use crate::pg::isolated::PgError;
 use crate::pg::{board, process, scalar, session};
 use crate::schedule::Timing;
 use crate::schedule::cron::Schedule;
@@ -317,16 +317,9 @@ fn capitalised(text: &str) -> String {
 /// The worker connects as the owner, which has to be allowed.
 fn may_log_in() -> Result<(), PgError> {
     let name = session::user_name();
-    let allowed = reading(|| {
-        scalar::first::<bool>(
-            "SELECT rolcanlogin FROM pg_catalog.pg_roles WHERE rolname = $1",
-            &[name.as_str().into()],
-        )
-    })?
-    .map_err(scalar::spi_error)?;
-    match allowed {
-        Some(true) => Ok(()),
-        _ => Err(PgError::new(
+    match session::login_role(&name)? {
+        Some(_) => Ok(()),
+        None => Err(PgError::new(
             ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
             format!("role \"{name}\" may not log in, so the background worker cannot run a job as it"),
         )
@@ -366,14 +359,12 @@ fn same_zone(a: &str, b: &str) -> bool {
 
 /// A time in a zone, with its name.
 fn in_zone(instant: i64, zone: &str) -> String {
-    let words = reading(|| {
-        scalar::first::<String>(
-            "SELECT pg_catalog.to_char(pg_catalog.timezone($2, pg_catalog.to_timestamp($1)), 'YYYY-MM-DD HH24:MI:SS')",
-            &[(instant as f64).into(), zone.into()],
-        )
-    });
+    let words = scalar::look_up::<String>(
+        "SELECT pg_catalog.to_char(pg_catalog.timezone($2, pg_catalog.to_timestamp($1)), 'YYYY-MM-DD HH24:MI:SS')",
+        &[(instant as f64).into(), zone.into()],
+    );
     match words {
-        Ok(Ok(Some(words))) => format!("{words} {zone}"),
+        Ok(Some(words)) => format!("{words} {zone}"),
         _ => format!("{instant} s after 1970"),
     }
 }

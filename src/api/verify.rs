@@ -46,13 +46,11 @@ fn verify() -> TableIterator<
         name!(next_ddl, Option<String>),
     ),
 > {
-    let verdicts = {
-        Arguments::default().settings().and_then(|settings| {
-            let _quiet = Quiet::begin(settings.lock_timeout_ms);
-            let history = History::open(settings.lock_timeout_ms)?;
-            history::visible(history.verify(&settings)?)
-        })
-    };
+    let verdicts = Arguments::default().settings().and_then(|settings| {
+        let _quiet = Quiet::begin(settings.lock_timeout_ms);
+        let history = History::open(settings.lock_timeout_ms)?;
+        history::visible(history.verify(&settings)?)
+    });
     let verdicts = verdicts.unwrap_or_else(|error| error.raise());
     TableIterator::new(verdicts.into_iter().map(|verdict| {
         let statements = meant_for(&verdict);
@@ -80,9 +78,9 @@ fn verify() -> TableIterator<
 }
 
 /// The statements that an index was meant for; of a dropped one, those that changed.
-fn meant_for(verdict: &Verification) -> Vec<StatementChange> {
+fn meant_for(verdict: &Verification) -> Vec<&StatementChange> {
     let meant = |statement: &&StatementChange| {
         verdict.recommendation.is_none() || statement.estimated_saving.is_some()
     };
-    verdict.statements.iter().filter(meant).cloned().collect()
+    verdict.statements.iter().filter(meant).collect()
 }

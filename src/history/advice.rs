@@ -1,8 +1,9 @@
 //! What is remembered of recommendations between runs: what the last run said, and what somebody does not want to hear again.
 
-use super::sql::{execute, read_rows, rows};
+use super::sql::{execute, rows};
 use super::{History, reading};
 use crate::pg::isolated::PgError;
+use crate::pg::scalar::{Fields, read_rows};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ pub fn dismissed(lock_timeout_ms: i32) -> Result<BTreeSet<String>, PgError> {
         read_rows(
             "SELECT definition FROM index_advisor.history_recommendation WHERE dismissed_at IS NOT NULL",
             &[],
-            |row| Ok(row[1].value::<String>()?.unwrap_or_default()),
+            |row| row.text("definition"),
         )
     })?;
     Ok(definitions.into_iter().flatten().collect())
@@ -26,7 +27,7 @@ pub fn dismissed(lock_timeout_ms: i32) -> Result<BTreeSet<String>, PgError> {
 /// # Errors
 /// If there is no such recommendation, or the history cannot be written.
 pub fn dismiss(history: &History, recommendation: i64, why: Option<&str>, who: &str) -> Result<(), PgError> {
-    let changed = history.write(|| {
+    let changed = history.owner.write(|| {
         execute(
             "UPDATE index_advisor.history_recommendation
                 SET dismissed_at = pg_catalog.clock_timestamp(), dismissed_by = $2, dismissed_why = $3
@@ -42,7 +43,7 @@ pub fn dismiss(history: &History, recommendation: i64, why: Option<&str>, who: &
 /// # Errors
 /// As `dismiss`.
 pub fn undismiss(history: &History, recommendation: i64) -> Result<(), PgError> {
-    let changed = history.write(|| {
+    let changed = history.owner.write(|| {
         execute(
             "UPDATE index_advisor.history_recommendation
                 SET dismissed_at = NULL, dismissed_by = NULL, dismissed_why = NULL
@@ -67,7 +68,7 @@ impl History {
     /// # Errors
     /// Those of reading the history.
     pub fn standing(&self) -> Result<Vec<String>, PgError> {
-        self.write(|| {
+        self.owner.write(|| {
             rows(
                 "SELECT a.ddl
                    FROM index_advisor.history_advice AS a
@@ -77,7 +78,7 @@ impl History {
                     AND r.dismissed_at IS NULL AND (i.id IS NULL OR i.gone_seen IS NOT NULL)
                   ORDER BY a.rank",
                 &[],
-                |row| Ok(row[1].value::<String>()?.unwrap_or_default()),
+                |row| row.text("ddl"),
             )
         })
     }

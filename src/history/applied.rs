@@ -5,7 +5,7 @@ use super::sql::{execute, json, rows};
 use crate::catalog::{Catalog, Oid};
 use crate::pg::catalog;
 use crate::pg::isolated::PgError;
-use pgrx::pg_sys;
+use crate::pg::scalar::Fields;
 use serde::Serialize;
 
 /// A recommendation without an index that follows it.
@@ -24,7 +24,7 @@ struct Applied {
 
 /// Looks for indexes that follow open recommendations, and notes them.
 pub(super) fn note(history: &History) -> Result<(), PgError> {
-    let open = history.write(|| {
+    let open = history.owner.write(|| {
         rows(
             "SELECT r.id, r.definition, pg_catalog.to_regclass(r.relation)::pg_catalog.oid AS relation
                FROM index_advisor.history_recommendation AS r
@@ -33,9 +33,11 @@ pub(super) fn note(history: &History) -> Result<(), PgError> {
               ORDER BY r.id",
             &[],
             |row| {
-                let relation = row["relation"].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32());
-                let definition = row["definition"].value::<String>()?.unwrap_or_default();
-                Ok(Open { id: row["id"].value::<i64>()?.unwrap_or_default(), definition, relation })
+                Ok(Open {
+                    id: row.id("id")?,
+                    definition: row.text("definition")?,
+                    relation: row.oid("relation")?,
+                })
             },
         )
     })?;
@@ -47,7 +49,7 @@ pub(super) fn note(history: &History) -> Result<(), PgError> {
     relations.dedup();
     let catalog = catalog::read(&relations)?;
     let applied: Vec<Applied> = open.iter().filter_map(|open| followed_by(open, &catalog)).collect();
-    history.write(|| {
+    history.owner.write(|| {
         execute(
             "UPDATE index_advisor.history_recommendation AS r
                 SET index = i.id, applied_at = coalesce(i.created_at, i.first_seen)

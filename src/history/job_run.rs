@@ -2,11 +2,10 @@
 
 use super::jobs::{Ending, Job, Jobs, Runner, Started};
 use super::sql::{rows, value};
-use crate::pg::clock::{self, ServerZone};
+use crate::pg::clock;
 use crate::pg::isolated::{PgError, attempting};
 use crate::pg::job_lock::{self, Until};
 use crate::pg::session;
-use crate::schedule::cron::Schedule;
 use crate::schedule::next_start;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 
@@ -80,13 +79,12 @@ fn in_words(error: &PgError) -> String {
 
 /// When pg_cron will start a job next, as far as can be reckoned here.
 fn next_of(job: &Job) -> Option<i64> {
-    let zone = ServerZone::named(&job.time_zone)?;
-    let schedule = Schedule::read(&job.schedule).ok()?;
+    let (schedule, zone) = job.times().ok()?;
     next_start(&schedule, &zone, clock::now(), None)
 }
 
 /// There is no job of this name.
-pub fn unknown(name: &str) -> PgError {
+fn unknown(name: &str) -> PgError {
     PgError::new(ERRCODE_UNDEFINED_OBJECT, format!("there is no job \"{name}\" in this database"))
         .with_hint("The view index_advisor.jobs has those that you may see.")
 }

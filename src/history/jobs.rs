@@ -1,13 +1,13 @@
 //! `Job`: a run that comes by itself, as `history_job` keeps it. Reads and writes its row; decides nothing.
 
+use super::Owner;
 use super::sql::{execute, rows, value};
-use crate::pg::identity::Identity;
-use crate::pg::isolated::{PgError, reading, writing};
-use crate::pg::scalar;
-use crate::pg::session;
+use crate::pg::clock::ServerZone;
+use crate::pg::isolated::PgError;
+use crate::pg::scalar::{self, Fields};
 use crate::schedule::Timing;
+use crate::schedule::cron::Schedule;
 use pgrx::datum::{DatumWithOid, Interval, TimestampWithTimeZone};
-use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use pgrx::spi::{SpiHeapTupleData, SpiResult};
 
 pgrx::extension_sql_file!("jobs.sql", name = "jobs", requires = ["history"]);
@@ -54,6 +54,20 @@ pub struct Job {
     pub timing: Timing,
 }
 
+impl Job {
+    /// What its row says of its times, or why it cannot be understood: it was altered, or restored on another server.
+    ///
+    /// # Errors
+    /// A schedule that cannot be read, a time zone that this server does not know; in words.
+    pub fn times(&self) -> Result<(Schedule, ServerZone), String> {
+        let schedule = Schedule::read(&self.schedule)
+            .map_err(|why| format!("the schedule \"{}\": {why}", self.schedule))?;
+        let zone = ServerZone::named(&self.time_zone)
+            .ok_or_else(|| format!("this server knows no time zone \"{}\"", self.time_zone))?;
+        Ok((schedule, zone))
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Debug, Default)]
 pub struct Ending {
@@ -74,7 +88,7 @@ pub struct Started {
 
 /// The jobs of this database.
 pub struct Jobs {
-    owner: Identity,
+    owner: Owner,
 }
 
 impl Jobs {
@@ -84,39 +98,37 @@ impl Jobs {
     /// # Errors
     /// Those of a catalog query.
     pub fn can_be_trusted() -> Result<bool, PgError> {
-        let found = reading(|| {
-            scalar::first::<bool>(
-                "SELECT EXISTS (
-                     SELECT FROM pg_catalog.pg_extension AS e
-                       JOIN pg_catalog.pg_roles AS r ON r.oid = e.extowner AND r.rolsuper
-                       JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace AND n.nspowner = e.extowner
-                       JOIN pg_catalog.pg_depend AS d ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
-                        AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-                        AND d.objid = pg_catalog.to_regclass($1)
-                      WHERE e.extname = 'pg_index_advisor'
-                        AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) AS a
-                                         WHERE a.privilege_type = 'CREATE' AND a.grantee <> e.extowner))",
-                &[TABLE.into()],
-            )
-        })?;
-        Ok(found.map_err(scalar::spi_error)? == Some(true))
+        let found = scalar::look_up::<bool>(
+            "SELECT EXISTS (
+                 SELECT FROM pg_catalog.pg_extension AS e
+                   JOIN pg_catalog.pg_roles AS r ON r.oid = e.extowner AND r.rolsuper
+                   JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace AND n.nspowner = e.extowner
+                   JOIN pg_catalog.pg_depend AS d ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+                    AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                    AND d.objid = pg_catalog.to_regclass($1)
+                  WHERE e.extname = 'pg_index_advisor'
+                    AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) AS a
+                                     WHERE a.privilege_type = 'CREATE' AND a.grantee <> e.extowner))",
+            &[TABLE.into()],
+        )?;
+        Ok(found == Some(true))
     }
 
     /// # Errors
     /// If the table is not there; on a standby.
     pub fn open(lock_timeout_ms: i32) -> Result<Jobs, PgError> {
-        if session::is_standby() {
-            return Err(PgError::new(ERRCODE_READ_ONLY_SQL_TRANSACTION, "a standby has no jobs of its own")
-                .with_hint("Schedule them on the primary; recommend() and report() give advice here and write nothing."));
-        }
-        match Identity::owner_of(TABLE, lock_timeout_ms)? {
-            Some(owner) => Ok(Jobs { owner }),
-            None => Err(super::not_there()),
-        }
+        let owner = Owner::of(
+            TABLE,
+            lock_timeout_ms,
+            "a standby has no jobs of its own",
+            "Schedule them on the primary; recommend() and report() give advice here and write nothing.",
+        )?;
+        Ok(Jobs { owner })
     }
 
-    fn write<T>(&self, work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgError> {
-        writing(&self.owner, work).map_err(super::explained)
+    /// Runs a statement on the table as its owner.
+    fn change(&self, statement: &str, arguments: &[DatumWithOid<'_>]) -> Result<(), PgError> {
+        self.owner.write(|| execute(statement, arguments).map(drop))
     }
 
     /// The job of this name.
@@ -124,7 +136,7 @@ impl Jobs {
     /// # Errors
     /// As those of every function here: a table that is locked, altered or read-only.
     pub fn find(&self, name: &str) -> Result<Option<Job>, PgError> {
-        let found = self.write(|| rows(&select("WHERE name = $1"), &[name.into()], read))?;
+        let found = self.owner.write(|| rows(&select("WHERE name = $1"), &[name.into()], read))?;
         Ok(found.into_iter().next())
     }
 
@@ -133,7 +145,7 @@ impl Jobs {
     /// # Errors
     /// As `find`.
     pub fn of_worker(&self) -> Result<Vec<Job>, PgError> {
-        self.write(|| rows(&select("WHERE runner = 'worker' ORDER BY name"), &[], read))
+        self.owner.write(|| rows(&select("WHERE runner = 'worker' ORDER BY name"), &[], read))
     }
 
     /// Adds a job, or takes the place of the one of that name; how the last run of that ended is kept.
@@ -153,19 +165,16 @@ impl Jobs {
             job.time_limit.into(),
             job.timing.next_start.map(|at| at as f64).into(),
         ];
-        self.write(|| {
-            execute(
-                "INSERT INTO index_advisor.history_job AS j (name, schedule, time_zone, runner, owner, storage_budget,
-                     max_indexes, min_saving_percent, time_limit, next_start, scheduled_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, pg_catalog.to_timestamp($10), pg_catalog.clock_timestamp())
-                 ON CONFLICT (name) DO UPDATE
-                 SET (schedule, time_zone, runner, owner, storage_budget, max_indexes, min_saving_percent, time_limit,
-                      next_start, scheduled_at, interruptions)
-                   = ROW ($2, $3, $4, $5, $6, $7, $8, $9, pg_catalog.to_timestamp($10), pg_catalog.clock_timestamp(), 0)",
-                &arguments,
-            )
-            .map(drop)
-        })
+        self.change(
+            "INSERT INTO index_advisor.history_job AS j (name, schedule, time_zone, runner, owner, storage_budget,
+                 max_indexes, min_saving_percent, time_limit, next_start, scheduled_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, pg_catalog.to_timestamp($10), pg_catalog.clock_timestamp())
+             ON CONFLICT (name) DO UPDATE
+             SET (schedule, time_zone, runner, owner, storage_budget, max_indexes, min_saving_percent, time_limit,
+                  next_start, scheduled_at, interruptions)
+               = ROW ($2, $3, $4, $5, $6, $7, $8, $9, pg_catalog.to_timestamp($10), pg_catalog.clock_timestamp(), 0)",
+            &arguments,
+        )
     }
 
     /// Forgets a job; its runs are kept.
@@ -173,9 +182,7 @@ impl Jobs {
     /// # Errors
     /// As `find`.
     pub fn remove(&self, name: &str) -> Result<(), PgError> {
-        self.write(|| {
-            execute("DELETE FROM index_advisor.history_job WHERE name = $1", &[name.into()]).map(drop)
-        })
+        self.change("DELETE FROM index_advisor.history_job WHERE name = $1", &[name.into()])
     }
 
     /// A run begins that was due at `due`; the next is at `next`. Unix seconds.
@@ -183,17 +190,14 @@ impl Jobs {
     /// # Errors
     /// As `find`.
     pub fn begin(&self, name: &str, due: i64, next: Option<i64>) -> Result<(), PgError> {
-        self.write(|| {
-            execute(
-                "UPDATE index_advisor.history_job
-                    SET last_status = 'running', last_start = pg_catalog.clock_timestamp(), last_end = NULL,
-                        last_error = NULL, last_run = NULL, last_summary = NULL,
-                        last_due = pg_catalog.to_timestamp($2), next_start = pg_catalog.to_timestamp($3)
-                  WHERE name = $1",
-                &[name.into(), (due as f64).into(), next.map(|at| at as f64).into()],
-            )
-            .map(drop)
-        })
+        self.change(
+            "UPDATE index_advisor.history_job
+                SET last_status = 'running', last_start = pg_catalog.clock_timestamp(), last_end = NULL,
+                    last_error = NULL, last_run = NULL, last_summary = NULL,
+                    last_due = pg_catalog.to_timestamp($2), next_start = pg_catalog.to_timestamp($3)
+              WHERE name = $1",
+            &[name.into(), (due as f64).into(), next.map(|at| at as f64).into()],
+        )
     }
 
     /// A run ended that had begun at `started`; None where its beginning is kept already.
@@ -202,26 +206,23 @@ impl Jobs {
     /// As `find`.
     pub fn end(&self, name: &str, started: Option<Started>, ending: &Ending) -> Result<(), PgError> {
         let status = if ending.error.is_none() { "succeeded" } else { "failed" };
-        self.write(|| {
-            execute(
-                "UPDATE index_advisor.history_job
-                    SET last_status = $2, last_end = pg_catalog.clock_timestamp(), last_error = $3, last_run = $4,
-                        last_summary = $5, interruptions = 0, last_start = coalesce($6, last_start),
-                        next_start = CASE WHEN $7 THEN pg_catalog.to_timestamp($8) ELSE next_start END
-                  WHERE name = $1",
-                &[
-                    name.into(),
-                    status.into(),
-                    ending.error.as_deref().into(),
-                    ending.run.into(),
-                    ending.summary.as_deref().into(),
-                    started.map(|started| started.at).into(),
-                    started.is_some_and(|started| started.next.is_some()).into(),
-                    started.and_then(|started| started.next).map(|at| at as f64).into(),
-                ],
-            )
-            .map(drop)
-        })
+        self.change(
+            "UPDATE index_advisor.history_job
+                SET last_status = $2, last_end = pg_catalog.clock_timestamp(), last_error = $3, last_run = $4,
+                    last_summary = $5, interruptions = 0, last_start = coalesce($6, last_start),
+                    next_start = CASE WHEN $7 THEN pg_catalog.to_timestamp($8) ELSE next_start END
+              WHERE name = $1",
+            &[
+                name.into(),
+                status.into(),
+                ending.error.as_deref().into(),
+                ending.run.into(),
+                ending.summary.as_deref().into(),
+                started.map(|started| started.at).into(),
+                started.is_some_and(|started| started.next.is_some()).into(),
+                started.and_then(|started| started.next).map(|at| at as f64).into(),
+            ],
+        )
     }
 
     /// A run ended without saying how; it comes again at `next`.
@@ -229,17 +230,14 @@ impl Jobs {
     /// # Errors
     /// As `find`.
     pub fn interrupted(&self, name: &str, next: Option<i64>) -> Result<(), PgError> {
-        self.write(|| {
-            execute(
-                "UPDATE index_advisor.history_job
-                    SET last_status = 'interrupted', interruptions = interruptions + 1,
-                        last_error = 'the process or the server ended in mid-run',
-                        next_start = pg_catalog.to_timestamp($2)
-                  WHERE name = $1",
-                &[name.into(), next.map(|at| at as f64).into()],
-            )
-            .map(drop)
-        })
+        self.change(
+            "UPDATE index_advisor.history_job
+                SET last_status = 'interrupted', interruptions = interruptions + 1,
+                    last_error = 'the process or the server ended in mid-run',
+                    next_start = pg_catalog.to_timestamp($2)
+              WHERE name = $1",
+            &[name.into(), next.map(|at| at as f64).into()],
+        )
     }
 
     /// A run cannot begin; the next is at `next`.
@@ -247,17 +245,14 @@ impl Jobs {
     /// # Errors
     /// As `find`.
     pub fn fail(&self, name: &str, why: &str, next: Option<i64>) -> Result<(), PgError> {
-        self.write(|| {
-            execute(
-                "UPDATE index_advisor.history_job
-                    SET last_status = 'failed', last_start = pg_catalog.clock_timestamp(),
-                        last_end = pg_catalog.clock_timestamp(), last_error = $2, last_run = NULL, last_summary = NULL,
-                        next_start = pg_catalog.to_timestamp($3)
-                  WHERE name = $1",
-                &[name.into(), why.into(), next.map(|at| at as f64).into()],
-            )
-            .map(drop)
-        })
+        self.change(
+            "UPDATE index_advisor.history_job
+                SET last_status = 'failed', last_start = pg_catalog.clock_timestamp(),
+                    last_end = pg_catalog.clock_timestamp(), last_error = $2, last_run = NULL, last_summary = NULL,
+                    next_start = pg_catalog.to_timestamp($3)
+              WHERE name = $1",
+            &[name.into(), why.into(), next.map(|at| at as f64).into()],
+        )
     }
 
     /// The next run is at `next`.
@@ -265,29 +260,31 @@ impl Jobs {
     /// # Errors
     /// As `find`.
     pub fn set_next(&self, name: &str, next: Option<i64>) -> Result<(), PgError> {
-        self.write(|| {
-            execute(
-                "UPDATE index_advisor.history_job SET next_start = pg_catalog.to_timestamp($2) WHERE name = $1",
-                &[name.into(), next.map(|at| at as f64).into()],
-            )
-            .map(drop)
-        })
+        self.change(
+            "UPDATE index_advisor.history_job SET next_start = pg_catalog.to_timestamp($2) WHERE name = $1",
+            &[name.into(), next.map(|at| at as f64).into()],
+        )
     }
 
-    /// A name's number among the locks, as the view `jobs` reckons it, and the table that it is a lock of.
+    /// The table that a job's lock is one of, and its name's number among them, as the view `jobs` reckons it.
     ///
     /// # Errors
     /// As `find`.
     pub fn lock_numbers(&self, name: &str) -> Result<(u32, u32), PgError> {
-        let number = self.write(|| value::<i32>("SELECT pg_catalog.hashtext($1)", &[name.into()]))?;
-        let table = self.write(|| {
-            value::<i64>("SELECT $1::pg_catalog.regclass::pg_catalog.oid::bigint", &[TABLE.into()])
+        let numbers = self.owner.write(|| {
+            rows(
+                "SELECT $1::pg_catalog.regclass::pg_catalog.oid AS relation, pg_catalog.hashtext($2) AS number",
+                &[TABLE.into(), name.into()],
+                |row| Ok((row.oid("relation")?, row["number"].value::<i32>()?.unwrap_or_default() as u32)),
+            )
         })?;
-        match (table, number) {
-            (Some(table), Some(number)) => Ok((table as u32, number as u32)),
-            _ => Err(PgError::new(ERRCODE_UNDEFINED_TABLE, format!("there is no table {TABLE}"))),
-        }
+        numbers.into_iter().next().ok_or_else(super::not_there)
     }
+}
+
+/// The statement that runs a job, as pg_cron is given it and as the worker is seen to run it.
+pub fn command(name: &str) -> String {
+    format!("SELECT index_advisor.run_job({})", scalar::quote_literal(name))
 }
 
 /// Runs a job of the caller's; what came of it, in words.
@@ -309,13 +306,12 @@ fn select(condition: &str) -> String {
 }
 
 fn read(row: &SpiHeapTupleData<'_>) -> SpiResult<Job> {
-    let text = |name: &str| Ok::<_, pgrx::spi::Error>(row[name].value::<String>()?.unwrap_or_default());
     Ok(Job {
-        name: text("name")?,
-        schedule: text("schedule")?,
-        time_zone: text("time_zone")?,
-        runner: Runner::of(&text("runner")?).unwrap_or(Runner::Worker),
-        owner: text("owner")?,
+        name: row.text("name")?,
+        schedule: row.text("schedule")?,
+        time_zone: row.text("time_zone")?,
+        runner: Runner::of(&row.text("runner")?).unwrap_or(Runner::Worker),
+        owner: row.text("owner")?,
         storage_budget: row["storage_budget"].value()?,
         max_indexes: row["max_indexes"].value()?,
         min_saving_percent: row["min_saving_percent"].value()?,
@@ -323,7 +319,7 @@ fn read(row: &SpiHeapTupleData<'_>) -> SpiResult<Job> {
         timing: Timing {
             next_start: row["next_start"].value()?,
             last_due: row["last_due"].value()?,
-            begun: row["begun"].value::<bool>()?.unwrap_or(false),
+            begun: row.flag("begun")?,
             interruptions: row["interruptions"].value::<i32>()?.unwrap_or(0).max(0) as u32,
         },
     })

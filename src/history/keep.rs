@@ -1,12 +1,11 @@
 //! `Kept`: a run as the history keeps it, and what it changed.
 
 use super::History;
-use super::sql::{execute, json, read_rows, rows, value};
-use crate::pg::isolated::{PgError, reading};
-use crate::pg::scalar;
+use super::sql::{HERE, execute, json, rows, value};
+use crate::pg::isolated::PgError;
+use crate::pg::scalar::{self, Fields, read_rows};
 use crate::report::past::{Changes, Past, WhyWithdrawn, Withdrawn};
 use crate::report::{self, Report};
-use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -71,7 +70,7 @@ impl History {
     ) -> Result<Kept, PgError> {
         let (verdicts, record) = self.verdicts()?;
         let verifications = super::visible(verdicts)?;
-        self.write(|| {
+        self.owner.write(|| {
             let changes = changes(&report)?;
             let run = value::<i64>("SELECT pg_catalog.nextval('index_advisor.history_run_id_seq')", &[])?
                 .unwrap_or_default();
@@ -102,13 +101,10 @@ pub fn report_of(run: i64, lock_timeout_ms: i32) -> Result<Report, PgError> {
     })?;
     let (made_by, report) = kept.and_then(|found| found.into_iter().next()).ok_or_else(missing)?;
     // Asked as the caller.
-    let visible = reading(|| {
-        scalar::first::<bool>(
-            "SELECT index_advisor._may_see_runs_of($1)",
-            &[made_by.unwrap_or_default().into()],
-        )
-    })?
-    .map_err(scalar::spi_error)?;
+    let visible = scalar::look_up::<bool>(
+        "SELECT index_advisor._may_see_runs_of($1)",
+        &[made_by.unwrap_or_default().into()],
+    )?;
     if visible != Some(true) {
         return Err(missing());
     }
@@ -123,7 +119,7 @@ fn changes(report: &Report) -> Result<Option<Changes>, PgError> {
     let before = rows(
         "SELECT id, report ->> 'made_at' AS made_at FROM index_advisor.history_run ORDER BY id DESC LIMIT 1",
         &[],
-        |row| Ok((row["id"].value::<i64>()?.unwrap_or_default(), row["made_at"].value::<String>()?)),
+        |row| Ok((row.id("id")?, row["made_at"].value::<String>()?)),
     )?;
     let Some((since_run, since)) = before.into_iter().next() else { return Ok(None) };
     let earlier = rows(
@@ -135,15 +131,12 @@ fn changes(report: &Report) -> Result<Option<Changes>, PgError> {
           WHERE a.run = $1 ORDER BY a.rank",
         &[since_run.into()],
         |row| {
-            let is = |name: &str| Ok::<_, pgrx::spi::Error>(row[name].value::<bool>()?.unwrap_or_default());
-            let why = match (is("applied")?, is("dismissed")?) {
+            let why = match (row.flag("applied")?, row.flag("dismissed")?) {
                 (true, _) => WhyWithdrawn::Applied,
                 (false, true) => WhyWithdrawn::Dismissed,
                 (false, false) => WhyWithdrawn::NoLongerPays,
             };
-            let text =
-                |name: &str| Ok::<_, pgrx::spi::Error>(row[name].value::<String>()?.unwrap_or_default());
-            Ok(Earlier { definition: text("definition")?, ddl: text("ddl")?, why })
+            Ok(Earlier { definition: row.text("definition")?, ddl: row.text("ddl")?, why })
         },
     )?;
     let then: BTreeSet<&str> = earlier.iter().map(|earlier| earlier.definition.as_str()).collect();
@@ -164,18 +157,16 @@ fn insert_run(
     job: Option<&str>,
     settings: &serde_json::Value,
 ) -> Result<(), PgError> {
-    let size = report.recommendations.iter().map(|advice| advice.size_bytes as i64).sum::<i64>();
     let proven = report.certificate.total_before_ms > 0.0 && report.certificate.gap.is_finite();
-    let made_at = value::<TimestampWithTimeZone>("SELECT pg_catalog.clock_timestamp()", &[])?;
     execute(
         "INSERT INTO index_advisor.history_run (id, snapshot, made_at, made_by, job, settings, window_seconds, coverage,
              statements, candidates, planner_calls, saving, size_bytes, gap, elapsed_ms, report)
          OVERRIDING SYSTEM VALUE
-         VALUES ($1, $2, $3, $4, $5, $6::pg_catalog.jsonb, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::pg_catalog.jsonb)",
+         VALUES ($1, $2, pg_catalog.clock_timestamp(), $3, $4, $5::pg_catalog.jsonb, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+                 $15::pg_catalog.jsonb)",
         &[
             run.into(),
             snapshot.into(),
-            made_at.into(),
             made_by.into(),
             job.into(),
             settings.to_string().into(),
@@ -185,7 +176,7 @@ fn insert_run(
             (report.candidates as i32).into(),
             (report.search.planner_calls as i64).into(),
             report.saving().into(),
-            size.into(),
+            (report.size_bytes() as i64).into(),
             proven.then_some(report.certificate.gap).into(),
             report.elapsed_ms.into(),
             json(report).into(),
@@ -263,10 +254,11 @@ fn note_relations(report: &Report, snapshot: i64) -> Result<(), PgError> {
         })
         .collect();
     execute(
-        "UPDATE index_advisor.history_statement AS h SET relations = r.relations
-           FROM pg_catalog.jsonb_to_recordset($2::pg_catalog.jsonb) AS r(query_id bigint, relations text[])
-          WHERE h.query_id = r.query_id AND h.relations <> r.relations
-            AND h.server = (SELECT server FROM index_advisor.history_snapshot WHERE id = $1)",
+        &format!(
+            "UPDATE index_advisor.history_statement AS h SET relations = r.relations
+               FROM pg_catalog.jsonb_to_recordset($2::pg_catalog.jsonb) AS r(query_id bigint, relations text[])
+              WHERE h.query_id = r.query_id AND h.relations <> r.relations AND h.server = {HERE}"
+        ),
         &[snapshot.into(), json(&reads).into()],
     )?;
     Ok(())

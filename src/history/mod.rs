@@ -32,9 +32,30 @@ const TABLES: &str =
     index_advisor.history_run, index_advisor.history_advice, index_advisor.history_effect,
     index_advisor.history_verification";
 
+/// The last of them that is created: where it is, all are.
+const LAST_TABLE: &str = "index_advisor.history_verification";
+
+/// The owner of our tables, as whom they are written.
+struct Owner(Identity);
+
+impl Owner {
+    /// The owner of a table. On a standby, where nothing can be written, an error that says so in these words, with this hint.
+    fn of(table: &str, lock_timeout_ms: i32, standby: &str, hint: &str) -> Result<Owner, PgError> {
+        if session::is_standby() {
+            return Err(PgError::new(ERRCODE_READ_ONLY_SQL_TRANSACTION, standby).with_hint(hint));
+        }
+        Identity::owner_of(table, lock_timeout_ms)?.map(Owner).ok_or_else(not_there)
+    }
+
+    /// Runs `work` as the owner; what it wrote is undone if it fails. Errors are said of the history.
+    fn write<T>(&self, work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgError> {
+        writing(&self.0, work).map_err(explained)
+    }
+}
+
 /// The history of this database, open for writing.
 pub struct History {
-    owner: Identity,
+    owner: Owner,
 }
 
 impl History {
@@ -43,24 +64,14 @@ impl History {
     /// # Errors
     /// A read-only transaction or a standby; tables that are locked, altered or from an older version.
     pub fn open(lock_timeout_ms: i32) -> Result<History, PgError> {
-        if session::is_standby() {
-            return Err(PgError::new(
-                ERRCODE_READ_ONLY_SQL_TRANSACTION,
-                "a standby cannot keep a history of runs",
-            )
-            .with_hint("recommend() and report() give advice here and write nothing."));
-        }
-        let history = History { owner: owner(lock_timeout_ms)?.ok_or_else(not_there)? };
-        history.write(|| sql::execute(&format!("LOCK TABLE {TABLES} IN ROW EXCLUSIVE MODE"), &[]))?;
-        Ok(history)
-    }
-
-    /// Runs `work` as the owner; what it wrote is undone if it fails.
-    ///
-    /// # Errors
-    /// Its own, said of the history.
-    pub fn write<T>(&self, work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgError> {
-        writing(&self.owner, work).map_err(explained)
+        let owner = Owner::of(
+            LAST_TABLE,
+            lock_timeout_ms,
+            "a standby cannot keep a history of runs",
+            "recommend() and report() give advice here and write nothing.",
+        )?;
+        owner.write(|| sql::execute(&format!("LOCK TABLE {TABLES} IN ROW EXCLUSIVE MODE"), &[]))?;
+        Ok(History { owner })
     }
 }
 
@@ -72,12 +83,8 @@ pub fn reading<T>(
     lock_timeout_ms: i32,
     work: impl FnOnce() -> Result<T, PgError>,
 ) -> Result<Option<T>, PgError> {
-    let Some(owner) = owner(lock_timeout_ms)? else { return Ok(None) };
+    let Some(owner) = Identity::owner_of(LAST_TABLE, lock_timeout_ms)? else { return Ok(None) };
     reading_as(&owner, work).and_then(|outcome| outcome).map(Some).map_err(explained)
-}
-
-fn owner(lock_timeout_ms: i32) -> Result<Option<Identity>, PgError> {
-    Identity::owner_of("index_advisor.history_verification", lock_timeout_ms)
 }
 
 fn not_there() -> PgError {

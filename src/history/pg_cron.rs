@@ -3,11 +3,11 @@
 //! Facts are those of pg_cron 1.4 to 1.6: there is one database with its tables (`cron.database_name`), where alone jobs can be
 //! scheduled, also for other databases; its times are those of GMT or, from 1.5 on, of `cron.timezone`.
 
-use super::jobs::Job;
+use super::jobs::{Job, command};
 use super::sql::{execute, rows, value};
 use crate::pg::elsewhere;
 use crate::pg::identity::Identity;
-use crate::pg::isolated::{PgError, reading, writing};
+use crate::pg::isolated::{PgError, writing};
 use crate::pg::scalar;
 use crate::pg::session;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT;
@@ -32,13 +32,10 @@ pub fn place() -> Result<Option<Place>, PgError> {
     if database != session::database_name() {
         return Ok(Some(Place::There(database)));
     }
-    let created = reading(|| {
-        scalar::first::<bool>(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'pg_cron')",
-            &[],
-        )
-    })?
-    .map_err(scalar::spi_error)?;
+    let created = scalar::look_up::<bool>(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'pg_cron')",
+        &[],
+    )?;
     Ok(Some(if created == Some(true) { Place::Here } else { Place::NotCreated }))
 }
 
@@ -50,10 +47,6 @@ pub fn time_zone() -> String {
 /// What pg_cron calls a job of this database.
 fn title(job: &str) -> String {
     format!("index_advisor {} {job}", session::database_name())
-}
-
-fn command(job: &str) -> String {
-    format!("SELECT index_advisor.run_job({})", scalar::quote_literal(job))
 }
 
 /// Schedules a job as the caller, in place of one of the same name.

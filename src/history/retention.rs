@@ -13,7 +13,7 @@ impl History {
     /// # Errors
     /// If the history cannot be written.
     pub fn forget(&self, minutes: i32) -> Result<(), PgError> {
-        self.write(|| {
+        self.owner.write(|| {
             for (table, time) in [("history_run", "made_at"), ("history_snapshot", "taken_at")] {
                 execute(
                     &format!(

@@ -2,7 +2,7 @@
 //!
 //! Taken whole by one who may see everything, whoever asks; only views and functions decide what is shown of it.
 
-use super::sql::{execute, value};
+use super::sql::{HERE, execute, value};
 use super::{History, applied};
 use crate::pg::isolated::PgError;
 use crate::pg::scalar;
@@ -33,7 +33,7 @@ impl History {
     /// If pg_stat_statements is not there, or the history cannot be written.
     pub fn take_snapshot(&self) -> Result<i64, PgError> {
         let schema = pg_stat_statements::readable()?;
-        let snapshot = self.write(|| {
+        let snapshot = self.owner.write(|| {
             // One writer at a time from here on: two would find the same new indexes.
             execute("LOCK TABLE index_advisor.history_snapshot IN SHARE UPDATE EXCLUSIVE MODE", &[])?;
             let snapshot = begin(&schema)?;
@@ -69,7 +69,7 @@ fn statements(schema: &str, snapshot: i64) -> Result<(), PgError> {
         &[format!("{schema}.pg_stat_statements").into()],
     )?;
     let since = if since.is_some() { "stats_since" } else { "NULL::pg_catalog.timestamptz" };
-    let entries = format!(
+    let statement = format!(
         "WITH entries AS (
              SELECT s.queryid, s.userid, s.query, s.calls, s.rows, s.total_exec_time AS exec_ms,
                     s.total_exec_time + s.total_plan_time AS total_ms,
@@ -87,31 +87,24 @@ fn statements(schema: &str, snapshot: i64) -> Result<(), PgError> {
                     sum(calls)::float8 AS calls, sum(rows)::float8 AS rows, sum(total_ms) AS total_ms,
                     sum(exec_ms) AS exec_ms, sum(squares) AS squares, sum(hit)::float8 AS hit,
                     sum(read)::float8 AS read, min(since) AS since
-               FROM entries GROUP BY queryid ORDER BY total_ms DESC, queryid LIMIT {MOST_STATEMENTS})"
-    );
-    let server = "(SELECT server FROM index_advisor.history_snapshot WHERE id = $1)";
-    execute(
-        &format!(
-            "{entries}
+               FROM entries GROUP BY queryid ORDER BY total_ms DESC, queryid LIMIT {MOST_STATEMENTS}),
+         noted AS (
              INSERT INTO index_advisor.history_statement (server, query_id, role, text)
-             SELECT {server}, m.queryid, r.rolname, m.query
+             SELECT {HERE}, m.queryid, r.rolname, m.query
                FROM merged AS m LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = m.userid
              ON CONFLICT (server, query_id) DO UPDATE SET role = excluded.role
-              WHERE history_statement.role IS DISTINCT FROM excluded.role"
-        ),
-        &[snapshot.into()],
-    )?;
-    execute(
-        &format!(
-            "{entries}
-             INSERT INTO index_advisor.history_counter
-                 (snapshot, statement, calls, total_ms, exec_ms, squares, rows, blocks_hit, blocks_read, since)
-             SELECT $1, h.id, m.calls, m.total_ms, m.exec_ms, m.squares, m.rows, m.hit, m.read, m.since
-               FROM merged AS m
-               JOIN index_advisor.history_statement AS h ON h.server = {server} AND h.query_id = m.queryid"
-        ),
-        &[snapshot.into()],
-    )?;
+              WHERE history_statement.role IS DISTINCT FROM excluded.role
+             RETURNING id, query_id),
+         -- What was just noted is not in the table yet as this statement sees it.
+         known AS (
+             SELECT id, query_id FROM noted
+             UNION SELECT id, query_id FROM index_advisor.history_statement WHERE server = {HERE})
+         INSERT INTO index_advisor.history_counter
+             (snapshot, statement, calls, total_ms, exec_ms, squares, rows, blocks_hit, blocks_read, since)
+         SELECT $1, k.id, m.calls, m.total_ms, m.exec_ms, m.squares, m.rows, m.hit, m.read, m.since
+           FROM merged AS m JOIN known AS k ON k.query_id = m.queryid"
+    );
+    execute(&statement, &[snapshot.into()])?;
     Ok(())
 }
 
@@ -131,31 +124,30 @@ fn tables(snapshot: i64) -> Result<(), PgError> {
 /// Notes which indexes came and went since the last snapshot. An index that was rebuilt, or restored elsewhere from a dump, has
 /// another OID and is the same.
 fn indexes(snapshot: i64) -> Result<(), PgError> {
-    let here = "(SELECT server FROM index_advisor.history_snapshot WHERE id = $1)";
     // pg_xact_commit_timestamp is an error where commits are not timed.
     let created = match scalar::setting("track_commit_timestamp").as_deref() {
         Some("on") => "pg_catalog.pg_xact_commit_timestamp(p.written)",
         _ => "NULL",
     };
     let before =
-        format!("(SELECT max(id) FROM index_advisor.history_snapshot WHERE server = {here} AND id < $1)");
+        format!("(SELECT max(id) FROM index_advisor.history_snapshot WHERE server = {HERE} AND id < $1)");
     let known = format!(
-        "SELECT 1 FROM index_advisor.history_index AS k WHERE k.server = {here} AND k.oid = p.oid AND k.gone_seen IS NULL"
+        "SELECT 1 FROM index_advisor.history_index AS k WHERE k.server = {HERE} AND k.oid = p.oid AND k.gone_seen IS NULL"
     );
     let backs = "EXISTS (SELECT 1 FROM pg_catalog.pg_constraint WHERE conindid = p.oid AND contype IN ('p', 'u', 'x'))";
     for statement in [
         format!(
-            "UPDATE index_advisor.history_index AS h SET server = {here}, oid = p.oid
+            "UPDATE index_advisor.history_index AS h SET server = {HERE}, oid = p.oid
                FROM ({PRESENT}) AS p
               WHERE h.gone_seen IS NULL AND h.relation = p.relation AND h.name = p.name AND NOT EXISTS ({known})
-                AND NOT (h.server = {here} AND EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c WHERE c.oid = h.oid))
+                AND NOT (h.server = {HERE} AND EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c WHERE c.oid = h.oid))
                 AND h.definition = pg_catalog.pg_get_indexdef(p.oid)"
         ),
         format!(
             "UPDATE index_advisor.history_index AS h
                 SET relation = p.relation, name = p.name, definition = pg_catalog.pg_get_indexdef(p.oid)
                FROM ({PRESENT}) AS p
-              WHERE h.gone_seen IS NULL AND h.server = {here} AND h.oid = p.oid
+              WHERE h.gone_seen IS NULL AND h.server = {HERE} AND h.oid = p.oid
                 AND (h.relation, h.name) IS DISTINCT FROM (p.relation, p.name)"
         ),
         // What a build has finished counts from now on.
@@ -167,13 +159,13 @@ fn indexes(snapshot: i64) -> Result<(), PgError> {
                     absent_snapshot = CASE WHEN p.valid THEN {before} ELSE h.absent_snapshot END,
                     created_at = {created}
                FROM ({PRESENT}) AS p
-              WHERE h.gone_seen IS NULL AND h.server = {here} AND h.oid = p.oid AND h.valid <> p.valid"
+              WHERE h.gone_seen IS NULL AND h.server = {HERE} AND h.oid = p.oid AND h.valid <> p.valid"
         ),
         format!(
             "INSERT INTO index_advisor.history_index
                  (server, oid, relation, name, definition, backs_constraint, valid, first_snapshot, first_seen, created_at,
                   absent_snapshot)
-             SELECT {here}, p.oid, p.relation, p.name, pg_catalog.pg_get_indexdef(p.oid), {backs}, p.valid, $1,
+             SELECT {HERE}, p.oid, p.relation, p.name, pg_catalog.pg_get_indexdef(p.oid), {backs}, p.valid, $1,
                     pg_catalog.clock_timestamp(), {created}, {before}
                FROM ({PRESENT}) AS p
               WHERE NOT EXISTS ({known}) AND pg_catalog.pg_get_indexdef(p.oid) IS NOT NULL"
@@ -181,7 +173,7 @@ fn indexes(snapshot: i64) -> Result<(), PgError> {
         format!(
             "UPDATE index_advisor.history_index AS h
                 SET gone_snapshot = $1, gone_seen = pg_catalog.clock_timestamp()
-              WHERE h.gone_seen IS NULL AND h.server = {here}
+              WHERE h.gone_seen IS NULL AND h.server = {HERE}
                 AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_index AS i WHERE i.indexrelid = h.oid)"
         ),
     ] {

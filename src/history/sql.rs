@@ -7,28 +7,15 @@ use pgrx::prelude::*;
 use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use serde::Serialize;
 
+/// The server of a snapshot, for a statement whose $1 is the snapshot's number.
+pub const HERE: &str = "(SELECT server FROM index_advisor.history_snapshot WHERE id = $1)";
+
 /// Runs a statement; gives the number of rows it concerned.
 ///
 /// # Errors
 /// SPI's own; those of the server are raised.
 pub fn execute(statement: &str, arguments: &[DatumWithOid<'_>]) -> Result<usize, PgError> {
     Spi::connect_mut(|client| Ok(client.update(statement, None, arguments)?.len())).map_err(spi_error)
-}
-
-/// Runs a query and reads each of its rows, as of the active snapshot. Takes no transaction id, so that it works on a standby.
-///
-/// # Errors
-/// As `execute`, and those of reading.
-pub fn read_rows<T>(
-    query: &str,
-    arguments: &[DatumWithOid<'_>],
-    read: impl Fn(&SpiHeapTupleData<'_>) -> SpiResult<T>,
-) -> Result<Vec<T>, PgError> {
-    Spi::connect(|client| {
-        let table = client.select(query, None, arguments)?;
-        table.map(|row| read(&row)).collect::<SpiResult<Vec<T>>>()
-    })
-    .map_err(spi_error)
 }
 
 /// Runs a statement and reads each of its rows. It sees what statements before it wrote.

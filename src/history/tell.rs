@@ -46,7 +46,7 @@ impl History {
             "withdrawn": withdrawn,
             "saving_percent": report.saving() * 100.0,
         });
-        self.write(|| {
+        self.owner.write(|| {
             execute("SELECT pg_catalog.pg_notify($1, $2)", &[CHANNEL.into(), payload.to_string().into()])
         })?;
         pgrx::log!(

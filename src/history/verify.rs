@@ -3,27 +3,22 @@
 //! Judges nothing, which is `verification`'s.
 
 use super::History;
-use super::sql::{execute, json, rows, value};
+use super::sql::{HERE, execute, json, rows, value};
 use crate::catalog::Oid;
 use crate::examine::examine;
 use crate::pg::isolated::{PgError, reading};
-use crate::pg::scalar::{Fields, spi_error};
+use crate::pg::scalar::{Fields, read_rows};
 use crate::settings::Settings;
+use crate::source::pg_stat_statements;
 use crate::verification::known::{
     Archive, Counter, Counters, Known, KnownIndex, KnownStatement, Moment, Present, Promise, TableCounter,
 };
 use crate::verification::{Record, Verification, verify};
 use crate::workload::{Role, Statement, Workload};
 use pgrx::pg_sys;
-use pgrx::prelude::*;
 use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
-
-/// The server of a snapshot, whose number is $1.
-const HERE: &str = "(SELECT server FROM index_advisor.history_snapshot WHERE id = $1)";
-/// What stands for a text that the caller may not read, as in pg_stat_statements.
-const HIDDEN: &str = "<insufficient privilege>";
 
 impl History {
     /// Takes a snapshot, judges every index that was created as advised, or dropped, and keeps the verdicts.
@@ -32,13 +27,13 @@ impl History {
     /// As `take_snapshot`.
     pub fn verify(&self, settings: &Settings) -> Result<Vec<Verification>, PgError> {
         let snapshot = self.take_snapshot()?;
-        let (mut known, workload) = self.write(|| {
+        let (mut known, workload) = self.owner.write(|| {
             let known = known(snapshot)?;
             let workload = promised_statements(snapshot, &known)?;
             Ok((known, workload))
         })?;
         known.plans = plans(&workload, &known, settings)?;
-        self.write(|| {
+        self.owner.write(|| {
             let verdicts = verify(&known, &mut Tables)?;
             for (index, verification) in &verdicts {
                 keep(snapshot, *index, verification)?;
@@ -53,7 +48,7 @@ impl History {
     /// # Errors
     /// Those of reading the history.
     pub fn verdicts(&self) -> Result<(Vec<Verification>, Record), PgError> {
-        self.write(|| {
+        self.owner.write(|| {
             let newest = rows(
                 "SELECT DISTINCT ON (recommendation, CASE WHEN recommendation IS NULL THEN index END)
                         verification::text AS verification
@@ -148,7 +143,7 @@ pub fn visible(verdicts: Vec<Verification>) -> Result<Vec<Verification>, PgError
             None => !everything.is_empty(),
         };
         if !may {
-            statement.text = HIDDEN.to_string();
+            statement.text = pg_stat_statements::HIDDEN.to_string();
         }
     }
     Ok(visible)
@@ -158,13 +153,8 @@ pub fn visible(verdicts: Vec<Verification>) -> Result<Vec<Verification>, PgError
 fn allowed(condition: &str, names: &BTreeSet<&str>) -> Result<BTreeSet<String>, PgError> {
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let query = format!("SELECT name FROM pg_catalog.unnest($1) AS name WHERE {condition}");
-    reading(|| {
-        Spi::connect(|client| {
-            let found = client.select(&query, None, &[names.into()])?;
-            found.map(|row| row.text("name")).collect::<SpiResult<BTreeSet<String>>>()
-        })
-        .map_err(spi_error)
-    })?
+    let found = reading(|| read_rows(&query, &[names.into()], |row| row.text("name")))??;
+    Ok(found.into_iter().collect())
 }
 
 /// Fills in the texts and roles of statements, which are kept once for all verdicts.
@@ -176,10 +166,7 @@ fn with_texts(mut verdicts: Vec<Verification>) -> Result<Vec<Verification>, PgEr
         "SELECT DISTINCT ON (query_id) query_id, role, text FROM index_advisor.history_statement
           WHERE query_id = ANY ($1) ORDER BY query_id, id DESC",
         &[ids.into()],
-        |row| {
-            let id = row["query_id"].value::<i64>()?.unwrap_or_default();
-            Ok((id, (row["role"].value::<String>()?, row.text("text")?)))
-        },
+        |row| Ok((row.id("query_id")?, (row["role"].value::<String>()?, row.text("text")?))),
     )?;
     let found: BTreeMap<i64, (Option<String>, String)> = found.into_iter().collect();
     for statement in verdicts.iter_mut().flat_map(|verdict| &mut verdict.statements) {
@@ -248,7 +235,7 @@ fn moments(snapshot: i64) -> Result<Vec<Moment>, PgError> {
         &[snapshot.into()],
         |row| {
             Ok(Moment {
-                id: row["id"].value::<i64>()?.unwrap_or_default(),
+                id: row.id("id")?,
                 at: row.number("at")?,
                 statements_reset: row["statements_reset"].value::<f64>()?,
                 tables_reset: row["tables_reset"].value::<f64>()?,
@@ -270,8 +257,8 @@ fn statements(snapshot: i64, promised: Vec<i64>) -> Result<Vec<KnownStatement>, 
         &[snapshot.into(), promised.into()],
         |row| {
             Ok(KnownStatement {
-                id: row["id"].value::<i64>()?.unwrap_or_default(),
-                query_id: row["query_id"].value::<i64>()?.unwrap_or_default(),
+                id: row.id("id")?,
+                query_id: row.id("query_id")?,
                 role: row["role"].value::<String>()?,
                 text: row.text("text")?,
                 relations: row.list("relations")?,
@@ -296,9 +283,8 @@ fn promises(snapshot: i64) -> Result<Vec<Promise>, PgError> {
         ),
         &[snapshot.into()],
         |row| {
-            let number = |name: &str| Ok::<_, pgrx::spi::Error>(row[name].value::<i64>()?.unwrap_or_default());
             let effect = row["query_id"].value::<i64>()?.zip(row["ratio"].value::<f64>()?);
-            Ok((number("id")?, number("index")?, row.text("ddl")?, effect))
+            Ok((row.id("id")?, row.id("index")?, row.text("ddl")?, effect))
         },
     )?;
     let mut promises: Vec<Promise> = Vec::new();
@@ -358,31 +344,30 @@ fn indexes(snapshot: i64) -> Result<Vec<KnownIndex>, PgError> {
 }
 
 fn index(row: &SpiHeapTupleData<'_>) -> SpiResult<KnownIndex> {
-    let is = |name: &str| Ok::<_, pgrx::spi::Error>(row[name].value::<bool>()?.unwrap_or_default());
     let now = Present {
-        valid: is("valid")?,
-        building: is("building")?,
+        valid: row.flag("valid")?,
+        building: row.flag("building")?,
         scans: row.number("scans")?,
-        partitioned: is("partitioned")?,
-        needs_analyze: is("needs_analyze")?,
+        partitioned: row.flag("partitioned")?,
+        needs_analyze: row.flag("needs_analyze")?,
         size_bytes: row.number("bytes")? as u64,
     };
     let last = row["verification"].value::<String>()?;
     let oids: Vec<pg_sys::Oid> = row.list("oids")?;
     Ok(KnownIndex {
-        id: row["id"].value::<i64>()?.unwrap_or_default(),
+        id: row.id("id")?,
         relation: row.text("relation")?,
         name: row.text("name")?,
         definition: row.text("definition")?,
         oids: oids.into_iter().map(|oid| oid.to_u32()).collect(),
-        backs_constraint: is("backs_constraint")?,
+        backs_constraint: row.flag("backs_constraint")?,
         absent: row["absent_snapshot"].value::<i64>()?,
         first: row["first_snapshot"].value::<i64>()?,
         gone: row["gone_snapshot"].value::<i64>()?,
-        is_gone: is("is_gone")?,
+        is_gone: row.flag("is_gone")?,
         created_at: row["created_at"].value::<f64>()?,
-        now: is("is_present")?.then_some(now),
-        has_table: is("has_table")?,
+        now: row.flag("is_present")?.then_some(now),
+        has_table: row.flag("has_table")?,
         // One that cannot be read any more is as good as none: it is only ever repeated.
         last: last.and_then(|text| serde_json::from_str(&text).ok()).map(Box::new),
     })
@@ -401,8 +386,6 @@ impl Archive for Tables {
                FROM index_advisor.history_counter WHERE snapshot = ANY ($1) AND statement = ANY ($2)",
             &[moments.to_vec().into(), statements.to_vec().into()],
             |row| {
-                let id =
-                    |name: &str| Ok::<_, pgrx::spi::Error>(row[name].value::<i64>()?.unwrap_or_default());
                 let counter = Counter {
                     calls: row.number("calls")?,
                     total_ms: row.number("total_ms")?,
@@ -413,7 +396,7 @@ impl Archive for Tables {
                     blocks_read: row.number("blocks_read")?,
                     since: row["since"].value::<f64>()?,
                 };
-                Ok(((id("snapshot")?, id("statement")?), counter))
+                Ok(((row.id("snapshot")?, row.id("statement")?), counter))
             },
         )?;
         Ok(found.into_iter().collect())
@@ -435,7 +418,7 @@ impl Archive for Tables {
                     hot_updated: row.number("hot_updated")?,
                     deleted: row.number("deleted")?,
                 };
-                Ok((row["snapshot"].value::<i64>()?.unwrap_or_default(), counter))
+                Ok((row.id("snapshot")?, counter))
             },
         )?;
         Ok(found.into_iter().collect())

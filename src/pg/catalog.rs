@@ -8,12 +8,11 @@ use super::compat;
 use super::expression::alignment;
 use super::facts::collation;
 use super::isolated::{PgError, reading};
-use super::scalar::{self, Fields, spi_error};
+use super::scalar::{self, Fields, read_rows};
 use crate::candidate::definition::*;
 use crate::catalog::*;
 use crate::cost::size::Storage;
 use pgrx::pg_sys;
-use pgrx::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads the relations that the statements read or write, with sizes as the planner saw them.
@@ -110,12 +109,11 @@ pub(super) fn index_exists(oid: Oid) -> Result<bool, PgError> {
 
 /// How this server's btrees are stored.
 fn storage() -> Result<Storage, PgError> {
-    let deduplicates =
-        scalar::first::<bool>("SELECT pg_catalog.btequalimage('pg_catalog.bpchar'::pg_catalog.regtype)", &[]);
-    Ok(Storage {
-        block_size: pg_sys::BLCKSZ,
-        bpchar_deduplicates: deduplicates.map_err(spi_error)?.unwrap_or(false),
-    })
+    let deduplicates = scalar::first::<bool>(
+        "SELECT pg_catalog.btequalimage('pg_catalog.bpchar'::pg_catalog.regtype)",
+        &[],
+    )?;
+    Ok(Storage { block_size: pg_sys::BLCKSZ, bpchar_deduplicates: deduplicates.unwrap_or(false) })
 }
 
 fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgError> {
@@ -144,43 +142,38 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
                       AND leaf.oid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(c.oid) AS t)) AS l
          WHERE c.oid = ANY ($1) AND c.relkind IN ('r', 'm', 'p')
          ORDER BY c.oid";
-    Spi::connect(|client| {
-        client
-            .select(QUERY, None, &[oids.to_vec().into()])?
-            .map(|row| {
-                let oid = row.oid("oid")?;
-                let pages = row.number("pages")?;
-                let relation = Relation {
-                    oid,
-                    schema: row.text("schema")?,
-                    name: row.text("name")?,
-                    sql_name: row.text("sql_name")?,
-                    kind: match row.text("kind")?.as_str() {
-                        "p" => RelationKind::PartitionedTable,
-                        "m" => RelationKind::MaterializedView,
-                        _ => RelationKind::Table,
-                    },
-                    tuples: row.number("tuples")?,
-                    pages,
-                    all_visible_fraction: (row.number("visible")? / pages.max(1.0)).clamp(0.0, 1.0),
-                    leaves: row["leaves"].value::<i32>()?.unwrap_or(1).max(1) as u32,
-                    leaf_tuples: row.list("leaf_tuples")?,
-                    columns: BTreeMap::new(),
-                    indexes: Vec::new(),
-                    activity: WriteActivity {
-                        inserted: row.number("inserted")?,
-                        updated: row.number("updated")?,
-                        hot_updated: row.number("hot_updated")?,
-                        deleted: row.number("deleted")?,
-                    },
-                    column_groups: Vec::new(),
-                    expression_statistics: BTreeMap::new(),
-                };
-                Ok((oid, relation))
-            })
-            .collect::<Result<_, pgrx::spi::Error>>()
-    })
-    .map_err(spi_error)
+    let relations = read_rows(QUERY, &[oids.to_vec().into()], |row| {
+        let oid = row.oid("oid")?;
+        let pages = row.number("pages")?;
+        let relation = Relation {
+            oid,
+            schema: row.text("schema")?,
+            name: row.text("name")?,
+            sql_name: row.text("sql_name")?,
+            kind: match row.text("kind")?.as_str() {
+                "p" => RelationKind::PartitionedTable,
+                "m" => RelationKind::MaterializedView,
+                _ => RelationKind::Table,
+            },
+            tuples: row.number("tuples")?,
+            pages,
+            all_visible_fraction: (row.number("visible")? / pages.max(1.0)).clamp(0.0, 1.0),
+            leaves: row["leaves"].value::<i32>()?.unwrap_or(1).max(1) as u32,
+            leaf_tuples: row.list("leaf_tuples")?,
+            columns: BTreeMap::new(),
+            indexes: Vec::new(),
+            activity: WriteActivity {
+                inserted: row.number("inserted")?,
+                updated: row.number("updated")?,
+                hot_updated: row.number("hot_updated")?,
+                deleted: row.number("deleted")?,
+            },
+            column_groups: Vec::new(),
+            expression_statistics: BTreeMap::new(),
+        };
+        Ok((oid, relation))
+    })?;
+    Ok(relations.into_iter().collect())
 }
 
 fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgError> {
@@ -199,40 +192,30 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
            AND s.inherited = (c.relkind = 'p')
          WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped
          ORDER BY a.attrelid, a.attnum";
-    let columns = Spi::connect(|client| {
-        client
-            .select(QUERY, None, &[oids.to_vec().into()])?
-            .map(|row| {
-                let statistics = match row["has_statistics"].value::<bool>()? {
-                    Some(true) => Some(ColumnStatistics {
-                        null_fraction: row.number("null_frac")?,
-                        average_width: row.number("avg_width")?,
-                        distinct: row.number("n_distinct")?,
-                        common_frequencies: row
-                            .list::<Option<f64>>("frequencies")?
-                            .into_iter()
-                            .flatten()
-                            .collect(),
-                        correlation: row.number("correlation")?,
-                    }),
-                    _ => None,
-                };
-                let column = Column {
-                    number: row["attnum"].value::<i16>()?.unwrap_or(0),
-                    name: row.text("name")?,
-                    sql_name: row.text("sql_name")?,
-                    type_oid: row.oid("atttypid")?,
-                    type_length: row["attlen"].value::<i16>()?.unwrap_or(-1),
-                    alignment: alignment(row.text("align")?.bytes().next().unwrap_or(b'i') as _),
-                    type_modifier: row["modifier"].value::<i32>()?.unwrap_or(-1),
-                    statistics,
-                };
-                let relation = row.oid("attrelid")?;
-                Ok((relation, column))
-            })
-            .collect::<Result<Vec<_>, pgrx::spi::Error>>()
-    })
-    .map_err(spi_error)?;
+    let columns = read_rows(QUERY, &[oids.to_vec().into()], |row| {
+        let statistics = match row.flag("has_statistics")? {
+            true => Some(ColumnStatistics {
+                null_fraction: row.number("null_frac")?,
+                average_width: row.number("avg_width")?,
+                distinct: row.number("n_distinct")?,
+                common_frequencies: row.list::<Option<f64>>("frequencies")?.into_iter().flatten().collect(),
+                correlation: row.number("correlation")?,
+            }),
+            false => None,
+        };
+        let column = Column {
+            number: row["attnum"].value::<i16>()?.unwrap_or(0),
+            name: row.text("name")?,
+            sql_name: row.text("sql_name")?,
+            type_oid: row.oid("atttypid")?,
+            type_length: row["attlen"].value::<i16>()?.unwrap_or(-1),
+            alignment: alignment(row.text("align")?.bytes().next().unwrap_or(b'i') as _),
+            type_modifier: row["modifier"].value::<i32>()?.unwrap_or(-1),
+            statistics,
+        };
+        let relation = row.oid("attrelid")?;
+        Ok((relation, column))
+    })?;
     for (relation, column) in columns {
         if let Some(relation) = catalog.relations.get_mut(&relation) {
             relation.columns.insert(column.number, column);
@@ -252,13 +235,8 @@ fn read_column_groups(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(),
             ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.inherited = (c.relkind = 'p')
          WHERE c.oid = ANY ($1) AND s.n_distinct IS NOT NULL
          ORDER BY c.oid, s.statistics_schemaname, s.statistics_name";
-    let rows = Spi::connect(|client| {
-        client
-            .select(QUERY, None, &[oids.to_vec().into()])?
-            .map(|row| Ok((row.oid("relation")?, row.text("groups")?)))
-            .collect::<Result<Vec<_>, pgrx::spi::Error>>()
-    })
-    .map_err(spi_error)?;
+    let rows =
+        read_rows(QUERY, &[oids.to_vec().into()], |row| Ok((row.oid("relation")?, row.text("groups")?)))?;
     for (relation, text) in rows {
         let Some(relation) = catalog.relations.get_mut(&relation) else { continue };
         for group in ColumnGroup::parse(&text) {
@@ -304,48 +282,39 @@ fn read_indexes(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
           JOIN pg_catalog.pg_am AS m ON m.oid = c.relam
          WHERE i.indrelid = ANY ($1)
          ORDER BY i.indrelid, i.indexrelid";
-    let rows = Spi::connect(|client| {
-        client
-            .select(QUERY, None, &[oids.to_vec().into()])?
-            .map(|row| {
-                let flag = |name: &str| -> Result<bool, pgrx::spi::Error> {
-                    Ok(row[name].value::<bool>()?.unwrap_or(false))
-                };
-                let oids = |name: &str| -> Result<Vec<Oid>, pgrx::spi::Error> {
-                    let oids = row.list::<pg_sys::Oid>(name)?;
-                    Ok(oids.into_iter().map(|oid| oid.to_u32()).collect())
-                };
-                Ok(IndexRow {
-                    relation: row.oid("indrelid")?,
-                    index: ExistingIndex {
-                        oid: row.oid("indexrelid")?,
-                        name: row.text("name")?,
-                        definition: None,
-                        unique: flag("is_unique")?,
-                        primary: flag("is_primary")?,
-                        constraint: flag("is_constraint")?,
-                        valid: flag("is_valid")?,
-                        size_bytes: row["size"].value::<i64>()?.unwrap_or(0).max(0) as u64,
-                        scans: row["scans"].value::<i64>()?.unwrap_or(0).max(0) as u64,
-                    },
-                    method: row.text("method")?,
-                    key_count: row["indnkeyatts"].value::<i16>()?.unwrap_or(0).max(0) as usize,
-                    keys: row.list::<i16>("keys")?,
-                    classes: oids("classes")?,
-                    collations: oids("collations")?,
-                    options: row.list::<i16>("options")?,
-                    expressions: row
-                        .list::<Option<String>>("expressions")?
-                        .into_iter()
-                        // NULL for an index that was dropped at this moment: then no definition results.
-                        .flatten()
-                        .collect(),
-                    predicate: row["predicate"].value::<String>()?,
-                })
-            })
-            .collect::<Result<Vec<_>, pgrx::spi::Error>>()
-    })
-    .map_err(spi_error)?;
+    let rows = read_rows(QUERY, &[oids.to_vec().into()], |row| {
+        let oids = |name: &str| -> Result<Vec<Oid>, pgrx::spi::Error> {
+            let oids = row.list::<pg_sys::Oid>(name)?;
+            Ok(oids.into_iter().map(|oid| oid.to_u32()).collect())
+        };
+        Ok(IndexRow {
+            relation: row.oid("indrelid")?,
+            index: ExistingIndex {
+                oid: row.oid("indexrelid")?,
+                name: row.text("name")?,
+                definition: None,
+                unique: row.flag("is_unique")?,
+                primary: row.flag("is_primary")?,
+                constraint: row.flag("is_constraint")?,
+                valid: row.flag("is_valid")?,
+                size_bytes: row["size"].value::<i64>()?.unwrap_or(0).max(0) as u64,
+                scans: row["scans"].value::<i64>()?.unwrap_or(0).max(0) as u64,
+            },
+            method: row.text("method")?,
+            key_count: row["indnkeyatts"].value::<i16>()?.unwrap_or(0).max(0) as usize,
+            keys: row.list::<i16>("keys")?,
+            classes: oids("classes")?,
+            collations: oids("collations")?,
+            options: row.list::<i16>("options")?,
+            expressions: row
+                .list::<Option<String>>("expressions")?
+                .into_iter()
+                // NULL for an index that was dropped at this moment: then no definition results.
+                .flatten()
+                .collect(),
+            predicate: row["predicate"].value::<String>()?,
+        })
+    })?;
     for mut row in rows {
         if let Some(relation) = catalog.relations.get_mut(&row.relation) {
             row.index.definition = definition(&row);
@@ -490,13 +459,10 @@ pub fn free_oids(count: usize) -> Result<Oid, PgError> {
     const BASES: [u32; 4] = [4_000_000_000, 3_000_000_000, 2_000_000_000, 1_000_000_000];
     for base in BASES {
         let last = base + count as u32;
-        let taken = reading(|| {
-            scalar::first::<bool>(
-                "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid BETWEEN $1 AND $2)",
-                &[pg_sys::Oid::from(base).into(), pg_sys::Oid::from(last).into()],
-            )
-            .map_err(spi_error)
-        })??;
+        let taken = scalar::look_up::<bool>(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid BETWEEN $1 AND $2)",
+            &[pg_sys::Oid::from(base).into(), pg_sys::Oid::from(last).into()],
+        )?;
         if taken != Some(true) {
             return Ok(base);
         }

@@ -281,8 +281,8 @@ fn check_generated(relation: pg_sys::Oid, number: AttrNumber) -> Result<(), PgEr
     let generated = scalar::first::<bool>(
         "SELECT attgenerated = 'v' FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attnum = $2",
         &[relation.into(), number.into()],
-    );
-    match generated.map_err(scalar::spi_error)? {
+    )?;
+    match generated {
         Some(true) => Err(refused(
             ERRCODE_FEATURE_NOT_SUPPORTED,
             "indexes on virtual generated columns are not supported",
@@ -491,9 +491,8 @@ fn check_partition_key(definition: &IndexDefinition) -> Result<(), PgError> {
     let key = scalar::first::<Vec<i16>>(
         "SELECT partattrs::int2[] FROM pg_catalog.pg_partitioned_table WHERE partrelid = $1",
         &[pg_sys::Oid::from(definition.relation).into()],
-    );
+    )?;
     let missing = key
-        .map_err(scalar::spi_error)?
         .unwrap_or_default()
         .into_iter()
         .find(|number| !definition.keys.iter().any(|key| key.part.target == KeyTarget::Column(*number)));

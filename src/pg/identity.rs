@@ -1,12 +1,11 @@
 //! `Identity`: as whom, on which search path and with which settings a statement is analysed and planned.
 
 use super::isolated::{PgError, reading};
-use super::scalar::{self, Fields};
+use super::scalar::{self, Fields, read_rows};
 use super::session::shorten_lock_timeout;
 use crate::catalog::Oid;
 use crate::workload::Role;
 use pgrx::pg_sys;
-use pgrx::prelude::*;
 use std::ffi::CString;
 
 /// The role, search path and planner settings that a statement ran with, as far as the catalog tells.
@@ -48,13 +47,11 @@ impl Identity {
     /// then runs with the owner's rights, as ANALYZE and CREATE INDEX run it.
     pub fn owner_or_caller(relation: Oid) -> Identity {
         let reader = Identity::reader();
-        let owner = reading(|| {
-            scalar::first::<pg_sys::Oid>(
-                "SELECT relowner FROM pg_catalog.pg_class WHERE oid = $1",
-                &[pg_sys::Oid::from(relation).into()],
-            )
-        });
-        let Ok(Ok(Some(owner))) = owner else { return reader };
+        let owner = scalar::look_up::<pg_sys::Oid>(
+            "SELECT relowner FROM pg_catalog.pg_class WHERE oid = $1",
+            &[pg_sys::Oid::from(relation).into()],
+        );
+        let Ok(Some(owner)) = owner else { return reader };
         // SAFETY: plain catalog look-up by two valid role OIDs.
         if owner == reader.role || !unsafe { pg_sys::is_member_of_role(reader.role, owner) } {
             return reader;
@@ -69,13 +66,10 @@ impl Identity {
     /// # Errors
     /// Those of a catalog query.
     pub fn owner_of(relation: &str, lock_timeout_ms: i32) -> Result<Option<Identity>, PgError> {
-        let owner = reading(|| {
-            scalar::first::<pg_sys::Oid>(
-                "SELECT relowner FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)",
-                &[relation.into()],
-            )
-        })?
-        .map_err(scalar::spi_error)?;
+        let owner = scalar::look_up::<pg_sys::Oid>(
+            "SELECT relowner FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)",
+            &[relation.into()],
+        )?;
         Ok(owner.map(|role| Identity { role, lock_timeout_ms, ..Identity::reader() }))
     }
 
@@ -178,11 +172,6 @@ fn role_settings(role: Oid) -> Result<Vec<(String, String)>, PgError> {
                               'default_text_search_config'))
          ORDER BY name, (s.setrole <> 0) DESC, (s.setdatabase <> 0) DESC";
     reading(|| {
-        Spi::connect(|client| {
-            let rows = client.select(QUERY, None, &[pg_sys::Oid::from(role).into()])?;
-            rows.map(|row| Ok((row.text("name")?, row.text("value")?)))
-                .collect::<Result<Vec<_>, pgrx::spi::Error>>()
-        })
-        .map_err(scalar::spi_error)
+        read_rows(QUERY, &[pg_sys::Oid::from(role).into()], |row| Ok((row.text("name")?, row.text("value")?)))
     })?
 }

@@ -47,13 +47,10 @@ pub fn holder(jobs: &Jobs, name: &str) -> Result<Option<i32>, PgError> {
     let (table, number) = jobs.lock_numbers(name)?;
     let arguments: [DatumWithOid<'_>; 2] =
         [pg_sys::Oid::from(table).into(), pg_sys::Oid::from(number).into()];
-    super::isolated::reading(|| {
-        scalar::first::<i32>(
-            "SELECT l.pid FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_database AS d ON d.oid = l.database
-              WHERE d.datname = pg_catalog.current_database() AND l.locktype = 'object' AND l.granted
-                AND l.classid = $1 AND l.objid = $2",
-            &arguments,
-        )
-    })?
-    .map_err(scalar::spi_error)
+    scalar::look_up::<i32>(
+        "SELECT l.pid FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_database AS d ON d.oid = l.database
+          WHERE d.datname = pg_catalog.current_database() AND l.locktype = 'object' AND l.granted
+            AND l.classid = $1 AND l.objid = $2",
+        &arguments,
+    )
 }

@@ -2,11 +2,10 @@
 
 use super::identity::Identity;
 use super::isolated::{PgError, isolated, reading};
-use super::scalar::{self, Fields, spi_error};
+use super::scalar::{self, Fields, read_rows};
 use crate::catalog::{Catalog, Oid};
 use crate::settings::names::Name;
 use pgrx::pg_sys;
-use pgrx::prelude::*;
 use std::collections::BTreeSet;
 
 /// What the names stand for.
@@ -56,12 +55,11 @@ pub fn among(
     }
     let path = isolated(Some(&Identity::caller(lock_timeout_ms)), || {
         scalar::first::<Vec<String>>("SELECT pg_catalog.current_schemas(true)::pg_catalog.text[]", &[])
-            .map_err(spi_error)
     })??
     .unwrap_or_default();
     let patterns: Vec<String> = schemas.iter().map(|schema| like(schema)).collect();
     reading(|| -> Result<LeftAlone, PgError> {
-        let found = named(tables, &path).map_err(spi_error)?;
+        let found = named(tables, &path)?;
         let unknown_tables = tables.iter().zip(&found).filter(|(_, oid)| oid.is_none());
         let unknown_tables = unknown_tables.map(|(name, _)| name.clone()).collect();
         let mut unknown_schemas = Vec::new();
@@ -69,19 +67,19 @@ pub fn among(
             let exists = scalar::first::<bool>(
                 "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname LIKE $1)",
                 &[pattern.as_str().into()],
-            );
-            if exists.map_err(spi_error)? != Some(true) {
+            )?;
+            if exists != Some(true) {
                 unknown_schemas.push(schema.clone());
             }
         }
         let named: Vec<pg_sys::Oid> = found.into_iter().flatten().collect();
-        let (relations, for_a_partition) = spread(relations, &named, &patterns).map_err(spi_error)?;
+        let (relations, for_a_partition) = spread(relations, &named, &patterns)?;
         Ok(LeftAlone { relations, for_a_partition, unknown_tables, unknown_schemas })
     })?
 }
 
 /// By name, the relation that it stands for.
-fn named(tables: &[Name], path: &[String]) -> Result<Vec<Option<pg_sys::Oid>>, pgrx::spi::Error> {
+fn named(tables: &[Name], path: &[String]) -> Result<Vec<Option<pg_sys::Oid>>, PgError> {
     const QUERY: &str = "
         SELECT c.oid FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
          WHERE c.relname = $1 AND n.nspname = ANY ($2) AND c.relkind IN ('r', 'p', 'm', 'f')
@@ -98,7 +96,7 @@ fn spread(
     relations: &[Oid],
     named: &[pg_sys::Oid],
     patterns: &[String],
-) -> Result<(BTreeSet<Oid>, BTreeSet<Oid>), pgrx::spi::Error> {
+) -> Result<(BTreeSet<Oid>, BTreeSet<Oid>), PgError> {
     const QUERY: &str = "
         WITH RECURSIVE meant AS (
             SELECT pg_catalog.unnest($2::oid[]) AS oid
@@ -120,19 +118,10 @@ fn spread(
           FROM pg_catalog.unnest($1::oid[]) AS r(oid)
          WHERE r.oid IN (SELECT oid FROM down UNION SELECT oid FROM up)";
     let oids: Vec<pg_sys::Oid> = relations.iter().map(|oid| pg_sys::Oid::from(*oid)).collect();
-    let mut left_alone = (BTreeSet::new(), BTreeSet::new());
-    Spi::connect(|client| {
-        for row in
-            client.select(QUERY, None, &[oids.into(), named.to_vec().into(), patterns.to_vec().into()])?
-        {
-            let oid = row.oid("oid")?;
-            left_alone.0.insert(oid);
-            if row["for_a_partition"].value::<bool>()? == Some(true) {
-                left_alone.1.insert(oid);
-            }
-        }
-        Ok(left_alone)
-    })
+    let arguments = [oids.into(), named.to_vec().into(), patterns.to_vec().into()];
+    let found = read_rows(QUERY, &arguments, |row| Ok((row.oid("oid")?, row.flag("for_a_partition")?)))?;
+    let for_a_partition = found.iter().filter(|(_, for_a_partition)| *for_a_partition).map(|(oid, _)| *oid);
+    Ok((found.iter().map(|(oid, _)| *oid).collect(), for_a_partition.collect()))
 }
 
 /// A name with `*` as a pattern of LIKE.

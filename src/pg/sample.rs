@@ -9,7 +9,7 @@ mod rows;
 
 use super::identity::{Identity, set_setting};
 use super::isolated::{PgError, isolated};
-use super::scalar::{self, Fields, spi_error};
+use super::scalar::{self, Fields, read_rows};
 use crate::catalog::{Oid, Relation};
 use pages::{Leaf, Spread};
 use pgrx::pg_sys;
@@ -151,43 +151,32 @@ fn leaves(relation: Oid) -> Result<Vec<Leaf>, NotSampled> {
          WHERE c.relkind <> 'p'
            AND c.oid IN (SELECT $1 UNION ALL SELECT t.relid FROM pg_catalog.pg_partition_tree($1) AS t)
          ORDER BY c.oid";
-    type Row = Result<Leaf, NotSampled>;
-    let rows = Spi::connect(|client| {
-        client
-            .select(QUERY, None, &[pg_sys::Oid::from(relation).into()])?
-            .map(|row| -> Result<Row, pgrx::spi::Error> {
-                let flag = |name: &str| -> Result<bool, pgrx::spi::Error> {
-                    Ok(row[name].value::<bool>()?.unwrap_or(false))
-                };
-                let kind = row.text("kind")?;
-                let reason = if kind == "f" {
-                    Some(NotSampled::Foreign)
-                } else if flag("other_temporary")? {
-                    Some(NotSampled::OtherTemporary)
-                } else if !flag("permitted")? {
-                    Some(NotSampled::NotPermitted)
-                } else if flag("secured")? {
-                    Some(NotSampled::RowSecurity)
-                } else if !flag("populated")? {
-                    Some(NotSampled::NotPopulated)
-                } else if !flag("heap")? {
-                    Some(NotSampled::TableAccessMethod)
-                } else {
-                    None
-                };
-                let sql_name = row.text("sql_name")?;
-                let unlogged = row.text("persistence")? == "u";
-                let pages =
-                    row["size"].value::<i64>()?.map(|size| (size as u64 / u64::from(pg_sys::BLCKSZ)) as u32);
-                Ok(match (reason, pages) {
-                    (Some(reason), _) => Err(reason),
-                    (None, None) if unlogged => Err(NotSampled::UnloggedOnStandby),
-                    (None, pages) => Ok(Leaf { sql_name, pages: pages.unwrap_or(0) }),
-                })
-            })
-            .collect::<Result<Vec<Row>, pgrx::spi::Error>>()
-    })
-    .map_err(|error: pgrx::spi::Error| NotSampled::Failed(spi_error(error)))?;
+    let rows = read_rows(QUERY, &[pg_sys::Oid::from(relation).into()], |row| {
+        let kind = row.text("kind")?;
+        let reason = if kind == "f" {
+            Some(NotSampled::Foreign)
+        } else if row.flag("other_temporary")? {
+            Some(NotSampled::OtherTemporary)
+        } else if !row.flag("permitted")? {
+            Some(NotSampled::NotPermitted)
+        } else if row.flag("secured")? {
+            Some(NotSampled::RowSecurity)
+        } else if !row.flag("populated")? {
+            Some(NotSampled::NotPopulated)
+        } else if !row.flag("heap")? {
+            Some(NotSampled::TableAccessMethod)
+        } else {
+            None
+        };
+        let sql_name = row.text("sql_name")?;
+        let unlogged = row.text("persistence")? == "u";
+        let pages = row["size"].value::<i64>()?.map(|size| (size as u64 / u64::from(pg_sys::BLCKSZ)) as u32);
+        Ok(match (reason, pages) {
+            (Some(reason), _) => Err(reason),
+            (None, None) if unlogged => Err(NotSampled::UnloggedOnStandby),
+            (None, pages) => Ok(Leaf { sql_name, pages: pages.unwrap_or(0) }),
+        })
+    })?;
     if rows.is_empty() && !is_there(relation)? {
         return Err(NotSampled::Gone);
     }
@@ -199,6 +188,6 @@ fn is_there(relation: Oid) -> Result<bool, PgError> {
     let found = scalar::first::<bool>(
         "SELECT true FROM pg_catalog.pg_class WHERE oid = $1",
         &[pg_sys::Oid::from(relation).into()],
-    );
-    Ok(found.map_err(spi_error)?.unwrap_or(false))
+    )?;
+    Ok(found.unwrap_or(false))
 }

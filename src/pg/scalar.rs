@@ -1,8 +1,9 @@
 //! Small look-ups in the server that give plain Rust values.
 
-use super::isolated::PgError;
+use super::isolated::{PgError, reading};
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
+use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use std::ffi::{CStr, CString, c_char};
 
 /// Copies a server string; None for NULL.
@@ -57,41 +58,83 @@ pub fn spi_error(error: pgrx::spi::Error) -> PgError {
 /// The first column of the first row of a query; None for no row and for NULL.
 ///
 /// Spi::get_one and its like take a transaction identifier (pgrx's Spi::mark_mutable), which a hot standby has not got.
+///
+/// # Errors
+/// SPI's own; those of the server are raised.
 pub fn first<T: pgrx::FromDatum + pgrx::IntoDatum>(
     query: &str,
     arguments: &[pgrx::datum::DatumWithOid<'_>],
-) -> Result<Option<T>, pgrx::spi::Error> {
+) -> Result<Option<T>, PgError> {
     pgrx::Spi::connect(|client| {
         let rows = client.select(query, Some(1), arguments)?;
         if rows.is_empty() { Ok(None) } else { rows.first().get_one() }
     })
+    .map_err(spi_error)
+}
+
+/// The same as a query of its own, within `reading`.
+///
+/// # Errors
+/// SPI's own and those of the server.
+pub fn look_up<T: pgrx::FromDatum + pgrx::IntoDatum>(
+    query: &str,
+    arguments: &[pgrx::datum::DatumWithOid<'_>],
+) -> Result<Option<T>, PgError> {
+    reading(|| first(query, arguments))?
+}
+
+/// Runs a query and reads each of its rows, as of the active snapshot. As `first`, it takes no transaction identifier.
+///
+/// # Errors
+/// SPI's own, and those of reading; those of the server are raised.
+pub fn read_rows<T>(
+    query: &str,
+    arguments: &[pgrx::datum::DatumWithOid<'_>],
+    read: impl Fn(&SpiHeapTupleData<'_>) -> SpiResult<T>,
+) -> Result<Vec<T>, PgError> {
+    pgrx::Spi::connect(|client| {
+        let table = client.select(query, None, arguments)?;
+        table.map(|row| read(&row)).collect::<SpiResult<Vec<T>>>()
+    })
+    .map_err(spi_error)
 }
 
 /// Columns of a row that SPI returned, NULL as the type's zero. SPI's own failures come back as values.
 pub trait Fields {
-    fn number(&self, name: &str) -> Result<f64, pgrx::spi::Error>;
-    fn text(&self, name: &str) -> Result<String, pgrx::spi::Error>;
-    fn oid(&self, name: &str) -> Result<crate::catalog::Oid, pgrx::spi::Error>;
+    fn number(&self, name: &str) -> SpiResult<f64>;
+    fn text(&self, name: &str) -> SpiResult<String>;
+    fn flag(&self, name: &str) -> SpiResult<bool>;
+    fn oid(&self, name: &str) -> SpiResult<crate::catalog::Oid>;
+    /// A number that a table of ours gives its rows, or pg_stat_statements its statements.
+    fn id(&self, name: &str) -> SpiResult<i64>;
     /// An array's elements; none for NULL.
-    fn list<T>(&self, name: &str) -> Result<Vec<T>, pgrx::spi::Error>
+    fn list<T>(&self, name: &str) -> SpiResult<Vec<T>>
     where
         Vec<T>: pgrx::FromDatum + pgrx::IntoDatum;
 }
 
-impl Fields for pgrx::spi::SpiHeapTupleData<'_> {
-    fn number(&self, name: &str) -> Result<f64, pgrx::spi::Error> {
+impl Fields for SpiHeapTupleData<'_> {
+    fn number(&self, name: &str) -> SpiResult<f64> {
         Ok(self[name].value::<f64>()?.unwrap_or(0.0))
     }
 
-    fn text(&self, name: &str) -> Result<String, pgrx::spi::Error> {
+    fn text(&self, name: &str) -> SpiResult<String> {
         Ok(self[name].value::<String>()?.unwrap_or_default())
     }
 
-    fn oid(&self, name: &str) -> Result<crate::catalog::Oid, pgrx::spi::Error> {
+    fn flag(&self, name: &str) -> SpiResult<bool> {
+        Ok(self[name].value::<bool>()?.unwrap_or_default())
+    }
+
+    fn oid(&self, name: &str) -> SpiResult<crate::catalog::Oid> {
         Ok(self[name].value::<pg_sys::Oid>()?.map_or(0, |oid| oid.to_u32()))
     }
 
-    fn list<T>(&self, name: &str) -> Result<Vec<T>, pgrx::spi::Error>
+    fn id(&self, name: &str) -> SpiResult<i64> {
+        Ok(self[name].value::<i64>()?.unwrap_or_default())
+    }
+
+    fn list<T>(&self, name: &str) -> SpiResult<Vec<T>>
     where
         Vec<T>: pgrx::FromDatum + pgrx::IntoDatum,
     {

@@ -1,8 +1,9 @@
 //! `Quiet`: settings of the caller's session that hold for one call of ours and are put back at its end.
 
 use super::identity::set_setting;
-use super::isolated::{PgError, reading};
+use super::isolated::PgError;
 use super::scalar;
+use crate::catalog::Oid;
 use crate::cost::write::CostUnits;
 use pgrx::pg_sys;
 use std::collections::BTreeMap;
@@ -81,6 +82,18 @@ pub fn user_name() -> String {
     scalar::role_name(user).unwrap_or_else(|| user.to_u32().to_string())
 }
 
+/// The role of this name, if it may log in.
+///
+/// # Errors
+/// Those of a catalog query.
+pub fn login_role(name: &str) -> Result<Option<Oid>, PgError> {
+    let found = scalar::look_up::<pg_sys::Oid>(
+        "SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1 AND rolcanlogin",
+        &[name.into()],
+    )?;
+    Ok(found.map(|oid| oid.to_u32()))
+}
+
 /// Whether the caller is a superuser.
 pub fn is_superuser() -> bool {
     // SAFETY: a catalog look-up of the current role.
@@ -92,14 +105,11 @@ pub fn is_superuser() -> bool {
 /// # Errors
 /// Those of a catalog query.
 pub fn settings_in_force(given: &[(&'static str, String)]) -> Result<serde_json::Value, PgError> {
-    let shown = reading(|| {
-        scalar::first::<String>(
-            "SELECT pg_catalog.jsonb_object_agg(pg_catalog.split_part(name, '.', 2), pg_catalog.current_setting(name))::text
-               FROM pg_catalog.pg_settings WHERE name LIKE 'pg\\_index\\_advisor.%'",
-            &[],
-        )
-    })?
-    .map_err(scalar::spi_error)?;
+    let shown = scalar::look_up::<String>(
+        "SELECT pg_catalog.jsonb_object_agg(pg_catalog.split_part(name, '.', 2), pg_catalog.current_setting(name))::text
+           FROM pg_catalog.pg_settings WHERE name LIKE 'pg\\_index\\_advisor.%'",
+        &[],
+    )?;
     let mut settings: BTreeMap<String, String> =
         shown.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     settings.extend(given.iter().map(|(name, value)| (name.to_string(), value.clone())));

@@ -281,4 +281,11 @@ impl Report {
     pub fn saving(&self) -> f64 {
         self.recommendations.iter().fold(0.0, |sum, recommendation| sum + recommendation.saving)
     }
+
+    /// What all recommendations together take on disk.
+    pub fn size_bytes(&self) -> u64 {
+        // A kept report may have been altered: whatever it says, its sum is one.
+        let sizes = self.recommendations.iter().map(|recommendation| recommendation.size_bytes);
+        sizes.fold(0, u64::saturating_add)
+    }
 }

@@ -70,7 +70,7 @@ impl Figure {
         vec![
             Figure { value: number(n, "index", "indexes"), label: "to create" },
             Figure { value: percent(report.saving()), label: "of the examined time saved, estimated" },
-            Figure { value: size(total_size(report)), label: "of storage for them" },
+            Figure { value: size(report.size_bytes()), label: "of storage for them" },
             Figure { value: percent(report.coverage()), label: "of the workload's time was examined" },
         ]
     }
@@ -78,7 +78,7 @@ impl Figure {
 
 fn what_to_do(report: &Report) -> String {
     let n = report.recommendations.len();
-    let bytes = total_size(report);
+    let bytes = report.size_bytes();
     let mut text = match n {
         1 => format!("Create the one index below; it takes {}.", size(bytes)),
         _ => format!("Create the {n} indexes below, {} in all, best first.", size(bytes)),
@@ -189,7 +189,7 @@ fn what_it_saves(report: &Report) -> String {
 }
 
 fn what_it_costs(report: &Report) -> String {
-    let mut text = format!("{} of disk.", size(total_size(report)));
+    let mut text = format!("{} of disk.", size(report.size_bytes()));
     let daily: Option<f64> =
         report.recommendations.iter().map(|recommendation| recommendation.write_ms_per_day).sum();
     match daily {
@@ -351,10 +351,6 @@ fn assumptions(examined: &[&ExaminedStatement]) -> Option<String> {
 
 fn examined(report: &Report) -> impl Iterator<Item = &ExaminedStatement> {
     report.statements.iter().filter(|statement| matches!(statement.outcome, Outcome::Examined { .. }))
-}
-
-fn total_size(report: &Report) -> u64 {
-    report.recommendations.iter().fold(0, |sum, recommendation| sum.saturating_add(recommendation.size_bytes))
 }
 
 /// Share of the examined time that INSERT, UPDATE, DELETE and MERGE take, by the first word of the text.

@@ -3,14 +3,13 @@
 //! Found wherever the extension is installed; versions 1.9 (PostgreSQL 14) and later.
 
 use crate::pg::isolated::{PgError, reading};
-use crate::pg::scalar::{self, Fields, spi_error};
+use crate::pg::scalar::{self, Fields, read_rows};
 use crate::statement::is_own_statement;
 use crate::workload::{Role, Statement, Workload};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
-use pgrx::prelude::*;
 
 /// What pg_stat_statements shows instead of a text that the caller may not read.
-const HIDDEN: &str = "<insufficient privilege>";
+pub const HIDDEN: &str = "<insufficient privilege>";
 
 /// Reads the workload, heaviest statement first; entries of one query id are merged over roles and nesting levels.
 ///
@@ -45,15 +44,12 @@ pub fn readable() -> Result<String, PgError> {
 
 /// The quoted schema of the extension.
 fn installed_schema() -> Result<String, PgError> {
-    let found = reading(|| {
-        scalar::first::<String>(
-            "SELECT pg_catalog.quote_ident(n.nspname)
-               FROM pg_catalog.pg_extension AS e JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace
-              WHERE e.extname = 'pg_stat_statements'",
-            &[],
-        )
-    })?
-    .map_err(spi_error)?;
+    let found = scalar::look_up::<String>(
+        "SELECT pg_catalog.quote_ident(n.nspname)
+           FROM pg_catalog.pg_extension AS e JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace
+          WHERE e.extname = 'pg_stat_statements'",
+        &[],
+    )?;
     found.ok_or_else(|| {
         PgError::new(ERRCODE_UNDEFINED_OBJECT, "pg_stat_statements is not installed in this database")
             .with_hint("Run CREATE EXTENSION pg_stat_statements; the library must be in shared_preload_libraries too.")
@@ -81,24 +77,18 @@ fn select(schema: &str) -> Result<Vec<Statement>, PgError> {
            FROM merged AS m LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = m.userid
           ORDER BY m.total_ms DESC, m.queryid, m.userid"
     );
-    Spi::connect(|client| {
-        client
-            .select(&query, None, &[])?
-            .map(|row| {
-                Ok(Statement {
-                    query_id: row["queryid"].value::<i64>()?,
-                    text: row.text("query")?,
-                    role: Role { oid: row.oid("userid")?, name: row["role"].value::<String>()? },
-                    calls: row.number("calls")?,
-                    total_ms: row.number("total_ms")?,
-                    rows: Some(row.number("rows")?),
-                    blocks_hit: row.number("hit")?,
-                    blocks_read: row.number("read")?,
-                })
-            })
-            .collect::<Result<Vec<_>, pgrx::spi::Error>>()
+    read_rows(&query, &[], |row| {
+        Ok(Statement {
+            query_id: row["queryid"].value::<i64>()?,
+            text: row.text("query")?,
+            role: Role { oid: row.oid("userid")?, name: row["role"].value::<String>()? },
+            calls: row.number("calls")?,
+            total_ms: row.number("total_ms")?,
+            rows: Some(row.number("rows")?),
+            blocks_hit: row.number("hit")?,
+            blocks_read: row.number("read")?,
+        })
     })
-    .map_err(spi_error)
 }
 
 /// Seconds since the statistics were reset, and entries evicted since.
@@ -107,13 +97,11 @@ fn window(schema: &str) -> Result<(Option<f64>, u64), PgError> {
         "SELECT extract(epoch FROM pg_catalog.clock_timestamp() - stats_reset)::float8 AS seconds, dealloc
            FROM {schema}.pg_stat_statements_info"
     );
-    Spi::connect(|client| {
-        let mut rows = client.select(&query, Some(1), &[])?;
-        let Some(row) = rows.next() else { return Ok((None, 0)) };
+    let window = read_rows(&query, &[], |row| {
         let seconds = row["seconds"].value::<f64>()?.filter(|seconds| *seconds > 0.0);
         Ok((seconds, row["dealloc"].value::<i64>()?.unwrap_or(0).max(0) as u64))
-    })
-    .map_err(spi_error)
+    })?;
+    Ok(window.into_iter().next().unwrap_or_default())
 }
 
 /// Makes the server's refusal say how to mend it.

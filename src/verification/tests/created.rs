@@ -1,7 +1,7 @@
 //! Indexes that were created as advised.
 
-use super::world::{DAY, HOUR, World};
-use crate::verification::{Record, Verdict, Verification};
+use super::world::{DAY, HOUR, World, only};
+use crate::verification::{Record, Verdict};
 
 /// A day with 1000 calls of statement 1 that take this long.
 fn day(world: &mut World, ms: f64) {
@@ -20,12 +20,6 @@ fn usual(before: f64, after: f64) -> World {
     world.snapshot();
     day(&mut world, after);
     world
-}
-
-fn only(world: &mut World) -> Verification {
-    let mut verdicts = world.verify();
-    assert_eq!(verdicts.len(), 1, "{verdicts:?}");
-    verdicts.remove(0)
 }
 
 #[test]
@@ -74,9 +68,7 @@ fn what_the_machine_did_is_not_the_indexs() {
     // Everything takes twice as long after, the index's statement included: the index did its part all the same.
     let mut world = World::usual();
     day(&mut world, 10.0);
-    world.snapshot();
-    world.creates(1, "public.t");
-    world.snapshot();
+    world.creates_between_snapshots(1);
     world.runs(1, 1000.0, 2.0);
     world.others_run(1000.0, 10.0);
     world.passes(DAY);
@@ -88,9 +80,7 @@ fn what_the_machine_did_is_not_the_indexs() {
     // And what got faster with everything else was not made faster by it.
     let mut world = World::usual();
     day(&mut world, 10.0);
-    world.snapshot();
-    world.creates(1, "public.t");
-    world.snapshot();
+    world.creates_between_snapshots(1);
     world.runs(1, 1000.0, 5.0);
     world.others_run(1000.0, 2.5);
     world.passes(DAY);
@@ -102,9 +92,7 @@ fn what_the_machine_did_is_not_the_indexs() {
 fn nothing_is_said_of_three_calls() {
     let mut world = World::usual();
     day(&mut world, 10.0);
-    world.snapshot();
-    world.creates(1, "public.t");
-    world.snapshot();
+    world.creates_between_snapshots(1);
     world.runs(1, 3.0, 1.0);
     world.passes(3.0 * HOUR);
     let found = only(&mut world);
@@ -116,9 +104,7 @@ fn nothing_is_said_of_three_calls() {
     // Nor of three calls before.
     let mut world = World::usual();
     world.runs(1, 3.0, 10.0);
-    world.snapshot();
-    world.creates(1, "public.t");
-    world.snapshot();
+    world.creates_between_snapshots(1);
     day(&mut world, 1.0);
     let found = only(&mut world);
     assert_eq!(found.verdict, Verdict::TooEarly);
@@ -131,9 +117,7 @@ fn noise_is_no_change() {
     noisy.deviation = 5.0;
     noisy.known.promises[0].ratios.insert(1, 0.9);
     day(&mut noisy, 10.0);
-    noisy.snapshot();
-    noisy.creates(1, "public.t");
-    noisy.snapshot();
+    noisy.creates_between_snapshots(1);
     day(&mut noisy, 9.0);
     let found = only(&mut noisy);
     assert_eq!(found.verdict, Verdict::TooEarly, "{found:?}");
@@ -146,9 +130,7 @@ fn calls_that_return_fewer_rows_may_be_faster_for_that() {
     world.known.promises[0].ratios.insert(1, 0.5);
     day(&mut world, 10.0);
     world.rows(1, 1_000_000.0);
-    world.snapshot();
-    world.creates(1, "public.t");
-    world.snapshot();
+    world.creates_between_snapshots(1);
     day(&mut world, 5.0);
     assert_eq!(only(&mut world).verdict, Verdict::TooEarly);
 }
@@ -228,9 +210,7 @@ fn an_index_that_costs_writers_more_than_it_saves() {
         world.writes("public.t", 100_000.0, hot);
     };
     work(&mut world, 10.0, 1.0, 90_000.0);
-    world.snapshot();
-    world.creates(1, "public.t");
-    world.snapshot();
+    world.creates_between_snapshots(1);
     work(&mut world, 1.0, 2.0, 10_000.0);
     let found = only(&mut world);
     assert_eq!(found.verdict, Verdict::Harms, "{found:?}");
@@ -336,9 +316,7 @@ fn indexes_created_together_share_what_they_saved() {
 fn an_index_that_came_later_is_kept_out_of_the_window() {
     let mut world = usual(10.0, 1.0);
     world.promise(2, 2, &[(1, 0.5)]);
-    world.snapshot();
-    world.creates(2, "public.t");
-    world.snapshot();
+    world.creates_between_snapshots(2);
     day(&mut world, 0.5);
     let found = world.verify();
     assert_eq!([found[0].verdict, found[1].verdict], [Verdict::KeptPromise; 2], "{found:?}");

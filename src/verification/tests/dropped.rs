@@ -1,7 +1,15 @@
 //! Indexes that were dropped.
 
-use super::world::{DAY, World};
-use crate::verification::{Verdict, Verification};
+use super::world::{DAY, World, only};
+use crate::verification::Verdict;
+
+/// Nothing was promised, and index 7 was there from the start.
+fn with_seven() -> World {
+    let mut world = World::usual();
+    world.known.promises.clear();
+    world.has(7, "public.t");
+    world
+}
 
 fn day(world: &mut World, read: f64, write: f64) {
     world.runs(1, 1000.0, read);
@@ -12,10 +20,8 @@ fn day(world: &mut World, read: f64, write: f64) {
 
 /// A day with index 7, then a day without it.
 fn usual(before: (f64, f64), after: (f64, f64)) -> World {
-    let mut world = World::usual();
-    world.known.promises.clear();
+    let mut world = with_seven();
     world.statement(2, &["public.t"]);
-    world.has(7, "public.t");
     day(&mut world, before.0, before.1);
     world.snapshot();
     world.drops(7);
@@ -23,12 +29,6 @@ fn usual(before: (f64, f64), after: (f64, f64)) -> World {
     world.snapshot();
     day(&mut world, after.0, after.1);
     world
-}
-
-fn only(world: &mut World) -> Verification {
-    let mut verdicts = world.verify();
-    assert_eq!(verdicts.len(), 1, "{verdicts:?}");
-    verdicts.remove(0)
 }
 
 #[test]
@@ -85,13 +85,9 @@ fn too_little_to_tell() {
     let found = only(&mut world);
     assert_eq!(found.verdict, Verdict::TooEarly);
     // A month later, with nothing run, it is left at that.
-    let mut world = World::usual();
-    world.known.promises.clear();
-    world.has(7, "public.t");
+    let mut world = with_seven();
     world.runs(1, 1000.0, 1.0);
-    world.snapshot();
-    world.drops(7);
-    world.snapshot();
+    world.drops_between_snapshots(7);
     world.passes(DAY);
     assert_eq!(only(&mut world).verdict, Verdict::TooEarly);
     world.passes(40.0 * DAY);
@@ -101,9 +97,7 @@ fn too_little_to_tell() {
 #[test]
 fn many_statements_are_not_searched_for_one_that_happens_to_be_slower() {
     // 5 % slower is beyond the noise of one statement that was pointed out, and not of any of two hundred.
-    let mut world = World::usual();
-    world.known.promises.clear();
-    world.has(7, "public.t");
+    let mut world = with_seven();
     for other in 201..=400 {
         world.statement(other, &["public.t"]);
     }
@@ -115,9 +109,7 @@ fn many_statements_are_not_searched_for_one_that_happens_to_be_slower() {
         world.passes(DAY);
     };
     work(&mut world, 1.0);
-    world.snapshot();
-    world.drops(7);
-    world.snapshot();
+    world.drops_between_snapshots(7);
     work(&mut world, 1.13);
     assert_eq!(only(&mut world).verdict, Verdict::NotMissed);
 }
@@ -127,13 +119,9 @@ fn the_time_before_it_was_created_is_not_the_time_with_it() {
     let mut world = World::usual();
     world.known.promises.clear();
     day(&mut world, 10.0, 1.0);
-    world.snapshot();
-    world.creates(7, "public.t");
-    world.snapshot();
+    world.creates_between_snapshots(7);
     day(&mut world, 1.0, 1.0);
-    world.snapshot();
-    world.drops(7);
-    world.snapshot();
+    world.drops_between_snapshots(7);
     day(&mut world, 5.0, 1.0);
     let found = only(&mut world);
     assert_eq!((found.verdict, found.statements[0].before.calls), (Verdict::Missed, 1000.0), "{found:?}");

@@ -193,10 +193,23 @@ impl World {
         (index.absent, index.first) = (None, Some(1));
     }
 
+    /// An index on public.t that comes between a snapshot and the next.
+    pub fn creates_between_snapshots(&mut self, id: i64) {
+        self.snapshot();
+        self.creates(id, "public.t");
+        self.snapshot();
+    }
+
     pub fn drops(&mut self, id: i64) {
         let next = self.known.moments.last().map_or(1, |moment| moment.id + 1);
         let index = self.index(id);
         (index.gone, index.is_gone, index.now) = (Some(next), true, None);
+    }
+
+    pub fn drops_between_snapshots(&mut self, id: i64) {
+        self.snapshot();
+        self.drops(id);
+        self.snapshot();
     }
 
     pub fn index(&mut self, id: i64) -> &mut KnownIndex {
@@ -217,4 +230,11 @@ impl World {
         let Ok(verdicts) = verify(&self.known, &mut self.noted);
         verdicts.into_iter().map(|(_, verification)| verification).collect()
     }
+}
+
+/// The verdict, where there is one alone.
+pub fn only(world: &mut World) -> Verification {
+    let mut verdicts = world.verify();
+    assert_eq!(verdicts.len(), 1, "{verdicts:?}");
+    verdicts.remove(0)
 }
