@@ -237,23 +237,23 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         known.entries[at].plan.total
     }
 
-    /// The known plans of a statement that a configuration allows and that cost no more than `most`: what the planner may choose
-    /// there if costs turn out a little different.
+    /// Those of the plans at `positions` (in `plans`) of a statement that a configuration allows and that cost no more than `most`: what
+    /// the planner may choose there if costs turn out a little different.
     pub fn allowed_plans(
         &self,
         statement: usize,
+        positions: &[usize],
         configuration: &[CandidateId],
         most: f64,
     ) -> impl Iterator<Item = &PlanCost> {
         let known = &self.statements[statement];
-        let set = Bits::of(configuration, &known.relevant);
-        let entries = known.in_sight().map(|at| &known.entries[at]);
-        entries
-            .filter(move |entry| entry.plan.total <= most && entry.used.within(&set))
-            .map(|entry| &entry.plan)
+        let mut cheap = positions.iter().map(|at| &known.entries[*at]).filter(move |e| e.plan.total <= most).peekable();
+        // Mostly there is none, and then nobody needs the set.
+        let set = cheap.peek().map(|_| Bits::of(configuration, &known.relevant));
+        cheap.filter(move |entry| set.as_ref().is_some_and(|set| entry.used.within(set))).map(|entry| &entry.plan)
     }
 
-    /// Every plan of a statement that the planner gave, the one without candidates first.
+    /// Every plan of a statement that the planner gave, in the order in which it did, the one without candidates first.
     pub fn plans(&self, statement: usize) -> impl Iterator<Item = &PlanCost> {
         self.statements[statement].entries.iter().map(|entry| &entry.plan)
     }

@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 
 /// Rounds of proposal and confirmation, at most; they end earlier when the planner has nothing new to say.
 const ROUNDS: usize = 6;
+/// Rounds after the proof, at most.
+const ROUNDS_AGAIN: usize = 3;
 /// Planner calls for each statement, in all, after which exchanges are judged by known plans alone. Below this few
 /// statements and candidates are searched as thoroughly as if calls were free.
 const CALLS_A_STATEMENT: u64 = 25;
@@ -38,6 +40,20 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
     }
     search.cache.go_offline_after(most);
     polish(search)
+}
+
+/// Searches once more with the plans that the proof asked for: they may show the best set to be slower than it looked, or another
+/// to be better.
+pub(super) fn again<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    for _ in 0..ROUNDS_AGAIN {
+        let (empty, before) = (search.empty(), search.best.members.clone());
+        search.best = search.moved(&empty, before.clone())?;
+        propose(search)?;
+        if search.best.members == before {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Searches offline, and keeps what is found if the planner confirms that it is better.

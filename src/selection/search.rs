@@ -50,8 +50,19 @@ pub(super) struct Search<'a, W: WhatIf> {
     pub total_before: f64,
     /// Whether slowdowns count as the limits say; else they count for nothing, as where the user accepts any.
     heeds_slowdowns: bool,
+    /// By statement.
+    slow: Vec<SlowPlans>,
     /// Statements looked at so far, whether the planner was asked or not: what the search costs by itself.
     pub looked_at: Cell<u64>,
+}
+
+/// The known plans of a statement that are slower than the user allows.
+#[derive(Clone, Debug, Default)]
+struct SlowPlans {
+    /// Of the known plans.
+    looked_at: usize,
+    /// Among them.
+    positions: Vec<usize>,
 }
 
 /// Sets of candidates that are added together.
@@ -122,6 +133,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
                 .max(NOTHING * total_before),
             total_before,
             heeds_slowdowns: true,
+            slow: vec![SlowPlans::default(); problem.statements.len()],
             looked_at: Cell::new(0),
         }
     }
@@ -226,11 +238,20 @@ impl<'a, W: WhatIf> Search<'a, W> {
         Ok(loss_of(problem, statement, nearby).unwrap_or(saving))
     }
 
-    /// The worst slowdown of the known plans that cost little more than `total`, the cost of the chosen one: one of them
-    /// may be chosen in its place once the indexes are there.
-    pub fn slowdown_nearby(&self, statement: usize, members: &[CandidateId], total: f64) -> f64 {
-        let near = self.cache.allowed_plans(statement, members, NEARLY * total);
-        near.map(|plan| self.problem.statements[statement].slowdown(plan)).fold(0.0, f64::max)
+    /// The worst slowdown, beyond what is allowed, of the known plans that cost little more than `total`, the cost of the chosen
+    /// one: one of them may be chosen in its place once the indexes are there. 0 where there is none.
+    pub fn slowdown_nearby(&mut self, statement: usize, members: &[CandidateId], total: f64) -> f64 {
+        let Some(allowed) = self.problem.limits.slowdown else { return 0.0 };
+        let s = &self.problem.statements[statement];
+        let slow = &mut self.slow[statement];
+        for (at, plan) in self.cache.plans(statement).enumerate().skip(slow.looked_at) {
+            slow.looked_at = at + 1;
+            if s.slowdown(plan) > allowed {
+                slow.positions.push(at);
+            }
+        }
+        let near = self.cache.allowed_plans(statement, &slow.positions, members, NEARLY * total);
+        near.map(|plan| s.slowdown(plan)).fold(0.0, f64::max)
     }
 
     /// Statements that any of `candidates` could help, ascending.
