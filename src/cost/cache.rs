@@ -247,10 +247,13 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         most: f64,
     ) -> impl Iterator<Item = &PlanCost> {
         let known = &self.statements[statement];
-        let mut cheap = positions.iter().map(|at| &known.entries[*at]).filter(move |e| e.plan.total <= most).peekable();
+        let mut cheap =
+            positions.iter().map(|at| &known.entries[*at]).filter(move |e| e.plan.total <= most).peekable();
         // Mostly there is none, and then nobody needs the set.
         let set = cheap.peek().map(|_| Bits::of(configuration, &known.relevant));
-        cheap.filter(move |entry| set.as_ref().is_some_and(|set| entry.used.within(set))).map(|entry| &entry.plan)
+        cheap
+            .filter(move |entry| set.as_ref().is_some_and(|set| entry.used.within(set)))
+            .map(|entry| &entry.plan)
     }
 
     /// Every plan of a statement that the planner gave, in the order in which it did, the one without candidates first.

@@ -28,6 +28,7 @@ pub mod isolated;
 pub mod job_lock;
 pub mod left_alone;
 pub mod list_setting;
+pub mod neighbours;
 mod node;
 pub mod opclass;
 mod opclass_options;

@@ -14,9 +14,9 @@ const ROUNDS: usize = 6;
 const WORTH_A_ROUND: f64 = 0.001;
 /// Candidates and bundles outside the configuration that are forced in, at most, in a round.
 const FORCED: usize = 24;
-/// Statements looked at in a run, after which no further exchange is begun: a few seconds. Twenty statements need a
+/// Statements looked at in a run, after which no further exchange is begun: a tenth of a second. Twenty statements need a
 /// fraction of it; of five hundred, exchanges that were not tried matter little beside what greedy found.
-const LOOKS: u64 = 5_000_000;
+const LOOKS: u64 = 1_000_000;
 
 pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     let end = search.looked_at.get() + LOOKS;

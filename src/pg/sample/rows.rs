@@ -7,6 +7,7 @@ use super::pages::Page;
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
 use std::ffi::CString;
+use std::ops::Range;
 
 /// Values wider than this are known by their size alone: bytes.
 const MAX_VALUE: usize = 1024 * 1024;
@@ -20,6 +21,24 @@ pub struct ColumnType {
     /// `pg_type.typlen`.
     pub length: i16,
     pub by_value: bool,
+}
+
+impl ColumnType {
+    /// A value that is passed by reference.
+    ///
+    /// # Safety
+    /// `datum` must be a value of this type, detoasted, and outlive what is returned.
+    unsafe fn bytes<'v>(&self, datum: pg_sys::Datum) -> &'v [u8] {
+        unsafe {
+            let start = datum.cast_mut_ptr::<u8>();
+            let length = match self.length {
+                -1 => pgrx::varlena::varsize_any(start.cast()),
+                -2 => std::ffi::CStr::from_ptr(start.cast()).count_bytes(),
+                length => length as usize,
+            };
+            std::slice::from_raw_parts(start, length)
+        }
+    }
 }
 
 /// One value of one row.
@@ -109,6 +128,26 @@ impl SampledRows {
     /// The values of a row.
     pub fn row(&self, row: usize) -> &[Value] {
         &self.values[row * self.columns.len()..][..self.columns.len()]
+    }
+
+    /// The rows of each page that has any.
+    pub fn pages(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        let on_one = |a: &RowPlace, b: &RowPlace| (a.leaf, a.block) == (b.leaf, b.block);
+        self.places.chunk_by(on_one).scan(0, |end, page| {
+            let start = *end;
+            *end += page.len();
+            Some(start..*end)
+        })
+    }
+
+    /// Whether two values of a column are the same to the byte (as `datumIsEqual`, datum.c); not of values that are known by their size
+    /// alone.
+    pub fn is_same(&self, column: usize, a: Value, b: Value) -> bool {
+        let (Value::Datum(a), Value::Datum(b)) = (a, b) else { return false };
+        let column = self.columns[column];
+        // SAFETY: both are values of that column, detoasted, in the sample's context.
+        column.by_value && a.value() == b.value()
+            || !column.by_value && unsafe { column.bytes(a) == column.bytes(b) }
     }
 
     /// Share of the relation's pages that was read, 0 to 1; 1 for an empty relation.
