@@ -68,6 +68,29 @@ struct Outer {
     stored: Option<Stored>,
     /// Over all loops.
     rows: f64,
+    loops: f64,
+}
+
+/// What successive runs of an index scan have in common.
+#[derive(Clone, Copy)]
+struct Nearness {
+    /// How far they look up neighbouring keys, 0 to 1.
+    near: f64,
+    /// Share of the runs whose key is not that of the run before, where they are near, 0 to 1.
+    new: f64,
+}
+
+impl Nearness {
+    const NONE: Nearness = Nearness { near: 0.0, new: 1.0 };
+
+    /// Share of the runs that go where the run before was not, as they go from one to the next of `places`, which lie in the order of
+    /// the keys as far as `ordered` says.
+    fn elsewhere(self, ordered: f64, places: f64, runs: f64) -> f64 {
+        // Neighbouring visits that are fewer than there are places go to another one each.
+        let in_order = self.near * ordered;
+        let another = 1.0 - in_order + in_order * (places / runs.max(1.0)).min(1.0);
+        another * (1.0 - self.near + self.near * self.new)
+    }
 }
 
 impl Runs<'_> {
@@ -213,7 +236,7 @@ impl Walk {
             let rows = (*outer).rows.max(1.0) * runs.times;
             if tag == T_NestPath {
                 let one_match = matches!((*join).jointype, JOIN_SEMI | JOIN_ANTI);
-                let outer = Outer { path: outer, stored, rows };
+                let outer = Outer { path: outer, stored, rows, loops: runs.times };
                 let share = if one_match { UNTIL_MATCH } else { 1.0 };
                 self.path(root, inner, Runs { times: rows * runs.share, share, outer: Some(&outer) });
                 return stored;
@@ -291,10 +314,9 @@ impl Walk {
             let visits = (ordered * in_order + (1.0 - ordered) * unordered) * fetched * runs.share;
             let (mut far_page, mut far_leaf) = (1.0, 1.0);
             if let Some(outer) = outer {
-                let near = nearness(root, path, outer);
-                // Neighbouring visits that are fewer than there are pages go to another page each.
-                let far = |near: f64, pages: f64| 1.0 - near + near * (pages / outer.rows.max(1.0)).min(1.0);
-                (far_page, far_leaf) = (far(near * ordered, pages), far(near, leaves));
+                let nearness = nearness(root, path, outer);
+                far_page = nearness.elsewhere(ordered, pages, outer.rows);
+                far_leaf = nearness.elsewhere(1.0, leaves, outer.rows);
             }
 
             let per_tuple = if only { fetched * pg_sys::cpu_tuple_cost } else { tuple_cost(rel) };
@@ -349,19 +371,19 @@ unsafe fn correlation(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptIn
     }
 }
 
-/// How far successive runs of an index scan look up neighbouring keys, 0 to 1: the outer rows come sorted by what is looked
-/// up, or in the order of a table that is stored so.
-unsafe fn nearness(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath, outer: &Outer) -> f64 {
+/// How near successive runs of an index scan are: the outer rows come sorted by what is looked up, or in the order of a table that
+/// is stored so; of which each row may be there several times, joined to others, and looks up the same each time.
+unsafe fn nearness(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath, outer: &Outer) -> Nearness {
     unsafe {
         let leading =
             node::list::<pg_sys::IndexClause>((*path).indexclauses).find(|clause| (**clause).indexcol == 0);
-        let Some(leading) = leading else { return 0.0 };
+        let Some(leading) = leading else { return Nearness::NONE };
         let class = (*leading).rinfo.as_ref().map_or(std::ptr::null_mut(), |info| info.parent_ec);
         let sorted = node::list::<pg_sys::PathKey>((*outer.path).pathkeys).next();
         if !class.is_null() && sorted.is_some_and(|key| (*key).pk_eclass == class) {
-            return 1.0;
+            return Nearness { near: 1.0, new: 1.0 };
         }
-        let Some(stored) = outer.stored else { return 0.0 };
+        let Some(stored) = outer.stored else { return Nearness::NONE };
         let mut sources: Vec<*mut pg_sys::Node> = Vec::new();
         if !class.is_null() {
             let members = node::list::<pg_sys::EquivalenceMember>((*class).ec_members);
@@ -380,9 +402,13 @@ unsafe fn nearness(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath,
         let found = columns
             .map(|source| source.cast::<pg_sys::Var>())
             .find(|var| (**var).varno as pg_sys::Index == stored.relation);
-        let Some(found) = found else { return 0.0 };
+        let Some(found) = found else { return Nearness::NONE };
         let relation = *(*root).simple_rel_array.add(stored.relation as usize);
         let correlation = correlation(root, relation, (*found).varattno.into());
-        correlation * correlation * stored.strictly
+        let keys = (*relation).rows * outer.loops.max(1.0);
+        Nearness {
+            near: correlation * correlation * stored.strictly,
+            new: (keys / outer.rows.max(1.0)).min(1.0),
+        }
     }
 }
