@@ -61,7 +61,7 @@ const ROUNDS: usize = 40;
 /// Planner calls for each statement that a run comes to with its proof, ...
 const CALLS_A_STATEMENT: u64 = 75;
 /// ... for the proof alone at least, ...
-const CALLS_FOR_PROOF: u64 = 16;
+const CALLS_FOR_PROOF: u64 = 12;
 /// ... and what a run may come to however few statements it has: a second of them. With the search after it and the last look at the answer, 1,500.
 const CALLS_ANYWAY: u64 = 1_390;
 /// The proof is good enough at this share of the cost before: a third of the planner's own fuzz.
