@@ -20,9 +20,9 @@ const ROUNDS_AGAIN: usize = 3;
 const CALLS_A_STATEMENT: u64 = 25;
 
 /// Planner calls for each statement, in all, after which nothing more is asked but to confirm, ...
-const MOST_CALLS_A_STATEMENT: u64 = 50;
+const MOST_CALLS_A_STATEMENT: u64 = 45;
 /// ... and what a search may come to however few statements there are: two thirds of a second of them. A proof takes what is left of `certificate`'s.
-const MOST_CALLS_ANYWAY: u64 = 1_000;
+const MOST_CALLS_ANYWAY: u64 = 900;
 
 /// Finds a good configuration by rounds, then betters it by moves that the planner judges.
 pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
