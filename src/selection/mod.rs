@@ -7,7 +7,7 @@
 //! runs the moves on what is known and asks the planner only about what they find, `explore` asks for what is not known
 //! yet: planner calls are what a run waits for. A further move is a further module beside them. The greedy step is that of
 //! Extend (ICDE 2019) without its widening, which the candidates already hold. `certificate` then proves how far the
-//! answer can be from the best, `keep` stays with an earlier answer that is nearly as good, and `frontier` keeps what
+//! answer can be from the best, and what it asked for the search looks at once more, `keep` stays with an earlier answer that is nearly as good, and `frontier` keeps what
 //! other amounts of storage would give. All of them see the problem in the order of `canonical`, so that what is asked
 //! first or has the smaller number is no accident of who posed it.
 
