@@ -130,19 +130,21 @@ impl Knapsack<'_> {
         let per_byte = |at: &usize| surplus(at) / self.items[*at].bytes.max(1) as f64;
         let mut order: Vec<usize> = (0..self.items.len()).filter(|at| surplus(at) > 0.0).collect();
         order.sort_by(|a, b| per_byte(b).total_cmp(&per_byte(a)).then(a.cmp(b)));
-        let number = self.filled(&order, self.room).map(|(_, share)| share).sum();
+        let number = self.filled(order.iter().copied(), self.room).map(|(_, share)| share).sum();
         (order, number)
     }
 
-    /// The items of `order` that `room` bytes hold, each with its share, the last in part.
-    fn filled<'o>(&self, order: &'o [usize], room: u64) -> impl Iterator<Item = (usize, f64)> + use<'o, '_> {
-        let items = self.items;
-        let fill = move |left: &mut Option<u64>, at: &'o usize| {
-            let (room, bytes) = ((*left)?, items[*at].bytes);
+    /// The items that `room` bytes hold, in the order given, each with its share, the last in part.
+    fn filled(&self, order: impl Iterator<Item = usize>, room: u64) -> impl Iterator<Item = (usize, f64)> {
+        order.scan(Some(room), |left, at| {
+            let (room, bytes) = ((*left)?, self.items[at].bytes);
             *left = room.checked_sub(bytes);
-            Some((*at, if bytes <= room { 1.0 } else { room as f64 / bytes as f64 }))
-        };
-        order.iter().scan(Some(room), fill)
+            Some((at, if bytes <= room { 1.0 } else { room as f64 / bytes as f64 }))
+        })
+    }
+
+    fn reward_of(&self, shares: &[(usize, f64)]) -> f64 {
+        shares.iter().map(|(at, share)| share * self.items[*at].reward).sum()
     }
 
     /// What items not decided yet bring at most in so many bytes and places, by the price of a place.
@@ -150,9 +152,9 @@ impl Knapsack<'_> {
         if self.price <= 0.0 {
             return f64::INFINITY;
         }
-        let undecided: Vec<usize> = self.by_surplus.iter().copied().filter(|at| *at >= decided).collect();
+        let undecided = self.by_surplus.iter().copied().filter(|at| *at >= decided);
         let surplus = |(at, share): (usize, f64)| share * (self.items[at].reward - self.price);
-        self.price * places as f64 + self.filled(&undecided, room).map(surplus).sum::<f64>()
+        self.price * places as f64 + self.filled(undecided, room).map(surplus).sum::<f64>()
     }
 
     fn search(&self, nodes: usize) -> Packed {
@@ -196,9 +198,8 @@ impl Knapsack<'_> {
             let on_one = |a: &usize| all().filter(|b| table(a) == table(b)).count();
             self.per_table.is_some_and(|most| all().any(|at| on_one(at) > most))
         };
-        let filled: f64 = node.rest.iter().map(|(at, share)| share * self.items[*at].reward).sum();
         node.rest.iter().all(|(_, share)| *share == 1.0)
-            && node.reward + filled <= node.most * (1.0 + ROUNDING)
+            && node.reward + self.reward_of(&node.rest) <= node.most * (1.0 + ROUNDING)
             && node.taken.len() + node.rest.len() <= self.count
             && !rivals()
             && !crowded()
@@ -211,13 +212,12 @@ impl Knapsack<'_> {
     }
 
     /// A node with its bound: the smallest of what the bytes left can hold in fractions, of what the best items of the
-    /// number left bring, and of both together by the price of a place. The second keeps to the limit by table, too: taking the best that still may be taken is best there
-    /// is (both limits together make a matroid, Edmonds 1971).
+    /// number left bring, and of both together by the price of a place. The second keeps to the limit by table, too: taking
+    /// the best that still may be taken is best there is (both limits together make a matroid, Edmonds 1971).
     fn node(&self, decided: usize, taken: Vec<usize>, reward: f64, bytes: u64) -> Node {
         let places = self.count - taken.len();
-        let undecided: Vec<usize> = (decided..self.items.len()).collect();
-        let mut rest: Vec<(usize, f64)> = self.filled(&undecided, self.room - bytes).collect();
-        let by_bytes: f64 = rest.iter().map(|(at, share)| share * self.items[*at].reward).sum();
+        let mut rest: Vec<(usize, f64)> = self.filled(decided..self.items.len(), self.room - bytes).collect();
+        let by_bytes = self.reward_of(&rest);
         let mut of_table: BTreeMap<u32, usize> = BTreeMap::new();
         if self.per_table.is_some() {
             taken.iter().for_each(|at| *of_table.entry(self.items[*at].table).or_default() += 1);
@@ -228,8 +228,8 @@ impl Knapsack<'_> {
             *there += 1;
             *there <= most
         };
-        let rewarding = self.by_reward.iter().copied().filter(|at| *at >= decided);
-        let best: Vec<usize> = rewarding.filter(|at| fits_table(at)).take(places).collect();
+        let undecided = self.by_reward.iter().copied().filter(|at| *at >= decided);
+        let best: Vec<usize> = undecided.filter(|at| fits_table(at)).take(places).collect();
         let by_count: f64 = best.iter().map(|at| self.items[*at].reward).sum();
         if by_count < by_bytes {
             // What counts is the number: its best items, if they fit, are the answer.
