@@ -13,8 +13,9 @@ use std::collections::BTreeSet;
 pub(super) struct Previous {
     /// As far as it is still worth having.
     worthwhile: Configuration,
-    /// What all of it saves that the limits allow, net, milliseconds a day: that is what others have to better.
-    whole_net: f64,
+    /// What others have to better, net milliseconds a day: what all of it saves that the limits allow, or what is left if
+    /// that is more.
+    to_better: f64,
 }
 
 /// Begins with the previous answer, less what is no longer worth its place and, where limits are tighter now, what is worth
@@ -35,17 +36,16 @@ pub(super) fn start<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired
     let whole_net = previous.net;
     let (worthwhile, _) = improve::prune(search, previous)?;
     search.consider(&worthwhile);
-    search.previous = (!worthwhile.members.is_empty()).then_some(Previous { whole_net, worthwhile });
+    let to_better = worthwhile.net.max(whole_net);
+    search.previous = (!worthwhile.members.is_empty()).then_some(Previous { worthwhile, to_better });
     Ok(())
 }
 
 /// Goes back to the previous answer unless the best one found saves enough more, and tells how much more, as a share of the
 /// examined time. Where it does, an answer that only adds to the previous one is preferred if it is as good.
 pub(super) fn decide<W: WhatIf>(search: &mut Search<'_, W>) -> Option<f64> {
-    let previous = search.previous.take()?;
+    let Previous { worthwhile: previous, to_better } = search.previous.take()?;
     let enough = search.limits().min_change * search.total_before;
-    let Previous { worthwhile: previous, whole_net } = previous;
-    let to_better = previous.net.max(whole_net);
     let more = search.best.net - to_better;
     if more < enough || search.best.members == previous.members {
         search.best = previous;
