@@ -68,7 +68,6 @@ struct Outer {
     stored: Option<Stored>,
     /// Over all loops.
     rows: f64,
-    loops: f64,
 }
 
 /// What successive runs of an index scan have in common.
@@ -236,7 +235,7 @@ impl Walk {
             let rows = (*outer).rows.max(1.0) * runs.times;
             if tag == T_NestPath {
                 let one_match = matches!((*join).jointype, JOIN_SEMI | JOIN_ANTI);
-                let outer = Outer { path: outer, stored, rows, loops: runs.times };
+                let outer = Outer { path: outer, stored, rows };
                 let share = if one_match { UNTIL_MATCH } else { 1.0 };
                 self.path(root, inner, Runs { times: rows * runs.share, share, outer: Some(&outer) });
                 return stored;
@@ -405,7 +404,8 @@ unsafe fn nearness(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath,
         let Some(found) = found else { return Nearness::NONE };
         let relation = *(*root).simple_rel_array.add(stored.relation as usize);
         let correlation = correlation(root, relation, (*found).varattno.into());
-        let keys = (*relation).rows * outer.loops.max(1.0);
+        let loops = outer.rows / (*outer.path).rows.max(1.0);
+        let keys = (*relation).rows * loops.max(1.0);
         Nearness {
             near: correlation * correlation * stored.strictly,
             new: (keys / outer.rows.max(1.0)).min(1.0),
