@@ -12,7 +12,6 @@ use crate::pg::analyze::Analysed;
 use crate::pg::expression_statistics::ExpressionStatistics;
 use crate::pg::sample::Sampler;
 use crate::pg::session;
-use crate::settings::sample_pages;
 use crate::workload::Workload;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -119,7 +118,7 @@ fn wanted(
 
 fn sample_relation(oid: Oid, expressions: &[Expression], catalog: &mut Catalog) -> Sampled {
     let relation = catalog.relations.get_mut(&oid).ok_or("it is gone")?;
-    let sampler = Sampler { max_pages: sample_pages() };
+    let sampler = Sampler::as_set();
     let statistics = ExpressionStatistics::sample(&sampler, relation, expressions)
         .map_err(|reason| format!("{}: {reason}", relation.sql_name))?;
     statistics.record(relation);

@@ -16,7 +16,7 @@ use crate::previous::Previous;
 use crate::recommendation::advise;
 use crate::report::{self, Phases, Report};
 use crate::selection;
-use crate::settings::{Settings, sample_pages};
+use crate::settings::Settings;
 use crate::workload::Workload;
 use std::time::Instant;
 
@@ -60,11 +60,7 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     let (pool, dismissed) = candidate::pool::without(pool, &settings.dismissed, &catalog);
     let pool = previous.added_to(pool, &catalog);
     let pool = expressions::buildable(pool, &raising);
-    neighbours::count_all(
-        pool.iter().map(|c| &c.definition),
-        &mut catalog,
-        Sampler { max_pages: sample_pages() },
-    );
+    neighbours::count_all(pool.iter().map(|c| &c.definition), &mut catalog, Sampler::as_set());
     let (pool, prices) = model.priced(pool, &catalog);
     let limits = settings.limits(workload.window_seconds);
     let mut problem = model.problem(&examination.measured(workload), &pool, &prices, &catalog, limits);

@@ -58,6 +58,11 @@ pub struct Sampler {
 }
 
 impl Sampler {
+    /// As the session is set (`pg_index_advisor.sample_pages`).
+    pub fn as_set() -> Sampler {
+        Sampler { max_pages: crate::settings::sample_pages() }
+    }
+
     /// Evaluates SQL expressions over a sample of the rows of `relation`, and for each row whether `predicate` holds. Expressions name
     /// their columns as the relation does and everything else in full.
     ///

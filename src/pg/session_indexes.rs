@@ -118,7 +118,7 @@ fn prepare(written: Written, oid: Oid, lock_timeout_ms: i32) -> Result<Entry, Pg
         .as_ref()
         .map(|predicate| analyze::share_of_rows(&relation, &predicate.sql, lock_timeout_ms));
     let counted = definition.predicate.as_ref().filter(|_| estimate.is_some_and(|(_, founded)| !founded));
-    let sampler = Sampler { max_pages: crate::settings::sample_pages() };
+    let sampler = Sampler::as_set();
     let statistics = sample_expressions(&definition, counted, &mut relation, &sampler);
     let share = counted.and_then(|predicate| statistics.as_ref()?.share(predicate));
     neighbours::count_for(&definition, &mut relation, sampler);
