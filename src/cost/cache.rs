@@ -229,14 +229,6 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         at.map(|at| known.entries[at].plan.clone())
     }
 
-    /// Cost of the cheapest known plan of a statement that a configuration allows: the planner will not do worse.
-    pub fn cheapest_known(&self, statement: usize, configuration: &[CandidateId]) -> f64 {
-        let known = &self.statements[statement];
-        let at =
-            if known.frozen { 0 } else { known.cheapest_allowed(&Bits::of(configuration, &known.relevant)) };
-        known.entries[at].plan.total
-    }
-
     /// Those of the plans at `positions` (in `plans`) of a statement that a configuration allows and that cost no more than `most`: what
     /// the planner may choose there if costs turn out a little different.
     pub fn allowed_plans(

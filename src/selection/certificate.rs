@@ -3,10 +3,12 @@
 //! Costs of a statement are bounded from below by cuts: its cost with nearly all candidates present, less what each of
 //! the few absent ones would take off. A cut holds for every set of candidates (not only for those that the search moved)
 //! if the planner's costs do not rise by more than its fuzz when indexes are added, and if the absent ones do not help
-//! each other beyond what is known of them: every plan that the planner ever gave is held against every cut, pairs are
+//! each other beyond what is known of them; sets under which a statement gets slower than the user allows do not count. Every plan that the planner ever gave is held against every cut, pairs are
 //! sampled, and a cut that claims too much is lowered. `relaxation` makes one bound of all cuts. Chooses nothing, but a
 //! set that the relaxed program proposes and that turns out better is offered to the search.
 
+mod admissible;
+mod describe;
 mod knapsack;
 mod relaxation;
 mod saddle;
@@ -16,7 +18,7 @@ mod tests;
 
 use super::peel::by_weight;
 use super::search::{FLOOR_SLACK, Search};
-use super::{Limits, improve};
+use super::{Limits, improve, propose};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
 use knapsack::Room;
@@ -56,24 +58,22 @@ pub(super) struct Evidence {
     complete: bool,
 }
 
-/// Rounds of asking about the set that the relaxed program would choose.
-const ROUNDS: usize = 40;
+/// Rounds of asking where the relaxed program hovers.
+const ROUNDS: usize = 60;
 /// Planner calls for each statement that a run comes to with its proof, ...
-const CALLS_A_STATEMENT: u64 = 70;
+const CALLS_A_STATEMENT: u64 = 40;
 /// ... for the proof alone at least, ...
 const CALLS_FOR_PROOF: u64 = 12;
 /// ... and what a run may come to however few statements it has: a second of them. With the search after it and the last look at the answer, 1,500.
-const CALLS_ANYWAY: u64 = 1_340;
+const CALLS_ANYWAY: u64 = 1_400;
+/// Of the calls that a proof has, the shares after which the search looks at what it has learnt.
+const SEARCHED_AGAIN: [f64; 2] = [0.8, 0.4];
 /// The proof is good enough at this share of the cost before: a third of the planner's own fuzz.
 const GOAL: f64 = 0.003;
 /// What is not known to this share of the cost before is worth a planner call.
 const WORTH_ASKING: f64 = 0.0005;
-/// Pairs of absent candidates asked about for a cut.
-const PAIRS: usize = 1;
-/// Before the relaxed program is solved again, this many statements get a further cut, at least, ...
-const DESCRIBED: usize = 3;
-/// ... and of what there is to ask, one in so many is asked. Few at a time spend the calls where the bound rests: measured on TPC-H,
-/// a third of the calls for the same bound.
+/// Of what there is to ask before the relaxed program is solved again, one in so many is asked. Few at a time spend the calls where the
+/// bound rests: measured on TPC-H, a third of the calls for the same bound.
 const PARTS: usize = 20;
 /// Looks at the clock that the relaxation gets when time has run out already: some milliseconds.
 const LATE_STEPS: usize = 8;
@@ -128,20 +128,17 @@ struct Proof<'s, 'a, W: WhatIf> {
     in_time: bool,
     /// The number of planner calls in all beyond which nothing more is asked.
     last_call: u64,
+    /// The numbers of planner calls in all at which the search looks at what has been learnt, descending.
+    searches: Vec<u64>,
     /// By statement.
     sketches: Vec<Vec<Sketch>>,
+    /// By statement: the known plans and the sketches that its cuts are drawn from.
+    drawn_from: Vec<(usize, usize)>,
     /// Statements with the candidates absent from a cut of theirs.
     described: BTreeSet<(usize, Vec<CandidateId>)>,
     /// Statements with the combinations that known plans were held against.
     checked: BTreeSet<(usize, Vec<CandidateId>)>,
     violations: BTreeSet<(usize, Vec<CandidateId>)>,
-}
-
-/// A plan with all of a statement's candidates but some.
-struct Widest {
-    /// What the planner was given: all of them, or those that mattered in parts.
-    field: Vec<CandidateId>,
-    plan: PlanCost,
 }
 
 impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
@@ -181,7 +178,9 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             floors,
             in_time,
             last_call,
+            searches: Vec::new(),
             sketches,
+            drawn_from: vec![(0, 0); statements as usize],
             described,
             checked,
             violations,
@@ -190,11 +189,10 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
 
     fn run(&mut self) -> Bound {
         let order = by_weight(self.search);
-        let nothing = vec![false; self.search.problem.candidates.len()];
-        let mut answer = nothing.clone();
-        for member in self.search.best.members.clone() {
-            answer[member] = true;
-        }
+        let answer = shares(&self.search.best.members, self.search.problem.candidates.len());
+        let calls = self.search.cache.counters().planner_calls;
+        let left = self.last_call.saturating_sub(calls) as f64;
+        self.searches = SEARCHED_AGAIN.iter().map(|share| calls + (share * left) as u64).collect();
         for &statement in &order {
             self.floor(statement);
         }
@@ -207,24 +205,24 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             if gap <= GOAL * self.search.total_before || !self.may_ask() {
                 break;
             }
-            let typical = bound.mean.iter().map(|share| *share >= 0.5).collect();
-            let mut proposed = nothing.clone();
-            for &candidate in &bound.set {
-                proposed[candidate] = true;
-            }
-            // One does not stand for the other: the relaxed program may hover between several sets.
-            let mut news = self.refine(&bound.mean);
-            for target in [proposed, typical] {
-                news |= self.refine(&shares(&target));
-                news |= self.describe_doubtful(&target);
-            }
-            if !news {
-                break;
+            if !self.ask_about(&bound.mean) {
+                // Between several sets there is nothing left to learn; of one of them there may be.
+                let set = shares(&bound.set, bound.mean.len());
+                if !self.ask_about(&set) {
+                    break;
+                }
             }
             self.offer(&bound.set);
+            self.search_again();
             bound = self.tighten();
         }
         bound
+    }
+
+    /// Asks what the bound at `shares` rests on. Returns whether anything was learnt.
+    fn ask_about(&mut self, shares: &[f64]) -> bool {
+        let refined = self.refine(shares);
+        self.describe_doubtful(shares) || refined
     }
 
     fn may_ask(&self) -> bool {
@@ -238,8 +236,12 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
 
     fn tighten(&mut self) -> Bound {
         for statement in 0..self.fields.len() {
-            self.draw(statement);
-            self.reconcile(statement);
+            let known = (self.search.cache.plans(statement).count(), self.sketches[statement].len());
+            if self.drawn_from[statement] != known {
+                self.draw(statement);
+                self.reconcile(statement);
+                self.drawn_from[statement] = known;
+            }
         }
         let target = self.best_ms();
         let (cache, in_time) = (&mut self.search.cache, &mut self.in_time);
@@ -264,31 +266,6 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         self.search.cache.known(statement, set)
     }
 
-    /// The plan with all candidates of a statement but `absent`. Of very many, in parts whose winners meet in a final: an
-    /// index that is of no use among a part of the others is of none among all, unless they help each other.
-    fn widest(&mut self, statement: usize, absent: &[CandidateId]) -> Option<Widest> {
-        let all = self.fields[statement].clone();
-        let at_once = self.search.problem.statements[statement].at_once;
-        let mut field: Vec<CandidateId> = all.iter().copied().filter(|c| !absent.contains(c)).collect();
-        let mut parts: Vec<Vec<CandidateId>> = all
-            .chunks(at_once)
-            .map(|part| part.iter().copied().filter(|c| !absent.contains(c)).collect())
-            .collect();
-        while field.len() > at_once {
-            let mut winners = BTreeSet::new();
-            for part in &parts {
-                winners.extend(self.look(statement, part)?.used);
-            }
-            if winners.len() >= field.len() {
-                break;
-            }
-            field = winners.into_iter().collect();
-            parts = field.chunks(at_once).map(<[CandidateId]>::to_vec).collect();
-        }
-        let plan = self.look(statement, &field)?;
-        Some(Widest { field, plan })
-    }
-
     /// A planner unit of a statement in milliseconds a day, as far as costs can be trusted not to fall below a bound.
     fn scale(&self, statement: usize) -> f64 {
         self.search.problem.statements[statement].weight / FLOOR_SLACK
@@ -299,71 +276,10 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         if self.fields[statement].is_empty() {
             return;
         }
-        if let Some(widest) = self.widest(statement, &[]) {
-            self.floors[statement] = self.scale(statement) * widest.plan.total;
+        if let Some(floor) = self.cheapest_accepted(statement) {
+            self.floors[statement] = self.scale(statement) * floor;
             self.program.fix(statement, self.floors[statement]);
         }
-    }
-
-    /// Cuts for `target` of the statements of which the cuts so far say much less than the known plans.
-    fn describe_doubtful(&mut self, target: &[bool]) -> bool {
-        let shares = shares(target);
-        let set: Vec<CandidateId> = (0..target.len()).filter(|c| target[*c]).collect();
-        let mut doubts: Vec<(f64, usize)> = Vec::new();
-        for (statement, s) in self.search.problem.statements.iter().enumerate() {
-            let most = s.weight * self.search.cache.cheapest_known(statement, &set);
-            let doubt = most - FLOOR_SLACK * self.program.statement_at(statement, &shares);
-            if doubt > WORTH_ASKING * self.search.total_before {
-                doubts.push((doubt, statement));
-            }
-        }
-        doubts.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let mut news = false;
-        for (_, statement) in doubts.into_iter().take(self.fields.len().div_ceil(PARTS).max(DESCRIBED)) {
-            news |= self.describe(statement, target);
-        }
-        news
-    }
-
-    /// Adds a cut that is exact at `target`: takes away what the plans use and the target lacks, until they use nothing
-    /// else. Returns whether anything was learnt.
-    fn describe(&mut self, statement: usize, target: &[bool]) -> bool {
-        let (mut absent, mut dearest) = (Vec::new(), Vec::new());
-        let Some(mut widest) = self.widest(statement, &[]) else { return false };
-        let floor = widest.plan.total;
-        let set: Vec<CandidateId> = self.fields[statement].iter().copied().filter(|c| target[*c]).collect();
-        let weight = self.search.problem.statements[statement].weight;
-        let worth = WORTH_ASKING * self.search.total_before;
-        loop {
-            let most = self.search.cache.cheapest_known(statement, &set);
-            if weight * (most - widest.plan.total) <= worth {
-                break;
-            }
-            let outside: Vec<CandidateId> =
-                widest.plan.used.iter().copied().filter(|c| !target[*c]).collect();
-            if outside.is_empty() {
-                break;
-            }
-            let wider = absent.len();
-            absent.extend(outside);
-            let Some(narrower) = self.widest(statement, &absent) else {
-                absent.truncate(wider);
-                break;
-            };
-            // With an absent one back, it costs at least what it did before that one was taken away.
-            dearest.resize(absent.len(), widest.plan.total);
-            widest = narrower;
-        }
-        let mut key = absent.clone();
-        key.sort_unstable();
-        if widest.plan.total <= floor || !self.described.insert((statement, key)) {
-            return false;
-        }
-        let absent = absent.into_iter().zip(dearest).collect();
-        let sketch = Sketch { field: widest.field, level: widest.plan.total, absent };
-        self.ask_about_pairs(statement, &sketch);
-        self.sketches[statement].push(sketch);
-        true
     }
 
     /// A cut, from planner units.
@@ -373,31 +289,6 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         reliefs.retain(|(_, relief)| *relief > 0.0);
         reliefs.sort_by_key(|(candidate, _)| *candidate);
         Cut { level: scale * level, reliefs }
-    }
-
-    /// Asks for the pairs of absent candidates that could help each other most, those that are known to do so
-    /// elsewhere first; what the planner says is held against the cut by `reconcile`.
-    fn ask_about_pairs(&mut self, statement: usize, sketch: &Sketch) {
-        let absent = sketch.absent.iter().map(|(candidate, _)| *candidate);
-        let reliefs: Vec<(CandidateId, f64)> =
-            absent.map(|candidate| (candidate, self.relief(statement, sketch, candidate))).collect();
-        let mut pairs: Vec<(bool, f64, Vec<CandidateId>)> = Vec::new();
-        for (i, (a, of_a)) in reliefs.iter().enumerate() {
-            for (b, of_b) in &reliefs[i + 1..] {
-                let back = united(&sketch.field, &[*a, *b]);
-                let least = self.search.cache.dearest_superset(statement, &back);
-                let open = sketch.level - of_a - of_b - least;
-                let weight = self.search.problem.statements[statement].weight;
-                if weight * open > WORTH_ASKING * self.search.total_before {
-                    let bundled = |bundle: &Vec<CandidateId>| bundle.contains(a) && bundle.contains(b);
-                    pairs.push((!self.search.bundles.iter().any(bundled), open, back));
-                }
-            }
-        }
-        pairs.sort_by(|x, y| x.0.cmp(&y.0).then(y.1.total_cmp(&x.1)).then_with(|| x.2.cmp(&y.2)));
-        for (_, _, back) in pairs.into_iter().take(PAIRS) {
-            self.look(statement, &back);
-        }
     }
 
     /// Lowers the cuts of a statement until none claims more than a known plan costs.
@@ -413,7 +304,10 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             return;
         }
         let field = &self.fields[statement];
-        let possible = |plan: &&PlanCost| plan.used.iter().all(|used| field.binary_search(used).is_ok());
+        let possible = |plan: &&PlanCost| {
+            plan.used.iter().all(|used| field.binary_search(used).is_ok())
+                && self.is_accepted(statement, plan)
+        };
         let plans: Vec<PlanCost> = self.search.cache.plans(statement).filter(possible).cloned().collect();
         let mut done = Vec::new();
         let old = std::mem::take(&mut self.program.cuts[statement]);
@@ -458,6 +352,15 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             }
         }
         None
+    }
+
+    /// Lets the search look at what the proof has learnt, now and then: a better answer is nearer to the bound, and the bound
+    /// is asked about where it matters for that answer.
+    fn search_again(&mut self) {
+        let calls = self.search.cache.counters().planner_calls;
+        if self.may_ask() && self.searches.pop_if(|next| *next <= calls).is_some() {
+            self.in_time &= propose::again(self.search).is_ok();
+        }
     }
 
     /// Offers the set of the relaxed program to the search: now and then it is the better answer.
@@ -506,9 +409,11 @@ fn lowered(cut: &Cut, together: &[CandidateId], missing: f64, cuts: usize) -> Ve
     }
 }
 
-/// A set as shares of its members.
-fn shares(set: &[bool]) -> Vec<f64> {
-    set.iter().map(|there| f64::from(u8::from(*there))).collect()
+/// A set of candidates as shares of all there are.
+fn shares(set: &[CandidateId], candidates: usize) -> Vec<f64> {
+    let mut shares = vec![0.0; candidates];
+    set.iter().for_each(|candidate| shares[*candidate] = 1.0);
+    shares
 }
 
 /// Both together, ascending.

@@ -16,10 +16,10 @@ const WORTH_A_ROUND: f64 = 0.001;
 const FORCED: usize = 24;
 /// Statements looked at in a run, after which no further exchange is begun: a tenth of a second. Twenty statements need a
 /// fraction of it; of five hundred, exchanges that were not tried matter little beside what greedy found.
-const LOOKS: u64 = 1_000_000;
+pub(super) const LOOKS: u64 = 1_000_000;
 
-pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
-    let end = search.looked_at.get() + LOOKS;
+pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(), Expired> {
+    let end = search.looked_at.get() + looks;
     for _ in 0..ROUNDS {
         let start = search.best.net;
         leave_one_out(search, end)?;

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 const TOLERATED_LOSS: f64 = 0.02;
 
 /// Planner calls for each statement, after which known plans alone tell what a smaller relative would do.
-const CALLS_A_STATEMENT: u64 = 8;
+const CALLS_A_STATEMENT: u64 = 3;
 
 /// Replaces members of the best configuration by smaller relatives that save nearly as much, the largest first, and
 /// spends what that frees.

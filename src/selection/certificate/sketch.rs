@@ -66,10 +66,7 @@ impl<W: WhatIf> Proof<'_, '_, W> {
         let back = united(&sketch.field, &[candidate]);
         let least =
             sketch.absent.iter().find(|(absent, _)| *absent == candidate).map_or(0.0, |(_, cost)| *cost);
-        let cost = match self.search.cache.known(statement, &back) {
-            Some(plan) => plan.total,
-            None => self.search.cache.dearest_superset(statement, &back).max(least),
-        };
+        let cost = self.at_least(statement, &back).max(least);
         (sketch.level - cost).max(0.0)
     }
 
@@ -105,11 +102,7 @@ impl<W: WhatIf> Proof<'_, '_, W> {
         let at_a_time = (left / PARTS).max(AT_A_TIME);
         let mut asked = BTreeSet::new();
         for (_, statement, at, candidate) in open {
-            let back = united(&self.sketches[statement][at].field, &[candidate]);
-            if asked.len() < at_a_time
-                && self.search.cache.known(statement, &back).is_none()
-                && self.look(statement, &back).is_some()
-            {
+            if asked.len() < at_a_time && self.ask_about_one(statement, at, candidate) {
                 asked.insert((statement, at, candidate));
             }
         }
@@ -121,5 +114,24 @@ impl<W: WhatIf> Proof<'_, '_, W> {
             self.sketches[statement].push(sketch);
         }
         !asked.is_empty()
+    }
+
+    /// Asks what an absent candidate takes off: together with all the absent ones on its table first, which bounds each of
+    /// them, then alone. Returns whether anything was learnt.
+    fn ask_about_one(&mut self, statement: usize, at: usize, candidate: CandidateId) -> bool {
+        let sketch = &self.sketches[statement][at];
+        let alone = united(&sketch.field, &[candidate]);
+        if self.search.cache.known(statement, &alone).is_some() {
+            return false;
+        }
+        let problem = self.search.problem;
+        let room = problem.statements[statement].at_once.saturating_sub(alone.len());
+        let table = |c: CandidateId| problem.candidates[c].table;
+        let beside = sketch.absent.iter().map(|(absent, _)| *absent);
+        let beside: Vec<CandidateId> =
+            beside.filter(|other| table(*other) == table(candidate)).take(room).collect();
+        let together = united(&alone, &beside);
+        let set = if self.search.cache.known(statement, &together).is_none() { together } else { alone };
+        self.look(statement, &set).is_some()
     }
 }

@@ -111,9 +111,9 @@ fn check(problem: &Problem, planner: &Simulated, found: &Selection) -> Result<f6
 
 #[test]
 fn the_bound_is_below_the_optimum_and_the_answer_above() {
-    // Measured mean gaps, percent of the cost before: 4.8 where plans of two and three indexes are thrown together at
-    // random, 2.3 with merge joins, 1.7 with diminishing returns; the planner's fuzz alone makes up to 1.5.
-    for (kind, most) in [(0, 0.07), (1, 0.04), (2, 0.025)] {
+    // Measured mean gaps, percent of the cost before: 3.5 where plans of two and three indexes are thrown together at
+    // random, 1.5 with merge joins, 1.1 with diminishing returns; the planner's fuzz alone makes up to 1.5.
+    for (kind, most) in [(0, 0.05), (1, 0.025), (2, 0.02)] {
         let mut gaps = 0.0;
         for seed in 0..400 {
             let (problem, planner) = small_instance(seed, kind);
@@ -190,6 +190,52 @@ proptest! {
         let best = curve.iter().map(|point| point.cost_ms).fold(f64::INFINITY, f64::min);
         prop_assert!(best <= answer + noise, "{best} against {answer}");
     }
+}
+
+/// What `small_instance` gives, with a third of the candidates visiting pages in no order, and no statement to get slower by more than
+/// 5 %.
+fn small_instance_with_slow_plans(seed: u64, kind: usize) -> (Problem, Simulated) {
+    let (mut problem, mut planner) = small_instance(seed, kind);
+    let mut numbers = Numbers(seed ^ 0x510);
+    for candidate in 0..problem.candidates.len() {
+        if numbers.below(3) == 0 {
+            planner.scattered.push((candidate, 1.0 + 30.0 * numbers.share()));
+        }
+    }
+    problem.limits.slowdown = Some(0.05);
+    (problem, planner)
+}
+
+fn is_accepted(problem: &Problem, planner: &Simulated, members: &[CandidateId]) -> bool {
+    let allowed = problem.limits.slowdown.unwrap_or(f64::INFINITY);
+    problem.statements.iter().all(|s| s.slowdown(&planner.plan(s.id, members)) <= allowed)
+}
+
+#[test]
+fn the_bound_is_below_the_best_of_the_sets_that_the_user_accepts() {
+    let (mut gaps, mut tighter) = (0.0, 0);
+    for (kind, seed) in (0..3).flat_map(|kind| (0..200).map(move |seed| (kind, seed))) {
+        let (problem, planner) = small_instance_with_slow_plans(seed, kind);
+        let found = select(&problem, &mut planner.clone());
+        let best = (0_u32..1 << problem.candidates.len())
+            .map(|mask| (0..problem.candidates.len()).filter(|c| mask >> c & 1 == 1).collect::<Vec<_>>())
+            .filter(|set| fits(&problem, set) && is_accepted(&problem, &planner, set))
+            .map(|set| objective(&problem, &planner, &set))
+            .fold(f64::INFINITY, f64::min);
+        let c = &found.certificate;
+        assert!(is_accepted(&problem, &planner, &members(&found)), "kind {kind}, seed {seed}");
+        assert!(
+            c.bound_ms <= best + 1e-9 * c.total_before_ms,
+            "kind {kind}, seed {seed}: {} > {best}",
+            c.bound_ms
+        );
+        assert!(c.total_after_ms >= best - 1e-9 * c.total_before_ms, "kind {kind}, seed {seed}");
+        gaps += c.gap / 600.0;
+        tighter += usize::from(c.bound_ms > optimum(&problem, &planner));
+    }
+    println!("mean gap {gaps:.4}, {tighter} above what slow plans would give");
+    // Measured: 2.5 % and 274 of 600. Slow plans do not lower the bound.
+    assert!(gaps <= 0.04 && tighter >= 200, "{gaps}, {tighter}");
 }
 
 /// Plans spelled out, all statements of weight 1, indexes of 10 MB that cost nothing to keep.
