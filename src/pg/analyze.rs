@@ -20,6 +20,7 @@ use super::isolated::{PgError, isolated};
 use super::node;
 use super::parameters::{self, LEVELS, Roles, Shape};
 use super::planner::{self, Planned};
+use super::side_by_side::SideBySide;
 use super::{scalar, watch};
 use crate::candidate::definition::Expression;
 use crate::candidate::facts::StatementFacts;
@@ -48,6 +49,8 @@ pub struct Analysed {
     planner_time: Duration,
     /// Sampled statistics that its plans rest on.
     statistics: Vec<Rc<ExpressionStatistics>>,
+    /// How rows lie in its tables.
+    side_by_side: Rc<SideBySide>,
     identity: Identity,
     variant: Variant,
     trees: Trees,
@@ -234,6 +237,7 @@ fn plan_first(
         facts: collector.facts,
         relation_sizes: collector.relation_sizes,
         statistics: Vec::new(),
+        side_by_side: Rc::default(),
         planner_time: started.elapsed(),
         before,
         notes,
@@ -268,7 +272,8 @@ impl Analysed {
     /// Why it can no longer be planned: a table dropped, changed or locked meanwhile.
     pub fn plan(&mut self, indexes: &[&Hypothetical], hidden: &[Oid]) -> Result<Planned, PgError> {
         let statistics = self.statistics.clone();
-        let configuration = Configuration::resting_on(indexes, hidden, &statistics);
+        let beside = self.side_by_side.clone();
+        let configuration = Configuration::resting_on(indexes, hidden, &statistics, Some(&*beside));
         let started = Instant::now();
         let planned =
             self.on_locked_trees(|trees, made_anew| trees.plan(trees.bound, &configuration, None, made_anew));
@@ -282,7 +287,8 @@ impl Analysed {
     /// # Errors
     /// Why it can no longer be planned; then nothing is changed.
     pub fn estimate_with(&mut self, statistics: Vec<Rc<ExpressionStatistics>>) -> Result<(), PgError> {
-        let configuration = Configuration::resting_on(&[], &[], &statistics);
+        let beside = self.side_by_side.clone();
+        let configuration = Configuration::resting_on(&[], &[], &statistics, Some(&*beside));
         let (mut collector, before) = self.on_locked_trees(|trees, made_anew| {
             let mut collector = Collector::default();
             // As the first time, facts come from the generic plan.
@@ -294,6 +300,29 @@ impl Analysed {
         self.before = before;
         self.statistics = statistics;
         Ok(())
+    }
+
+    /// Lets every cost in memory from now on rest on how rows lie in the tables.
+    ///
+    /// # Errors
+    /// Why it can no longer be planned; then nothing is changed.
+    pub fn see(&mut self, side_by_side: Rc<SideBySide>) -> Result<(), PgError> {
+        let before = std::mem::replace(&mut self.side_by_side, side_by_side);
+        let told = |relation: &Oid| self.side_by_side.tells_of(*relation);
+        // Without an index, nothing is visited row by row.
+        if self.before.indexes.is_empty() || !self.facts.relations().any(|relation| told(&relation)) {
+            return Ok(());
+        }
+        match self.plan(&[], &[]) {
+            Ok(planned) => {
+                self.before = planned;
+                Ok(())
+            }
+            Err(error) => {
+                self.side_by_side = before;
+                Err(error)
+            }
+        }
     }
 
     /// What EXPLAIN would show of the plan that `plan` costs, and its numbers.
@@ -308,7 +337,8 @@ impl Analysed {
         values: Values,
     ) -> Result<(String, Planned), PgError> {
         let statistics = self.statistics.clone();
-        let configuration = Configuration::resting_on(indexes, hidden, &statistics);
+        let beside = self.side_by_side.clone();
+        let configuration = Configuration::resting_on(indexes, hidden, &statistics, Some(&*beside));
         let shown = self.on_locked_trees(|trees, _| {
             let (mut sum, source, bound) = (Planned::default(), &trees.source, trees.bound);
             // SAFETY: the trees are valid and their relations locked; `isolated` throws the context away.

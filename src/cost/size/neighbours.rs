@@ -57,6 +57,12 @@ impl Neighbours {
         self.pages += 1.0;
     }
 
+    /// Rows of one value on a page where it occurs.
+    pub fn on_a_page(&self) -> f64 {
+        let values = self.begun + self.pages;
+        if values > 0.0 { (self.rows / values).max(1.0) } else { 1.0 }
+    }
+
     /// Number of values among `present` rows, where equal ones lie together; None where they do not, or that cannot be told. `known` is
     /// the number by other means.
     pub fn values(&self, present: f64, known: f64) -> Option<f64> {
