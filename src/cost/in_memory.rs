@@ -21,7 +21,7 @@ const SEQUENTIAL_PAGE: f64 = 0.2;
 /// ... and of a bitmap scan, which leaves some out.
 const BITMAP_PAGE: f64 = 0.35;
 /// A page of a table that an index scan visits on its way forward through the table ...
-const FORWARD_PAGE: f64 = 0.35;
+const FORWARD_PAGE: f64 = 0.45;
 /// ... and one that it visits in no order.
 const SCATTERED_PAGE: f64 = 0.47;
 /// A descent of an index ...
@@ -31,7 +31,9 @@ const SCATTERED_DESCENT: f64 = 0.9;
 /// A row that an index scan finds in the index ...
 const INDEX_ROW: f64 = 0.01;
 /// ... and what it takes more to look it up in the table.
-const TABLE_ROW: f64 = 0.012;
+const TABLE_ROW: f64 = 0.016;
+/// A row that a bitmap scan finds in the index, on top of what the planner charges.
+const BITMAP_ROW: f64 = 0.01;
 /// A row looked up in a hash table, of a join or of groups, that exceeds the processor's cache.
 const SCATTERED_PROBE: f64 = 0.1;
 /// A row that a join or a filter gives beyond those that the planner charges for.
@@ -49,6 +51,8 @@ pub struct PageWork {
     pub sequential: f64,
     /// Pages of bitmap heap scans.
     pub bitmap: f64,
+    /// Rows that bitmap scans find in indexes.
+    pub bitmap_rows: f64,
     /// Visits of index scans to pages on the way forward, of a table or of the index, that are not in the processor's cache.
     pub forward: f64,
     /// Visits of index scans to other table pages that are not in the processor's cache.
@@ -59,7 +63,7 @@ pub struct PageWork {
     pub scattered_descents: f64,
     /// Rows that index scans find in the index.
     pub index_rows: f64,
-    /// Those of them that are looked up in the table.
+    /// Rows that are looked up in the table, by index scans and bitmap scans.
     pub table_rows: f64,
     /// Rows looked up in hash tables, of joins and of groups, that are not in the processor's cache.
     pub probes: f64,
@@ -77,6 +81,7 @@ impl PageWork {
             + DESCENT * self.descents
             + SCATTERED_DESCENT * self.scattered_descents
             + INDEX_ROW * self.index_rows
+            + BITMAP_ROW * self.bitmap_rows
             + TABLE_ROW * self.table_rows
             + SCATTERED_PROBE * self.probes
             + MORE_ROW * self.more_rows;

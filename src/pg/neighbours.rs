@@ -4,7 +4,7 @@
 //! as they are.
 
 use super::sample::{SampledRows, Sampler, Value};
-use super::side_by_side::SideBySide;
+use super::side_by_side::{Seen, SideBySide};
 use crate::candidate::definition::{AccessMethod, IndexDefinition, KeyTarget};
 use crate::catalog::RelationKind;
 use crate::catalog::{AttrNumber, Catalog, Oid, Relation};
@@ -18,8 +18,6 @@ const MAX_RELATIONS: usize = 50;
 
 /// Rows of a table of this many pages and fewer are at hand wherever they lie.
 const SMALL: f64 = 1000.0;
-/// A table of which a column has this correlation is visited page after page in the order of the column.
-const ORDERED: f64 = 0.95;
 /// Columns of a table that are looked at.
 const MAX_COLUMNS: usize = 20;
 
@@ -55,26 +53,25 @@ pub fn count_all<'d>(
         pgrx::check_for_interrupts!();
         if let Some(relation) = catalog.relations.get_mut(&oid) {
             let columns: BTreeSet<AttrNumber> = columns.into_iter().take(MAX_COLUMNS).collect();
-            for (column, rows) in
+            for (column, seen) in
                 count(relation, &columns, &doubtful.remove(&oid).unwrap_or_default(), sampler)
             {
-                side_by_side.insert(oid, column, rows);
+                side_by_side.insert(oid, column, seen);
             }
         }
     }
     side_by_side
 }
 
-/// The first key of a B-tree on a table that is visited page by page, if some rows have it in common and it does not order them.
+/// The first key of a B-tree on a table that is visited page by page, if some rows have it in common.
 fn first_key(definition: &IndexDefinition, relation: &Relation) -> Option<AttrNumber> {
     let KeyTarget::Column(number) = definition.keys.first()?.part.target else { return None };
     let statistics = relation.column(number)?.statistics.as_ref()?;
-    let apart = statistics.correlation.abs() < ORDERED
-        && statistics.distinct_values(relation.tuples).is_some_and(|values| values < relation.tuples);
+    let shared = statistics.distinct_values(relation.tuples).is_some_and(|values| values < relation.tuples);
     let visited = definition.access_method == AccessMethod::Btree
         && relation.kind != RelationKind::PartitionedTable
         && relation.pages > SMALL;
-    (apart && visited).then_some(number)
+    (shared && visited).then_some(number)
 }
 
 /// Corrects the number of values of columns on which the size of one index hangs.
@@ -85,13 +82,13 @@ pub fn count_for(definition: &IndexDefinition, relation: &mut Relation, sampler:
     }
 }
 
-/// Rows of one value on a page where it occurs, for each column.
+/// What was seen of each column.
 fn count(
     relation: &mut Relation,
     columns: &BTreeSet<AttrNumber>,
     doubtful: &BTreeSet<AttrNumber>,
     sampler: Sampler,
-) -> Vec<(AttrNumber, f64)> {
+) -> Vec<(AttrNumber, Seen)> {
     let named = columns.iter().filter_map(|number| relation.column(*number));
     let names: Vec<String> = named.map(|column| column.sql_name.clone()).collect();
     let sampler = Sampler { max_pages: sampler.max_pages.min(PAGES) };
@@ -100,7 +97,8 @@ fn count(
     let mut beside = Vec::new();
     for (at, number) in columns.iter().enumerate() {
         let seen = neighbours(&rows, at);
-        beside.push((*number, seen.on_a_page()));
+        let rows_of_a_value = seen.rows_of_a_value(relation, *number);
+        beside.push((*number, Seen { beside: seen.on_a_page(), rows_of_a_value }));
         if doubtful.contains(number) {
             seen.correct(relation, *number);
         }

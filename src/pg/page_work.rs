@@ -330,6 +330,8 @@ impl Walk<'_> {
             self.work.more_rows += (found - tuples) * runs.times * runs.share;
             let visited = (2.0 * pages * found / (2.0 * pages + found)).min(pages);
             self.work.bitmap += visited * runs.times * runs.share;
+            self.work.bitmap_rows += found * runs.times * runs.share;
+            self.work.table_rows += found * runs.times * runs.share;
             let stored = Some(Stored { relation: (*rel).relid, strictly: 1.0 });
             Below { stored, excess: self.excess(root, rel, None) }
         }
@@ -398,8 +400,16 @@ impl Walk<'_> {
             let (pages, leaves) = (f64::from((*rel).pages).max(1.0), f64::from((*index).pages).max(1.0));
             let selectivity = (*path).indexselectivity / workers(&raw mut (*path).path);
             let expected = (selectivity * (*rel).tuples).max(1.0);
-            let more = self.excess(root, rel, Some(index));
-            let (selectivity, tuples) = (selectivity * more, expected * more);
+            let entry = *(*root).simple_rte_array.add((*rel).relid as usize);
+            let first = *(*index).indexkeys as pg_sys::AttrNumber;
+            let known =
+                self.configuration.side_by_side.and_then(|known| known.of((*entry).relid.to_u32(), first));
+            let mut more = self.excess(root, rel, Some(index));
+            // What is looked up in a column has as many rows as ANALYZE thinks its values have.
+            if let Some(known) = known.filter(|_| outer.is_some() && looks_up(path, 0)) {
+                more *= known.rows_of_a_value;
+            }
+            let tuples = (expected * more).max(1.0);
             let correlation = correlation(root, rel, *(*index).indexkeys);
             let ordered = correlation * correlation;
             let only = (*path).path.pathtype == T_IndexOnlyScan;
@@ -407,20 +417,19 @@ impl Walk<'_> {
 
             // What is stored in the order of the index is visited going forward, page by page; of the rest, only the rows of
             // one key are, which lie in the index by their place in the table.
-            let together = (selectivity * pages).ceil().max(1.0);
-            let entry = *(*root).simple_rte_array.add((*rel).relid as usize);
-            let beside = self.configuration.side_by_side.map_or(1.0, |known| {
-                known.rows((*entry).relid.to_u32(), (*(*index).indexkeys) as pg_sys::AttrNumber)
-            });
+            let scanned = tuples.max(index_rows(path, page_costs(rel).0)).min((*index).tuples.max(1.0));
+            let passed = scanned / (*index).tuples.max(1.0);
+            let together = Visits::of(tuples, (passed * pages).max(1.0) / tuples);
+            let beside = known.map_or(1.0, |known| known.beside);
             let apart = apart(tuples, rows_of_a_key(root, path), beside, pages, (*rel).tuples);
             let mut visits = Visits {
-                forward: ordered * together + (1.0 - ordered) * apart.forward,
-                scattered: (1.0 - ordered) * apart.scattered,
+                forward: ordered * together.forward + (1.0 - ordered) * apart.forward,
+                scattered: ordered * together.scattered + (1.0 - ordered) * apart.scattered,
             };
             let mut far_leaf = 1.0;
             if let Some(outer) = outer {
                 let nearness = nearness(root, path, outer);
-                visits = visits.repeated(nearness, ordered, pages / (outer.rows * together).max(1.0));
+                visits = visits.repeated(nearness, ordered, pages / (outer.rows * together.all()).max(1.0));
                 far_leaf = nearness.elsewhere(leaves, outer.rows);
             }
 
@@ -429,8 +438,7 @@ impl Walk<'_> {
                 expected * filter_cost(path) + (*path).path.rows * (*(*path).path.pathtarget).cost.per_tuple;
             let bytes = f64::from(pg_sys::BLCKSZ);
             let far = runs.times * runs.share * fetched * outside(HALF_CACHED, pages * bytes);
-            let scanned = tuples.max(index_rows(path, page_costs(rel).0)).min((*index).tuples.max(1.0));
-            let in_index = scanned / (*index).tuples.max(1.0) * leaves;
+            let in_index = passed * leaves;
             self.work.charged += runs.planned * runs.share * ((*path).path.total_cost - kept).max(0.0);
             self.work.forward += far * visits.forward + runs.times * runs.share * in_index;
             self.work.scattered += far * visits.scattered;
@@ -460,10 +468,14 @@ impl Visits {
         Visits { forward: pages - scattered, scattered }
     }
 
+    fn all(self) -> f64 {
+        self.forward + self.scattered
+    }
+
     /// Of each of the runs of the inner side of a nested loop. `gap` is how many pages lie between one run and the next where both
     /// the runs and the table are in the order of the index, as it is in part (`ordered`).
     fn repeated(self, nearness: Nearness, ordered: f64, gap: f64) -> Visits {
-        let all = self.forward + self.scattered;
+        let all = self.all();
         let near = Visits::of(all, gap);
         // Else the first page of each run is anywhere.
         let first = all.min(1.0);
@@ -558,20 +570,22 @@ unsafe fn filter_cost(path: *mut pg_sys::IndexPath) -> f64 {
 
 /// Whether all keys of a B-tree are given, so that the rows come in the order of the table.
 unsafe fn one_key(path: *mut pg_sys::IndexPath) -> bool {
+    unsafe { (0..(*(*path).indexinfo).nkeycolumns).all(|column| looks_up(path, column)) }
+}
+
+/// Whether a key of a B-tree is given.
+unsafe fn looks_up(path: *mut pg_sys::IndexPath, column: i32) -> bool {
     unsafe {
-        let index = (*path).indexinfo;
-        (0..(*index).nkeycolumns).all(|column| {
-            node::list::<pg_sys::IndexClause>((*path).indexclauses)
-                .filter(|clause| i32::from((**clause).indexcol) == column)
-                .flat_map(|clause| node::list::<pg_sys::RestrictInfo>((*clause).indexquals))
-                .map(|qual| (*qual).clause.cast::<pg_sys::Node>())
-                .filter(|clause| node::is_a(*clause, T_OpExpr))
-                .any(|clause| {
-                    let operator = (*clause.cast::<pg_sys::OpExpr>()).opno;
-                    let family = *(*index).opfamily.add(column as usize);
-                    pg_sys::get_op_opfamily_strategy(operator, family) == pg_sys::BTEqualStrategyNumber as i32
-                })
-        })
+        let family = *(*(*path).indexinfo).opfamily.add(column as usize);
+        node::list::<pg_sys::IndexClause>((*path).indexclauses)
+            .filter(|clause| i32::from((**clause).indexcol) == column)
+            .flat_map(|clause| node::list::<pg_sys::RestrictInfo>((*clause).indexquals))
+            .map(|qual| (*qual).clause.cast::<pg_sys::Node>())
+            .filter(|clause| node::is_a(*clause, T_OpExpr))
+            .any(|clause| {
+                let operator = (*clause.cast::<pg_sys::OpExpr>()).opno;
+                pg_sys::get_op_opfamily_strategy(operator, family) == pg_sys::BTEqualStrategyNumber as i32
+            })
     }
 }
 

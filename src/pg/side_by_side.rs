@@ -1,4 +1,4 @@
-//! `SideBySide`: how many rows with the same value of a column lie on a page of a table, where a look at some pages has shown it.
+//! `SideBySide`: how the rows with the same value of a column lie in a table, where a look at some pages has shown it.
 //!
 //! A correlation does not tell: rows that were loaded customer by customer lie together, though the customers are in no order.
 //! Only keeps what `neighbours` has counted.
@@ -6,27 +6,34 @@
 use crate::catalog::{AttrNumber, Oid};
 use std::collections::BTreeMap;
 
-/// By table and column, rows of a value on a page where it occurs, 1 or more.
+/// What is known of some columns, by table and column.
 #[derive(Clone, Debug, Default)]
 pub struct SideBySide {
-    rows: BTreeMap<(Oid, AttrNumber), f64>,
+    columns: BTreeMap<(Oid, AttrNumber), Seen>,
+}
+
+/// What is known of a column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen {
+    /// Rows of one value on a page where it occurs, 1 or more.
+    pub beside: f64,
+    /// Rows of a value, as a multiple of what ANALYZE makes of them.
+    pub rows_of_a_value: f64,
 }
 
 impl SideBySide {
     /// Keeps what was counted of a column.
-    pub fn insert(&mut self, relation: Oid, column: AttrNumber, rows: f64) {
-        self.rows.insert((relation, column), rows.max(1.0));
+    pub fn insert(&mut self, relation: Oid, column: AttrNumber, seen: Seen) {
+        self.columns.insert((relation, column), seen);
     }
 
-    /// Rows of one value on a page where it occurs; 1 where nobody has looked.
-    pub fn rows(&self, relation: Oid, column: AttrNumber) -> f64 {
-        self.rows.get(&(relation, column)).copied().unwrap_or(1.0)
+    /// What was counted of a column; None where nobody has looked.
+    pub fn of(&self, relation: Oid, column: AttrNumber) -> Option<Seen> {
+        self.columns.get(&(relation, column)).copied()
     }
 
-    /// Whether rows of a value lie together in the relation, so that costs are not what the catalog makes them.
+    /// Whether anything is known of the relation.
     pub fn tells_of(&self, relation: Oid) -> bool {
-        self.rows
-            .range((relation, AttrNumber::MIN)..=(relation, AttrNumber::MAX))
-            .any(|(_, rows)| *rows > 1.5)
+        self.columns.range((relation, AttrNumber::MIN)..=(relation, AttrNumber::MAX)).next().is_some()
     }
 }
