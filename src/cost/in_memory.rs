@@ -17,11 +17,11 @@ use serde::{Deserialize, Serialize};
 /// plan is left as the planner charges it: rows, joins, groups and sorts took 2 to 4 microseconds a unit.
 ///
 /// The next page of a sequential scan ...
-const SEQUENTIAL_PAGE: f64 = 0.2;
+const SEQUENTIAL_PAGE: f64 = 0.3;
 /// ... and of a bitmap scan, which leaves some out.
 const BITMAP_PAGE: f64 = 0.35;
 /// A page of a table that an index scan visits on its way forward through the table ...
-const FORWARD_PAGE: f64 = 0.45;
+const FORWARD_PAGE: f64 = 0.35;
 /// ... and one that it visits in no order.
 const SCATTERED_PAGE: f64 = 0.47;
 /// A descent of an index ...
@@ -31,9 +31,9 @@ const SCATTERED_DESCENT: f64 = 0.9;
 /// A row that an index scan finds in the index ...
 const INDEX_ROW: f64 = 0.01;
 /// ... and what it takes more to look it up in the table.
-const TABLE_ROW: f64 = 0.016;
+const TABLE_ROW: f64 = 0.02;
 /// A row that a bitmap scan finds in the index, on top of what the planner charges.
-const BITMAP_ROW: f64 = 0.01;
+const BITMAP_ROW: f64 = 0.006;
 /// A row looked up in a hash table, of a join or of groups, that exceeds the processor's cache.
 const SCATTERED_PROBE: f64 = 0.1;
 /// A row that a join or a filter gives beyond those that the planner charges for.
