@@ -8,6 +8,8 @@
 //!
 //! Pure arithmetic; `pg::page_work` fills it in from the planner's paths.
 
+pub mod visits;
+
 use super::PlanCost;
 use serde::{Deserialize, Serialize};
 
@@ -89,11 +91,12 @@ impl PageWork {
     }
 }
 
-/// How far the ratio of two such costs may be off before it is acted upon. On a quiet machine the slowdowns of plans with
-/// nested loops were met within 20 % (`make bench-selection RUN=1`); a busy one, or larger caches, move them all.
-const DOUBT: f64 = 1.2;
-/// A statement far from the typical time for its cost may be an outlier in either direction.
-const PACES: (f64, f64) = (0.1, 2.0);
+/// How far the ratio of two such costs may be off before it is acted upon: half of the ratios measured on TPC-H were met within
+/// 12 % (`make bench-selection RUN=1`), of which the measurements themselves account for some.
+const DOUBT: f64 = 1.1;
+/// A statement that takes far longer than is typical for its cost may be an outlier. One that takes less is slowed down no more than
+/// the ratio says: what makes it cheaper than its cost makes what changes cheaper too.
+const PACES: (f64, f64) = (0.1, 1.0);
 
 /// How much longer a statement takes with the plan `after` than with `before`, as a share (0.05 for 5 %); 0 when it does not.
 /// By the worse of both costs, that in memory being given the benefit of the doubt.
@@ -158,10 +161,10 @@ mod tests {
         let before = plan(100.0, 100.0);
         assert_eq!(slowdown(&before, &plan(50.0, 60.0), 1.0), 0.0);
         assert!((slowdown(&before, &plan(108.0, 60.0), 1.0) - 0.08).abs() < 1e-9);
-        assert_eq!(slowdown(&before, &plan(50.0, 119.0), 1.0), 0.0);
-        assert!((slowdown(&before, &plan(50.0, 240.0), 1.0) - 1.0).abs() < 1e-9);
+        assert_eq!(slowdown(&before, &plan(50.0, 109.0), 1.0), 0.0);
+        assert!((slowdown(&before, &plan(50.0, 220.0), 1.0) - 1.0).abs() < 1e-9);
         // One whose time is mostly something else is slowed down less by the same pages.
-        assert!((slowdown(&before, &plan(50.0, 240.0), 0.5) - (1.7 / 1.2 - 1.0)).abs() < 1e-9);
+        assert!((slowdown(&before, &plan(50.0, 240.0), 0.5) - (1.7 / 1.1 - 1.0)).abs() < 1e-9);
         assert_eq!(slowdown(&plan(0.0, 0.0), &plan(0.0, 0.0), 1.0), 0.0);
     }
 
@@ -169,7 +172,7 @@ mod tests {
     fn a_pace_compares_with_the_typical_statement() {
         assert_eq!(
             paces(&[(10.0, 10.0), (40.0, 10.0), (2.0, 2.0), (0.0, 5.0), (1.0, 1000.0)]),
-            [1.0, 0.25, 1.0, 1.0, 2.0]
+            [1.0, 0.25, 1.0, 1.0, 1.0]
         );
         assert_eq!(paces(&[(3.0, 7.0)]), [1.0]);
         assert!(paces(&[]).is_empty());

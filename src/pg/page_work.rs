@@ -7,24 +7,16 @@
 //!
 //! The private functions take valid paths of one `PlannerInfo`, which only they look at meanwhile.
 
+mod index_scan;
+
 use super::hook::Configuration;
-use super::{index_cost, node};
+use super::node;
 use crate::cost::in_memory::PageWork;
+use crate::cost::in_memory::visits::{Visits, out_of_caches, out_of_near_caches};
+use index_scan::{correlation, filter_cost, index_rows, looks_up, nearness, one_key, rows_of_a_key};
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::{self, *};
 
-/// Bytes of a table or an index of which every other scattered visit has to wait for memory: TPC-H's tables at scale 1, looked up at
-/// random, took a share of `size / (size + HALF)` of what the largest took, from 2 MB to 900 MB (several caches and address
-/// translation, one after the other).
-const HALF_CACHED: f64 = 30e6;
-/// ... and of a hash table: every probe goes somewhere else, and first into the smaller caches (1 or 2 MB).
-const HALF_NEAR: f64 = 6e6;
-/// Look-ups that go forward through an index and leave out half as many leaves as they visit are half as slow as look-ups in no order.
-const LEAF_GAP: f64 = 0.5;
-/// ... and of the pages of a table, where they leave out so many.
-const PAGE_GAP: f64 = 100.0;
-/// The first page of a run takes so much longer than those that follow: within a run, the processor works ahead.
-const FIRST_PAGE: f64 = 1.4;
 /// Bytes that a row takes in a hash table beside its columns (HashJoinTupleData and MinimalTuple's header, hashjoin.h).
 const HASH_OVERHEAD: f64 = 32.0;
 
@@ -88,25 +80,6 @@ struct Outer {
     stored: Option<Stored>,
     /// Over all loops.
     rows: f64,
-}
-
-/// What successive runs of an index scan have in common.
-#[derive(Clone, Copy)]
-struct Nearness {
-    /// How far they look up neighbouring keys, 0 to 1.
-    near: f64,
-    /// Share of the runs whose key is not that of the run before, where they are near, 0 to 1.
-    new: f64,
-}
-
-impl Nearness {
-    const NONE: Nearness = Nearness { near: 0.0, new: 1.0 };
-
-    /// Share of the runs that are as slow as in no order, as they go from one to the next of `places`: in between, they go forward.
-    fn elsewhere(self, places: f64, runs: f64) -> f64 {
-        let far = 1.0 - self.near + self.near * left_out(places / runs.max(1.0), LEAF_GAP);
-        far * (1.0 - self.near + self.near * self.new)
-    }
 }
 
 impl Runs<'_> {
@@ -289,7 +262,7 @@ impl Walk<'_> {
     /// `rows` looked up in a hash table of `entries`, each as wide as a row of `kept`.
     unsafe fn probe(&mut self, rows: f64, kept: *mut pg_sys::Path, entries: f64) {
         let row = f64::from(unsafe { (*(*kept).pathtarget).width }) + HASH_OVERHEAD;
-        self.work.probes += rows * outside(HALF_NEAR, entries * row);
+        self.work.probes += rows * out_of_near_caches(entries * row);
     }
 
     unsafe fn sequential(
@@ -421,7 +394,7 @@ impl Walk<'_> {
             let passed = scanned / (*index).tuples.max(1.0);
             let together = Visits::of(tuples, (passed * pages).max(1.0) / tuples);
             let beside = known.map_or(1.0, |known| known.beside);
-            let apart = apart(tuples, rows_of_a_key(root, path), beside, pages, (*rel).tuples);
+            let apart = Visits::of_keys(tuples, rows_of_a_key(root, path), beside, pages, (*rel).tuples);
             let mut visits = Visits {
                 forward: ordered * together.forward + (1.0 - ordered) * apart.forward,
                 scattered: ordered * together.scattered + (1.0 - ordered) * apart.scattered,
@@ -437,7 +410,7 @@ impl Walk<'_> {
             let kept =
                 expected * filter_cost(path) + (*path).path.rows * (*(*path).path.pathtarget).cost.per_tuple;
             let bytes = f64::from(pg_sys::BLCKSZ);
-            let far = runs.times * runs.share * fetched * outside(HALF_CACHED, pages * bytes);
+            let far = runs.times * runs.share * fetched * out_of_caches(pages * bytes);
             let in_index = passed * leaves;
             self.work.charged += runs.planned * runs.share * ((*path).path.total_cost - kept).max(0.0);
             self.work.forward += far * visits.forward + runs.times * runs.share * in_index;
@@ -445,57 +418,12 @@ impl Walk<'_> {
             self.work.index_rows += runs.times * runs.share * scanned;
             self.work.table_rows += rows * fetched;
             self.work.descents += runs.times;
-            self.work.scattered_descents += runs.times * far_leaf * outside(HALF_CACHED, leaves * bytes);
+            self.work.scattered_descents += runs.times * far_leaf * out_of_caches(leaves * bytes);
             let in_order = if one_key(path) { 1.0 } else { ordered };
             let stored = Some(Stored { relation: (*rel).relid, strictly: in_order });
             Below { stored, excess }
         }
     }
-}
-
-/// Visits of an index scan to pages of the table: those that go forward from the one before, and the others.
-#[derive(Clone, Copy)]
-struct Visits {
-    forward: f64,
-    scattered: f64,
-}
-
-impl Visits {
-    /// Of rows that lie `gap` pages apart, going forward.
-    fn of(rows: f64, gap: f64) -> Visits {
-        let pages = rows * gap.min(1.0);
-        let scattered = pages * left_out(gap, PAGE_GAP);
-        Visits { forward: pages - scattered, scattered }
-    }
-
-    fn all(self) -> f64 {
-        self.forward + self.scattered
-    }
-
-    /// Of each of the runs of the inner side of a nested loop. `gap` is how many pages lie between one run and the next where both
-    /// the runs and the table are in the order of the index, as it is in part (`ordered`).
-    fn repeated(self, nearness: Nearness, ordered: f64, gap: f64) -> Visits {
-        let all = self.all();
-        let near = Visits::of(all, gap);
-        // Else the first page of each run is anywhere.
-        let first = all.min(1.0);
-        let anywhere = self.scattered.max(first) + (FIRST_PAGE - 1.0) * first;
-        let in_order = nearness.near * ordered;
-        let again = 1.0 - nearness.near + nearness.near * nearness.new;
-        Visits {
-            forward: again * (in_order * near.forward + (1.0 - in_order) * (all - self.scattered.max(first))),
-            scattered: again * (in_order * near.scattered + (1.0 - in_order) * anywhere),
-        }
-    }
-}
-
-/// Of the rows of keys that are in no order in the table, each key's by its place in the table; `beside` of them lie on a page each time.
-fn apart(rows: f64, of_a_key: f64, beside: f64, pages: f64, in_table: f64) -> Visits {
-    let gap = beside * pages / of_a_key.clamp(1.0, rows.max(1.0)).max(beside);
-    let visits = Visits::of((rows / beside).max(1.0), gap);
-    // Where they fill a page, the next ones are on the next page.
-    let scattered = visits.scattered * (1.0 - (beside * pages / in_table.max(1.0)).min(1.0));
-    Visits { forward: visits.forward + visits.scattered - scattered, scattered }
 }
 
 /// Whether two conditions are the same, whatever side is written first.
@@ -518,98 +446,6 @@ unsafe fn is_same(condition: *mut pg_sys::Node, other: *mut pg_sys::Node) -> boo
     }
 }
 
-/// How many rows of the index a scan looks at, to judge by what the planner charges for it (genericcostestimate and
-/// btcostestimate, selfuncs.c): with conditions on keys behind the first alone, far more than it finds.
-unsafe fn index_rows(path: *mut pg_sys::IndexPath, page_cost: f64) -> f64 {
-    unsafe {
-        let index = (*path).indexinfo;
-        let clauses = (*path).indexclauses.as_ref().map_or(0, |list| list.length);
-        let in_all = (*index).tuples.max(1.0);
-        let descent =
-            (in_all.log2().ceil() + 50.0 * f64::from((*index).tree_height + 1)) * pg_sys::cpu_operator_cost;
-        let a_row = pg_sys::cpu_index_tuple_cost
-            + f64::from(clauses) * pg_sys::cpu_operator_cost
-            + page_cost * f64::from((*index).pages) / in_all;
-        // The first page is there in any case.
-        ((*path).indextotalcost - descent - page_cost).max(0.0) / a_row
-    }
-}
-
-/// The share of visits to something of this size that the processor's caches do not answer, where they answer half of those to
-/// something of size `half`.
-fn outside(half: f64, bytes: f64) -> f64 {
-    bytes / (bytes + half)
-}
-
-/// How slow, from 0 to 1, visits are that go forward and leave out `gap` places between one and the next, where they are half as slow
-/// at `half`.
-fn left_out(gap: f64, half: f64) -> f64 {
-    gap / (gap + half)
-}
-
-/// What the planner charges for a row that an index scan finds, for the clauses that the index does not answer
-/// (`extract_nonindex_conditions`, costsize.c).
-unsafe fn filter_cost(path: *mut pg_sys::IndexPath) -> f64 {
-    unsafe {
-        let clauses = || node::list::<pg_sys::IndexClause>((*path).indexclauses);
-        let own = node::list::<pg_sys::RestrictInfo>((*(*path).indexinfo).indrestrictinfo);
-        let param = (*path).path.param_info;
-        let joins = if param.is_null() { std::ptr::null_mut() } else { (*param).ppi_clauses };
-        own.chain(node::list::<pg_sys::RestrictInfo>(joins))
-            .filter(|info| {
-                !clauses().any(|clause| {
-                    let answered = (*clause).rinfo;
-                    answered == *info
-                        || (!(**info).parent_ec.is_null() && (*answered).parent_ec == (**info).parent_ec)
-                })
-            })
-            .map(|info| (*info).eval_cost.per_tuple.max(0.0))
-            .sum()
-    }
-}
-
-/// Whether all keys of a B-tree are given, so that the rows come in the order of the table.
-unsafe fn one_key(path: *mut pg_sys::IndexPath) -> bool {
-    unsafe { (0..(*(*path).indexinfo).nkeycolumns).all(|column| looks_up(path, column)) }
-}
-
-/// Whether a key of a B-tree is given.
-unsafe fn looks_up(path: *mut pg_sys::IndexPath, column: i32) -> bool {
-    unsafe {
-        let family = *(*(*path).indexinfo).opfamily.add(column as usize);
-        node::list::<pg_sys::IndexClause>((*path).indexclauses)
-            .filter(|clause| i32::from((**clause).indexcol) == column)
-            .flat_map(|clause| node::list::<pg_sys::RestrictInfo>((*clause).indexquals))
-            .map(|qual| (*qual).clause.cast::<pg_sys::Node>())
-            .filter(|clause| node::is_a(*clause, T_OpExpr))
-            .any(|clause| {
-                let operator = (*clause.cast::<pg_sys::OpExpr>()).opno;
-                pg_sys::get_op_opfamily_strategy(operator, family) == pg_sys::BTEqualStrategyNumber as i32
-            })
-    }
-}
-
-/// How many rows of a B-tree have the same key.
-unsafe fn rows_of_a_key(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath) -> f64 {
-    unsafe {
-        let index = (*path).indexinfo;
-        let column = *(*index).indexkeys;
-        if one_key(path) {
-            return f64::INFINITY;
-        }
-        if (*index).nkeycolumns > 1 || column <= 0 {
-            return 1.0;
-        }
-        let entry = *(*root).simple_rte_array.add((*(*index).rel).relid as usize);
-        match index_cost::stored_distinct((*entry).relid, column as pg_sys::AttrNumber) {
-            distinct if distinct > 0.0 => (*index).tuples / distinct,
-            // As a share of the rows; unknown is taken for all different.
-            distinct if distinct < 0.0 => (*index).tuples / ((*(*index).rel).tuples * -distinct).max(1.0),
-            _ => 1.0,
-        }
-    }
-}
-
 /// Processors that share a partial path's rows (`get_parallel_divisor`, costsize.c, with the leader taking part).
 unsafe fn workers(path: *mut pg_sys::Path) -> f64 {
     let workers = f64::from(unsafe { (*path).parallel_workers });
@@ -625,58 +461,4 @@ unsafe fn page_costs(rel: *mut pg_sys::RelOptInfo) -> (f64, f64) {
     let (mut random, mut sequential) = (0.0, 0.0);
     unsafe { pg_sys::get_tablespace_page_costs((*rel).reltablespace, &mut random, &mut sequential) };
     (random, sequential)
-}
-
-/// How far a relation is stored in the order of a column, 0 to 1; 0 for an expression (`column` 0).
-unsafe fn correlation(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo, column: i32) -> f64 {
-    if column <= 0 {
-        return 0.0;
-    }
-    unsafe {
-        let entry = *(*root).simple_rte_array.add((*rel).relid as usize);
-        index_cost::stored_correlation((*entry).relid, column as pg_sys::AttrNumber)
-    }
-}
-
-/// How near successive runs of an index scan are: the outer rows come sorted by what is looked up, or in the order of a table that
-/// is stored so; of which each row may be there several times, joined to others, and looks up the same each time.
-unsafe fn nearness(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath, outer: &Outer) -> Nearness {
-    unsafe {
-        let leading =
-            node::list::<pg_sys::IndexClause>((*path).indexclauses).find(|clause| (**clause).indexcol == 0);
-        let Some(leading) = leading else { return Nearness::NONE };
-        let class = (*leading).rinfo.as_ref().map_or(std::ptr::null_mut(), |info| info.parent_ec);
-        let sorted = node::list::<pg_sys::PathKey>((*outer.path).pathkeys).next();
-        if !class.is_null() && sorted.is_some_and(|key| (*key).pk_eclass == class) {
-            return Nearness { near: 1.0, new: 1.0 };
-        }
-        let Some(stored) = outer.stored else { return Nearness::NONE };
-        let mut sources: Vec<*mut pg_sys::Node> = Vec::new();
-        if !class.is_null() {
-            let members = node::list::<pg_sys::EquivalenceMember>((*class).ec_members);
-            sources.extend(members.map(|member| (*member).em_expr.cast::<pg_sys::Node>()));
-        }
-        for qual in node::list::<pg_sys::RestrictInfo>((*leading).indexquals) {
-            let clause = (*qual).clause.cast::<pg_sys::Node>();
-            if node::is_a(clause, T_OpExpr) {
-                sources.extend(node::list::<pg_sys::Node>((*clause.cast::<pg_sys::OpExpr>()).args));
-            }
-        }
-        let columns = sources
-            .into_iter()
-            .map(|source| node::strip_relabel(source))
-            .filter(|source| node::is_a(*source, T_Var));
-        let found = columns
-            .map(|source| source.cast::<pg_sys::Var>())
-            .find(|var| (**var).varno as pg_sys::Index == stored.relation);
-        let Some(found) = found else { return Nearness::NONE };
-        let relation = *(*root).simple_rel_array.add(stored.relation as usize);
-        let correlation = correlation(root, relation, (*found).varattno.into());
-        let loops = outer.rows / (*outer.path).rows.max(1.0);
-        let keys = (*relation).rows * loops.max(1.0);
-        Nearness {
-            near: correlation * correlation * stored.strictly,
-            new: (keys / outer.rows.max(1.0)).min(1.0),
-        }
-    }
 }

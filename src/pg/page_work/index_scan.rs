@@ -1,0 +1,155 @@
+//! What the path of an index scan says of its work: which rows it looks at, in which order, and what it is charged for.
+//!
+//! Reads one path at a time; `page_work` puts it together. Asks the catalog for nothing but the statistics of columns.
+//!
+//! # Safety
+//!
+//! All functions take valid paths of one `PlannerInfo`, which only they look at meanwhile.
+
+use super::Outer;
+use crate::cost::in_memory::visits::Nearness;
+use crate::pg::{index_cost, node};
+use pgrx::pg_sys;
+use pgrx::pg_sys::NodeTag::*;
+
+/// How many rows of the index a scan looks at, to judge by what the planner charges for it (genericcostestimate and
+/// btcostestimate, selfuncs.c): with conditions on keys behind the first alone, far more than it finds.
+pub(super) unsafe fn index_rows(path: *mut pg_sys::IndexPath, page_cost: f64) -> f64 {
+    unsafe {
+        let index = (*path).indexinfo;
+        let clauses = (*path).indexclauses.as_ref().map_or(0, |list| list.length);
+        let in_all = (*index).tuples.max(1.0);
+        let descent =
+            (in_all.log2().ceil() + 50.0 * f64::from((*index).tree_height + 1)) * pg_sys::cpu_operator_cost;
+        let a_row = pg_sys::cpu_index_tuple_cost
+            + f64::from(clauses) * pg_sys::cpu_operator_cost
+            + page_cost * f64::from((*index).pages) / in_all;
+        // The first page is there in any case.
+        ((*path).indextotalcost - descent - page_cost).max(0.0) / a_row
+    }
+}
+
+/// What the planner charges for a row that an index scan finds, for the clauses that the index does not answer
+/// (`extract_nonindex_conditions`, costsize.c).
+pub(super) unsafe fn filter_cost(path: *mut pg_sys::IndexPath) -> f64 {
+    unsafe {
+        let clauses = || node::list::<pg_sys::IndexClause>((*path).indexclauses);
+        let own = node::list::<pg_sys::RestrictInfo>((*(*path).indexinfo).indrestrictinfo);
+        let param = (*path).path.param_info;
+        let joins = if param.is_null() { std::ptr::null_mut() } else { (*param).ppi_clauses };
+        own.chain(node::list::<pg_sys::RestrictInfo>(joins))
+            .filter(|info| {
+                !clauses().any(|clause| {
+                    let answered = (*clause).rinfo;
+                    answered == *info
+                        || (!(**info).parent_ec.is_null() && (*answered).parent_ec == (**info).parent_ec)
+                })
+            })
+            .map(|info| (*info).eval_cost.per_tuple.max(0.0))
+            .sum()
+    }
+}
+
+/// Whether all keys of a B-tree are given, so that the rows come in the order of the table.
+pub(super) unsafe fn one_key(path: *mut pg_sys::IndexPath) -> bool {
+    unsafe { (0..(*(*path).indexinfo).nkeycolumns).all(|column| looks_up(path, column)) }
+}
+
+/// Whether a key of a B-tree is given.
+pub(super) unsafe fn looks_up(path: *mut pg_sys::IndexPath, column: i32) -> bool {
+    unsafe {
+        let family = *(*(*path).indexinfo).opfamily.add(column as usize);
+        node::list::<pg_sys::IndexClause>((*path).indexclauses)
+            .filter(|clause| i32::from((**clause).indexcol) == column)
+            .flat_map(|clause| node::list::<pg_sys::RestrictInfo>((*clause).indexquals))
+            .map(|qual| (*qual).clause.cast::<pg_sys::Node>())
+            .filter(|clause| node::is_a(*clause, T_OpExpr))
+            .any(|clause| {
+                let operator = (*clause.cast::<pg_sys::OpExpr>()).opno;
+                pg_sys::get_op_opfamily_strategy(operator, family) == pg_sys::BTEqualStrategyNumber as i32
+            })
+    }
+}
+
+/// How many rows of a B-tree have the same key.
+pub(super) unsafe fn rows_of_a_key(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath) -> f64 {
+    unsafe {
+        let index = (*path).indexinfo;
+        let column = *(*index).indexkeys;
+        if one_key(path) {
+            return f64::INFINITY;
+        }
+        if (*index).nkeycolumns > 1 || column <= 0 {
+            return 1.0;
+        }
+        let entry = *(*root).simple_rte_array.add((*(*index).rel).relid as usize);
+        match index_cost::stored_distinct((*entry).relid, column as pg_sys::AttrNumber) {
+            distinct if distinct > 0.0 => (*index).tuples / distinct,
+            // As a share of the rows; unknown is taken for all different.
+            distinct if distinct < 0.0 => (*index).tuples / ((*(*index).rel).tuples * -distinct).max(1.0),
+            _ => 1.0,
+        }
+    }
+}
+
+/// How far a relation is stored in the order of a column, 0 to 1; 0 for an expression (`column` 0).
+pub(super) unsafe fn correlation(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    column: i32,
+) -> f64 {
+    if column <= 0 {
+        return 0.0;
+    }
+    unsafe {
+        let entry = *(*root).simple_rte_array.add((*rel).relid as usize);
+        index_cost::stored_correlation((*entry).relid, column as pg_sys::AttrNumber)
+    }
+}
+
+/// How near successive runs of an index scan are: the outer rows come sorted by what is looked up, or in the order of a table that
+/// is stored so; of which each row may be there several times, joined to others, and looks up the same each time.
+pub(super) unsafe fn nearness(
+    root: *mut pg_sys::PlannerInfo,
+    path: *mut pg_sys::IndexPath,
+    outer: &Outer,
+) -> Nearness {
+    unsafe {
+        let leading =
+            node::list::<pg_sys::IndexClause>((*path).indexclauses).find(|clause| (**clause).indexcol == 0);
+        let Some(leading) = leading else { return Nearness::NONE };
+        let class = (*leading).rinfo.as_ref().map_or(std::ptr::null_mut(), |info| info.parent_ec);
+        let sorted = node::list::<pg_sys::PathKey>((*outer.path).pathkeys).next();
+        if !class.is_null() && sorted.is_some_and(|key| (*key).pk_eclass == class) {
+            return Nearness { near: 1.0, new: 1.0 };
+        }
+        let Some(stored) = outer.stored else { return Nearness::NONE };
+        let mut sources: Vec<*mut pg_sys::Node> = Vec::new();
+        if !class.is_null() {
+            let members = node::list::<pg_sys::EquivalenceMember>((*class).ec_members);
+            sources.extend(members.map(|member| (*member).em_expr.cast::<pg_sys::Node>()));
+        }
+        for qual in node::list::<pg_sys::RestrictInfo>((*leading).indexquals) {
+            let clause = (*qual).clause.cast::<pg_sys::Node>();
+            if node::is_a(clause, T_OpExpr) {
+                sources.extend(node::list::<pg_sys::Node>((*clause.cast::<pg_sys::OpExpr>()).args));
+            }
+        }
+        let columns = sources
+            .into_iter()
+            .map(|source| node::strip_relabel(source))
+            .filter(|source| node::is_a(*source, T_Var));
+        let found = columns
+            .map(|source| source.cast::<pg_sys::Var>())
+            .find(|var| (**var).varno as pg_sys::Index == stored.relation);
+        let Some(found) = found else { return Nearness::NONE };
+        let relation = *(*root).simple_rel_array.add(stored.relation as usize);
+        let correlation = correlation(root, relation, (*found).varattno.into());
+        let loops = outer.rows / (*outer.path).rows.max(1.0);
+        let keys = (*relation).rows * loops.max(1.0);
+        Nearness {
+            near: correlation * correlation * stored.strictly,
+            new: (keys / outer.rows.max(1.0)).min(1.0),
+        }
+    }
+}
