@@ -13,7 +13,9 @@ use super::hook::Configuration;
 use super::node;
 use crate::cost::in_memory::PageWork;
 use crate::cost::in_memory::visits::{Visits, out_of_caches, out_of_near_caches};
-use index_scan::{correlation, filter_cost, index_rows, looks_up, nearness, one_key, rows_of_a_key};
+use index_scan::{
+    correlation, filter_cost, index_rows, looks_up, met_together, nearness, one_key, rows_of_a_key,
+};
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::{self, *};
 
@@ -393,7 +395,7 @@ impl Walk<'_> {
             let scanned = tuples.max(index_rows(path, page_costs(rel).0)).min((*index).tuples.max(1.0));
             let passed = scanned / (*index).tuples.max(1.0);
             let together = Visits::of(tuples, (passed * pages).max(1.0) / tuples);
-            let beside = known.map_or(1.0, |known| known.beside);
+            let beside = known.map_or(1.0, |known| met_together(root, path, known.beside));
             let apart = Visits::of_keys(tuples, rows_of_a_key(root, path), beside, pages, (*rel).tuples);
             let mut visits = Visits {
                 forward: ordered * together.forward + (1.0 - ordered) * apart.forward,

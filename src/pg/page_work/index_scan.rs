@@ -7,7 +7,7 @@
 //! All functions take valid paths of one `PlannerInfo`, which only they look at meanwhile.
 
 use super::Outer;
-use crate::cost::in_memory::visits::Nearness;
+use crate::cost::in_memory::visits::{Nearness, out_of_near_caches};
 use crate::pg::{index_cost, node};
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::*;
@@ -71,15 +71,23 @@ pub(super) unsafe fn looks_up(path: *mut pg_sys::IndexPath, column: i32) -> bool
     }
 }
 
-/// How many rows of a B-tree have the same key.
+/// How many rows of a B-tree have the same key, in the order of the table.
 pub(super) unsafe fn rows_of_a_key(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath) -> f64 {
+    unsafe {
+        match (*(*path).indexinfo).nkeycolumns {
+            _ if one_key(path) => f64::INFINITY,
+            1 => rows_of_first_key(root, path),
+            _ => 1.0,
+        }
+    }
+}
+
+/// How many rows of a B-tree have the same first key; 1 if unknown.
+unsafe fn rows_of_first_key(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath) -> f64 {
     unsafe {
         let index = (*path).indexinfo;
         let column = *(*index).indexkeys;
-        if one_key(path) {
-            return f64::INFINITY;
-        }
-        if (*index).nkeycolumns > 1 || column <= 0 {
+        if column <= 0 {
             return 1.0;
         }
         let entry = *(*root).simple_rte_array.add((*(*index).rel).relid as usize);
@@ -89,6 +97,23 @@ pub(super) unsafe fn rows_of_a_key(root: *mut pg_sys::PlannerInfo, path: *mut pg
             distinct if distinct < 0.0 => (*index).tuples / ((*(*index).rel).tuples * -distinct).max(1.0),
             _ => 1.0,
         }
+    }
+}
+
+/// How many rows that lie on a page with the same first key, `beside`, a scan of the index meets there while the page is at hand: all
+/// of them where they follow each other in the index; where other keys come between, as many as the caches keep pages of one first
+/// key.
+pub(super) unsafe fn met_together(
+    root: *mut pg_sys::PlannerInfo,
+    path: *mut pg_sys::IndexPath,
+    beside: f64,
+) -> f64 {
+    unsafe {
+        if (*(*path).indexinfo).nkeycolumns == 1 || one_key(path) {
+            return beside;
+        }
+        let pages = rows_of_first_key(root, path) / beside;
+        1.0 + (beside - 1.0) * (1.0 - out_of_near_caches(pages * f64::from(pg_sys::BLCKSZ)))
     }
 }
 
