@@ -14,7 +14,7 @@ use super::node;
 use crate::cost::in_memory::PageWork;
 use crate::cost::in_memory::visits::{Visits, out_of_caches, out_of_near_caches};
 use index_scan::{
-    correlation, filter_cost, index_rows, looks_up, met_together, nearness, one_key, rows_of_a_key,
+    correlation, filter_cost, index_rows, key_order, looks_up, met_together, nearness, one_key, rows_of_a_key,
 };
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::{self, *};
@@ -218,7 +218,10 @@ impl Walk<'_> {
                     let aggregate = path.cast::<pg_sys::AggPath>();
                     if tag == T_AggPath && (*aggregate).aggstrategy == pg_sys::AggStrategy::AGG_HASHED {
                         let rows = (*below).rows * runs.times * found.excess;
-                        self.probe(rows, path, (*aggregate).numGroups);
+                        let groups = (*aggregate).numGroups;
+                        let keys = group_keys(below, (*aggregate).groupClause);
+                        let anew = anew(root, found.stored, &keys, groups / rows.max(1.0));
+                        self.probe(rows * anew, path, groups);
                     }
                     Below::ANEW
                 }
@@ -249,7 +252,10 @@ impl Walk<'_> {
             } else {
                 let found = self.path(root, inner, runs.whole());
                 if tag == T_HashPath {
-                    self.probe(rows, inner, (*inner).rows * found.excess);
+                    let entries = (*inner).rows * found.excess;
+                    let keys = join_keys((*join.cast::<pg_sys::HashPath>()).path_hashclauses);
+                    let anew = anew(root, from_outer.stored, &keys, entries / rows.max(1.0));
+                    self.probe(rows * anew, inner, entries);
                 }
                 found
             };
@@ -261,7 +267,7 @@ impl Walk<'_> {
         }
     }
 
-    /// `rows` looked up in a hash table of `entries`, each as wide as a row of `kept`.
+    /// `rows`, none like the one before, looked up in a hash table of `entries`, each as wide as a row of `kept`.
     unsafe fn probe(&mut self, rows: f64, kept: *mut pg_sys::Path, entries: f64) {
         let row = f64::from(unsafe { (*(*kept).pathtarget).width }) + HASH_OVERHEAD;
         self.work.probes += rows * out_of_near_caches(entries * row);
@@ -425,6 +431,49 @@ impl Walk<'_> {
             let stored = Some(Stored { relation: (*rel).relid, strictly: in_order });
             Below { stored, excess }
         }
+    }
+}
+
+/// The share of rows that look up something else in a hash table than the row before: where they come in the stored order of a key,
+/// only as many as there are keys, the share `keys_a_row` of the rows.
+unsafe fn anew(
+    root: *mut pg_sys::PlannerInfo,
+    stored: Option<Stored>,
+    keys: &[*mut pg_sys::Node],
+    keys_a_row: f64,
+) -> f64 {
+    let Some(stored) = stored else { return 1.0 };
+    let in_order = keys.iter().map(|key| unsafe { key_order(root, &stored, *key) }).fold(0.0, f64::max)
+        * stored.strictly;
+    1.0 - in_order + in_order * keys_a_row.min(1.0)
+}
+
+/// What rows are grouped by.
+unsafe fn group_keys(below: *mut pg_sys::Path, clauses: *mut pg_sys::List) -> Vec<*mut pg_sys::Node> {
+    unsafe {
+        let target = (*below).pathtarget;
+        if (*target).sortgrouprefs.is_null() {
+            return Vec::new();
+        }
+        let keys = node::list::<pg_sys::Node>((*target).exprs).enumerate();
+        keys.filter(|(at, _)| {
+            let reference = *(*target).sortgrouprefs.add(*at);
+            node::list::<pg_sys::SortGroupClause>(clauses)
+                .any(|clause| (*clause).tleSortGroupRef == reference)
+        })
+        .map(|(_, key)| key)
+        .collect()
+    }
+}
+
+/// Both sides of the clauses of a hash join.
+unsafe fn join_keys(clauses: *mut pg_sys::List) -> Vec<*mut pg_sys::Node> {
+    unsafe {
+        node::list::<pg_sys::RestrictInfo>(clauses)
+            .map(|info| (*info).clause.cast::<pg_sys::Node>())
+            .filter(|clause| node::is_a(*clause, T_OpExpr))
+            .flat_map(|clause| node::list::<pg_sys::Node>((*clause.cast::<pg_sys::OpExpr>()).args))
+            .collect()
     }
 }
 

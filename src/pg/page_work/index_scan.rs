@@ -6,7 +6,7 @@
 //!
 //! All functions take valid paths of one `PlannerInfo`, which only they look at meanwhile.
 
-use super::Outer;
+use super::{Outer, Stored};
 use crate::cost::in_memory::visits::{Nearness, out_of_near_caches};
 use crate::pg::{index_cost, node};
 use pgrx::pg_sys;
@@ -129,6 +129,27 @@ pub(super) unsafe fn correlation(
     unsafe {
         let entry = *(*root).simple_rte_array.add((*rel).relid as usize);
         index_cost::stored_correlation((*entry).relid, column as pg_sys::AttrNumber)
+    }
+}
+
+/// How far the order in which a relation is stored is that of a key, 0 to 1; 0 for what is no column of it.
+pub(super) unsafe fn key_order(
+    root: *mut pg_sys::PlannerInfo,
+    stored: &Stored,
+    key: *mut pg_sys::Node,
+) -> f64 {
+    unsafe {
+        let key = node::strip_relabel(key);
+        if !node::is_a(key, T_Var) {
+            return 0.0;
+        }
+        let key = key.cast::<pg_sys::Var>();
+        if (*key).varno as pg_sys::Index != stored.relation {
+            return 0.0;
+        }
+        let relation = *(*root).simple_rel_array.add(stored.relation as usize);
+        let correlation = correlation(root, relation, (*key).varattno.into());
+        correlation * correlation
     }
 }
 
