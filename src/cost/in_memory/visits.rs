@@ -145,7 +145,7 @@ mod tests {
         assert!(ticket.all() < 2.0 && ticket.scattered > 0.7 * ticket.all(), "{ticket:?}");
         // Keys of one row each, in no order: every row is somewhere else.
         let single = Visits::of_keys(1000.0, 1.0, 1.0, 100_000.0, 6_000_000.0);
-        assert!(single.scattered > 990.0, "{single:?}");
+        assert!(single.scattered > 950.0, "{single:?}");
         // All rows of the table with the same key are read as they lie.
         let whole = Visits::of_keys(6e6, f64::INFINITY, 53.0, 112_600.0, 6e6);
         assert!(whole.all() < 1.1 * 112_600.0 && whole.scattered < 0.01 * whole.all(), "{whole:?}");
