@@ -18,6 +18,8 @@ use index_scan::{
 };
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::{self, *};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Bytes that a row takes in a hash table beside its columns (HashJoinTupleData and MinimalTuple's header, hashjoin.h).
 const HASH_OVERHEAD: f64 = 32.0;
@@ -30,7 +32,7 @@ const HASH_OVERHEAD: f64 = 32.0;
 /// # Safety
 /// `root` must be NULL or the top of a planner call of this backend that is over, and its memory still there.
 pub unsafe fn of(root: *mut pg_sys::PlannerInfo, configuration: &Configuration<'_>) -> PageWork {
-    let mut walk = Walk { work: PageWork::default(), configuration };
+    let mut walk = Walk { work: PageWork::default(), configuration, shares: BTreeMap::new() };
     if !root.is_null() {
         unsafe { walk.query(root, Runs::once()) };
     }
@@ -40,7 +42,12 @@ pub unsafe fn of(root: *mut pg_sys::PlannerInfo, configuration: &Configuration<'
 struct Walk<'c> {
     work: PageWork,
     configuration: &'c Configuration<'c>,
+    /// What was sampled of the conditions on a relation, by its place in the range table and what was sampled.
+    shares: BTreeMap<(pg_sys::Index, usize), Rc<Shares>>,
 }
+
+/// Conditions that hold together, and for which share of the rows they do.
+type Shares = Vec<(Vec<*mut pg_sys::Node>, f64)>;
 
 /// What a path gives to those above it.
 #[derive(Clone, Copy)]
@@ -321,7 +328,7 @@ impl Walk<'_> {
     /// The rows of a base relation as a multiple of those expected: of the restrictions, the share of the rows that a sample has shown is
     /// put in place of the planner's guess. With a partial index, only of those that its predicate answers.
     unsafe fn excess(
-        &self,
+        &mut self,
         root: *mut pg_sys::PlannerInfo,
         rel: *mut pg_sys::RelOptInfo,
         answered_by: Option<*mut pg_sys::IndexOptInfo>,
@@ -334,17 +341,20 @@ impl Walk<'_> {
                 open.retain(|info| !left.contains(info));
             }
             let mut excess = 1.0;
-            for statistics in self.configuration.statistics {
+            for (which, statistics) in self.configuration.statistics.iter().enumerate() {
                 if open.is_empty() || pg_sys::Oid::from(statistics.relation()) != (*entry).relid {
                     continue;
                 }
-                for (conditions, share) in statistics.shares((*rel).relid) {
+                let varno = (*rel).relid;
+                let shares =
+                    self.shares.entry((varno, which)).or_insert_with(|| Rc::new(statistics.shares(varno)));
+                for (conditions, share) in shares.clone().iter() {
                     let same = |condition: *mut pg_sys::Node| {
                         let alike =
                             |info: &*mut pg_sys::RestrictInfo| is_same(condition, (**info).clause.cast());
                         open.iter().position(alike)
                     };
-                    let Some(at) = conditions.into_iter().map(same).collect::<Option<Vec<_>>>() else {
+                    let Some(at) = conditions.iter().copied().map(same).collect::<Option<Vec<_>>>() else {
                         continue;
                     };
                     let guessed: f64 = at.iter().map(|at| (*open[*at]).norm_selec).product();
