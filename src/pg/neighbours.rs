@@ -35,13 +35,16 @@ pub fn count_all<'d>(
             let mut columns = in_doubt(definition, relation);
             doubtful.entry(definition.relation).or_default().extend(&columns);
             columns.extend(first_key(definition, relation));
-            if relation.pages > SMALL {
-                let existing = relation.indexes.iter().filter_map(|index| index.definition.as_ref());
-                columns.extend(existing.filter_map(|existing| first_key(existing, relation)));
-            }
             if !columns.is_empty() {
                 doubts.entry(definition.relation).or_default().extend(columns);
             }
+        }
+    }
+    for relation in catalog.relations.values() {
+        let existing = relation.indexes.iter().filter_map(|index| index.definition.as_ref());
+        let columns: Vec<_> = existing.filter_map(|existing| first_key(existing, relation)).collect();
+        if !columns.is_empty() {
+            doubts.entry(relation.oid).or_default().extend(columns);
         }
     }
     // The largest first, where most hangs on it.

@@ -227,7 +227,7 @@ impl Walk<'_> {
                         let rows = (*below).rows * runs.times * found.excess;
                         let groups = (*aggregate).numGroups;
                         let keys = group_keys(below, (*aggregate).groupClause);
-                        let anew = anew(root, found.stored, &keys, groups / rows.max(1.0));
+                        let anew = anew(root, found.stored, &keys);
                         self.probe(rows * anew, path, groups);
                     }
                     Below::ANEW
@@ -261,7 +261,7 @@ impl Walk<'_> {
                 if tag == T_HashPath {
                     let entries = (*inner).rows * found.excess;
                     let keys = join_keys((*join.cast::<pg_sys::HashPath>()).path_hashclauses);
-                    let anew = anew(root, from_outer.stored, &keys, entries / rows.max(1.0));
+                    let anew = anew(root, from_outer.stored, &keys);
                     self.probe(rows * anew, inner, entries);
                 }
                 found
@@ -445,17 +445,14 @@ impl Walk<'_> {
 }
 
 /// The share of rows that look up something else in a hash table than the row before: where they come in the stored order of a key,
-/// only as many as there are keys, the share `keys_a_row` of the rows.
-unsafe fn anew(
-    root: *mut pg_sys::PlannerInfo,
-    stored: Option<Stored>,
-    keys: &[*mut pg_sys::Node],
-    keys_a_row: f64,
-) -> f64 {
+/// only as many as there are keys.
+unsafe fn anew(root: *mut pg_sys::PlannerInfo, stored: Option<Stored>, keys: &[*mut pg_sys::Node]) -> f64 {
     let Some(stored) = stored else { return 1.0 };
-    let in_order = keys.iter().map(|key| unsafe { key_order(root, &stored, *key) }).fold(0.0, f64::max)
-        * stored.strictly;
-    1.0 - in_order + in_order * keys_a_row.min(1.0)
+    let of_key = |key: &*mut pg_sys::Node| {
+        let (order, keys_a_row) = unsafe { key_order(root, &stored, *key) };
+        1.0 - order * stored.strictly * (1.0 - keys_a_row)
+    };
+    keys.iter().map(of_key).fold(1.0, f64::min)
 }
 
 /// What rows are grouped by.

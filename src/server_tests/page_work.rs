@@ -41,7 +41,7 @@ mod tests {
         // The planner sees no difference between them.
         assert!((far.total / near.total - 1.0).abs() < 0.02, "{near:?} {far:?}");
         assert!(far.in_memory > 2.0 * near.in_memory, "{near:?} {far:?}");
-        assert!(far.in_memory > 1.5 * far.total, "{far:?}");
+        assert!(far.in_memory > 1.2 * far.total, "{far:?}");
         // Sorted by what is looked up, it is as good as stored so.
         let sorted = costs(
             "SELECT count(filler) FROM (SELECT big_id FROM shuffled ORDER BY big_id OFFSET 0) AS s JOIN big ON id = big_id",
@@ -80,7 +80,6 @@ mod tests {
             run(&format!("ANALYZE {table}"));
         }
         run("ANALYZE days");
-        run("SET LOCAL enable_seqscan = off");
         let join = |table: &str| costs(&format!("SELECT count(filler) FROM days JOIN {table} USING (day)"));
         let (dispersed, together) = (join("dispersed"), join("together"));
         assert!((together.total / dispersed.total - 1.0).abs() < 0.05, "{together:?} {dispersed:?}");
@@ -110,14 +109,13 @@ mod tests {
     fn a_key_behind_the_first_has_the_whole_index_read() {
         tables();
         run("CREATE INDEX behind ON big (id, category)");
-        run("VACUUM big");
         run("SET LOCAL enable_seqscan = off");
         run("DROP INDEX big_category_idx");
         let behind = costs("SELECT count(*) FROM big WHERE category = 7");
         run("DROP INDEX behind");
         run("CREATE INDEX ON big (category, id)");
         let first = costs("SELECT count(*) FROM big WHERE category = 7");
-        assert!(behind.in_memory > 20.0 * first.in_memory, "{behind:?} {first:?}");
+        assert!(behind.in_memory > 10.0 * first.in_memory, "{behind:?} {first:?}");
     }
 
     #[pg_test]

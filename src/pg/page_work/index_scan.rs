@@ -132,24 +132,28 @@ pub(super) unsafe fn correlation(
     }
 }
 
-/// How far the order in which a relation is stored is that of a key, 0 to 1; 0 for what is no column of it.
+/// How far the order in which a relation is stored is that of a key, 0 to 1, and how many keys there are to a row of it, 0 to 1; 0 and 1
+/// for what is no column of it.
 pub(super) unsafe fn key_order(
     root: *mut pg_sys::PlannerInfo,
     stored: &Stored,
     key: *mut pg_sys::Node,
-) -> f64 {
+) -> (f64, f64) {
     unsafe {
         let key = node::strip_relabel(key);
-        if !node::is_a(key, T_Var) {
-            return 0.0;
+        if !node::is_a(key, T_Var) || (*key.cast::<pg_sys::Var>()).varno as pg_sys::Index != stored.relation {
+            return (0.0, 1.0);
         }
-        let key = key.cast::<pg_sys::Var>();
-        if (*key).varno as pg_sys::Index != stored.relation {
-            return 0.0;
-        }
+        let column = (*key.cast::<pg_sys::Var>()).varattno;
         let relation = *(*root).simple_rel_array.add(stored.relation as usize);
-        let correlation = correlation(root, relation, (*key).varattno.into());
-        correlation * correlation
+        let entry = *(*root).simple_rte_array.add(stored.relation as usize);
+        let keys = match index_cost::stored_distinct((*entry).relid, column) {
+            distinct if distinct > 0.0 => distinct,
+            distinct if distinct < 0.0 => -distinct * (*relation).tuples,
+            _ => f64::INFINITY,
+        };
+        let correlation = correlation(root, relation, column.into());
+        (correlation * correlation, (keys / (*relation).rows.max(1.0)).min(1.0))
     }
 }
 
