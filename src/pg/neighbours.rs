@@ -1,7 +1,8 @@
-//! Looks at neighbouring rows of columns whose number of values is in doubt (`cost::size::Neighbours`).
+//! Looks at neighbouring rows: of columns whose number of values is in doubt (`cost::size::Neighbours`), and of the first keys of indexes
+//! on larger tables, where it matters whether rows of one value lie together (`side_by_side`).
 //!
-//! Reads a few pages of a table for each column, and nothing where no size hangs on it. What cannot be read leaves the statistics
-//! as they are.
+//! Reads a few pages of a table, and nothing where neither a size nor a visit hangs on it. What cannot be read leaves the
+//! statistics as they are.
 
 use super::sample::{SampledRows, Sampler, Value};
 use super::side_by_side::{Seen, SideBySide};
