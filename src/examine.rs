@@ -8,6 +8,7 @@ use crate::pg::analyze::{Analysed, analyse};
 use crate::pg::identity::Identity;
 use crate::pg::isolated::PgError;
 use crate::pg::progress;
+use crate::pg::side_by_side::SideBySide;
 use crate::report::{ExaminedStatement, Outcome};
 use crate::selection::{CutShort, Problem, Selection};
 use crate::settings::Settings;
@@ -15,6 +16,7 @@ use crate::source::pg_stat_statements::is_hidden;
 use crate::statement::{self, LeftOut};
 use crate::workload::{Role, Statement, Workload};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::time::Instant;
 
 /// A workload after examination.
@@ -91,6 +93,16 @@ impl Examination {
                 Some(Measured { statement, facts: &analysed.facts, before: analysed.before_cost() })
             })
             .collect()
+    }
+
+    /// Lets costs in memory rest on how rows lie in the tables.
+    pub fn see(&mut self, side_by_side: SideBySide) {
+        let side_by_side = Rc::new(side_by_side);
+        for analysed in &mut self.examined {
+            pgrx::check_for_interrupts!();
+            // What can no longer be planned is noticed, and said, when it is planned with an index.
+            let _ = analysed.see(side_by_side.clone());
+        }
     }
 
     /// What each examined statement needs, weighted by its time.

@@ -60,7 +60,9 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     let (pool, dismissed) = candidate::pool::without(pool, &settings.dismissed, &catalog);
     let pool = previous.added_to(pool, &catalog);
     let pool = expressions::buildable(pool, &raising);
-    neighbours::count_all(pool.iter().map(|c| &c.definition), &mut catalog, Sampler::as_set());
+    let side_by_side =
+        neighbours::count_all(pool.iter().map(|c| &c.definition), &mut catalog, Sampler::as_set());
+    examination.see(side_by_side);
     let (pool, prices) = model.priced(pool, &catalog);
     let limits = settings.limits(workload.window_seconds);
     let mut problem = model.problem(&examination.measured(workload), &pool, &prices, &catalog, limits);

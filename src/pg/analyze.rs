@@ -8,6 +8,8 @@
 //! Its private unsafe functions are called within `isolated`, with a transaction and snapshot; the queries they take are
 //! valid trees of this backend.
 
+mod grounds;
+
 use super::clause;
 use super::compat;
 use super::explain::{self, Format, Values};
@@ -20,6 +22,7 @@ use super::isolated::{PgError, isolated};
 use super::node;
 use super::parameters::{self, LEVELS, Roles, Shape};
 use super::planner::{self, Planned};
+use super::side_by_side::SideBySide;
 use super::{scalar, watch};
 use crate::candidate::definition::Expression;
 use crate::candidate::facts::StatementFacts;
@@ -48,6 +51,8 @@ pub struct Analysed {
     planner_time: Duration,
     /// Sampled statistics that its plans rest on.
     statistics: Vec<Rc<ExpressionStatistics>>,
+    /// How rows lie in its tables.
+    side_by_side: Rc<SideBySide>,
     identity: Identity,
     variant: Variant,
     trees: Trees,
@@ -234,6 +239,7 @@ fn plan_first(
         facts: collector.facts,
         relation_sizes: collector.relation_sizes,
         statistics: Vec::new(),
+        side_by_side: Rc::default(),
         planner_time: started.elapsed(),
         before,
         notes,
@@ -268,32 +274,13 @@ impl Analysed {
     /// Why it can no longer be planned: a table dropped, changed or locked meanwhile.
     pub fn plan(&mut self, indexes: &[&Hypothetical], hidden: &[Oid]) -> Result<Planned, PgError> {
         let statistics = self.statistics.clone();
-        let configuration = Configuration::resting_on(indexes, hidden, &statistics);
+        let beside = self.side_by_side.clone();
+        let configuration = Configuration::resting_on(indexes, hidden, &statistics, Some(&*beside));
         let started = Instant::now();
         let planned =
             self.on_locked_trees(|trees, made_anew| trees.plan(trees.bound, &configuration, None, made_anew));
         self.planner_time += started.elapsed();
         planned
-    }
-
-    /// Lets every plan from now on rest on `statistics`, with an index on the expressions and without; facts and plan are
-    /// made anew.
-    ///
-    /// # Errors
-    /// Why it can no longer be planned; then nothing is changed.
-    pub fn estimate_with(&mut self, statistics: Vec<Rc<ExpressionStatistics>>) -> Result<(), PgError> {
-        let configuration = Configuration::resting_on(&[], &[], &statistics);
-        let (mut collector, before) = self.on_locked_trees(|trees, made_anew| {
-            let mut collector = Collector::default();
-            // As the first time, facts come from the generic plan.
-            trees.plan(std::ptr::null_mut(), &configuration, Some(&mut collector), made_anew);
-            (collector, trees.plan(trees.bound, &configuration, None, false))
-        })?;
-        isolated(Some(&Identity::reader()), || clause::qualify(&mut collector.facts))?;
-        self.facts = collector.facts;
-        self.before = before;
-        self.statistics = statistics;
-        Ok(())
     }
 
     /// What EXPLAIN would show of the plan that `plan` costs, and its numbers.
@@ -308,7 +295,8 @@ impl Analysed {
         values: Values,
     ) -> Result<(String, Planned), PgError> {
         let statistics = self.statistics.clone();
-        let configuration = Configuration::resting_on(indexes, hidden, &statistics);
+        let beside = self.side_by_side.clone();
+        let configuration = Configuration::resting_on(indexes, hidden, &statistics, Some(&*beside));
         let shown = self.on_locked_trees(|trees, _| {
             let (mut sum, source, bound) = (Planned::default(), &trees.source, trees.bound);
             // SAFETY: the trees are valid and their relations locked; `isolated` throws the context away.

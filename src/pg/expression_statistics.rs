@@ -231,6 +231,28 @@ impl ExpressionStatistics {
         self.entries.iter().find(|entry| entry.expression == *condition)?.share
     }
 
+    /// Conditions that were sampled, each as those that have to hold together, over range table entry `varno`, and the share of the rows
+    /// for which they do; those of the most conditions first.
+    ///
+    /// # Safety
+    /// Only while the memory context is that of a planner call.
+    pub(super) unsafe fn shares(&self, varno: pg_sys::Index) -> Vec<(Vec<*mut pg_sys::Node>, f64)> {
+        let sampled = self.entries.iter().filter_map(|entry| Some((entry, entry.share?)));
+        let mut found: Vec<_> = sampled
+            .filter_map(|(entry, share)| {
+                let texts = std::slice::from_ref(&entry.node);
+                // SAFETY: the node texts were written by this server.
+                unsafe {
+                    let list = node_list(texts, varno, self.relation, self.relation.into())?;
+                    let all = pg_sys::make_ands_implicit((*(*list).elements).ptr_value.cast());
+                    Some((node::list::<pg_sys::Node>(all).collect::<Vec<_>>(), share))
+                }
+            })
+            .collect();
+        found.sort_by_key(|(conditions, _)| std::cmp::Reverse(conditions.len()));
+        found
+    }
+
     /// An index of no use but that the planner finds the statistics by it; NULL where the relation is a partition that
     /// numbers the columns differently.
     ///

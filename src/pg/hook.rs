@@ -17,6 +17,7 @@ use super::expression_statistics::{self, ExpressionStatistics};
 use super::facts::Collector;
 use super::hypothetical::Hypothetical;
 use super::index_cost::Costing;
+use super::side_by_side::SideBySide;
 use crate::catalog::Oid;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -36,6 +37,8 @@ pub struct Configuration<'a> {
     /// Whether the statistics count also where no index on the expression is in view: so that plans with and without it
     /// are estimated alike, and differ by the index alone.
     pub statistics_without_index: bool,
+    /// How rows lie in the tables, for the cost in memory.
+    pub side_by_side: Option<&'a SideBySide>,
 }
 
 impl<'a> Configuration<'a> {
@@ -44,8 +47,9 @@ impl<'a> Configuration<'a> {
         indexes: &'a [&'a Hypothetical],
         hidden: &'a [Oid],
         statistics: &'a [Rc<ExpressionStatistics>],
+        side_by_side: Option<&'a SideBySide>,
     ) -> Configuration<'a> {
-        Configuration { indexes, hidden, statistics, statistics_without_index: true }
+        Configuration { indexes, hidden, statistics, statistics_without_index: true, side_by_side }
     }
 }
 

@@ -319,6 +319,26 @@ pub(super) unsafe fn stored_correlation(owner: pg_sys::Oid, number: pg_sys::Attr
     }
 }
 
+/// How many distinct values a column has, by the catalog, as in `pg_statistic.stadistinct`: less than 0 for a share of the rows; 0 if
+/// unknown.
+pub(super) unsafe fn stored_distinct(owner: pg_sys::Oid, number: pg_sys::AttrNumber) -> f64 {
+    unsafe {
+        let tuple = pg_sys::SearchSysCache3(
+            pg_sys::SysCacheIdentifier::STATRELATTINH as i32,
+            owner.into(),
+            number.into(),
+            false.into(),
+        );
+        if tuple.is_null() {
+            return 0.0;
+        }
+        let row = pgrx::pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_statistic>();
+        let distinct = f64::from((*row).stadistinct);
+        pg_sys::ReleaseSysCache(tuple);
+        distinct
+    }
+}
+
 /// The absolute correlation in a row of pg_statistic; 0 for none.
 unsafe fn tuple_correlation(tuple: pg_sys::HeapTuple) -> f64 {
     unsafe {

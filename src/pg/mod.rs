@@ -42,6 +42,7 @@ pub mod sample;
 pub mod scalar;
 pub mod session;
 pub mod session_indexes;
+pub mod side_by_side;
 mod spgist;
 mod watch;
 pub mod what_if;

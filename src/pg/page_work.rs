@@ -7,40 +7,59 @@
 //!
 //! The private functions take valid paths of one `PlannerInfo`, which only they look at meanwhile.
 
-use super::{index_cost, node};
+mod index_scan;
+
+use super::hook::Configuration;
+use super::node;
 use crate::cost::in_memory::PageWork;
+use crate::cost::in_memory::visits::{Visits, out_of_caches, out_of_near_caches};
+use index_scan::{
+    correlation, filter_cost, index_rows, key_order, looks_up, met_together, nearness, one_key, rows_of_a_key,
+};
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::{self, *};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
-/// Bytes that stay in the processor's cache while something else is visited between two visits: a relation that is not much
-/// larger is visited without waiting for memory. The last-level caches of servers have 16 MB and more, which others
-/// use too.
-const CACHE: f64 = 16e6;
-/// ... and what stays of a hash table: every probe goes somewhere else, and first into the smaller caches (1 or 2 MB).
-const NEAR_CACHE: f64 = 2e6;
 /// Bytes that a row takes in a hash table beside its columns (HashJoinTupleData and MinimalTuple's header, hashjoin.h).
 const HASH_OVERHEAD: f64 = 32.0;
-/// A scan that looks whether there is a match stops halfway through the matches, on average.
-const UNTIL_MATCH: f64 = 0.5;
 
-/// What the plan chosen by the planner call of `root`, its top level, does with pages.
+/// What the plan chosen by the planner call of `root`, its top level, does with pages. `configuration` was in force in that call.
 ///
 /// What a sub-query does that is planned for itself and run again for each row (a correlated SubPlan) is left as the
 /// planner charges it.
 ///
 /// # Safety
 /// `root` must be NULL or the top of a planner call of this backend that is over, and its memory still there.
-pub unsafe fn of(root: *mut pg_sys::PlannerInfo) -> PageWork {
-    let mut walk = Walk::default();
+pub unsafe fn of(root: *mut pg_sys::PlannerInfo, configuration: &Configuration<'_>) -> PageWork {
+    let mut walk = Walk { work: PageWork::default(), configuration, shares: BTreeMap::new() };
     if !root.is_null() {
-        unsafe { walk.query(root, 1.0, 1.0) };
+        unsafe { walk.query(root, Runs::once()) };
     }
     walk.work
 }
 
-#[derive(Default)]
-struct Walk {
+struct Walk<'c> {
     work: PageWork,
+    configuration: &'c Configuration<'c>,
+    /// What was sampled of the conditions on a relation, by its place in the range table and what was sampled.
+    shares: BTreeMap<(pg_sys::Index, usize), Rc<Shares>>,
+}
+
+/// Conditions that hold together, and for which share of the rows they do.
+type Shares = Vec<(Vec<*mut pg_sys::Node>, f64)>;
+
+/// What a path gives to those above it.
+#[derive(Clone, Copy)]
+struct Below {
+    stored: Option<Stored>,
+    /// Its rows, as a multiple of those that the planner expects.
+    excess: f64,
+}
+
+impl Below {
+    /// As many rows as expected, in an order of their own.
+    const ANEW: Below = Below { stored: None, excess: 1.0 };
 }
 
 /// Rows that come in the order in which a relation is stored, more or less.
@@ -56,6 +75,8 @@ struct Stored {
 #[derive(Clone, Copy)]
 struct Runs<'a> {
     times: f64,
+    /// How often the planner thinks it does.
+    planned: f64,
     /// Share of its rows that are asked for.
     share: f64,
     /// For the inner side of a nested loop: what its parameters come from.
@@ -70,83 +91,71 @@ struct Outer {
     rows: f64,
 }
 
-/// What successive runs of an index scan have in common.
-#[derive(Clone, Copy)]
-struct Nearness {
-    /// How far they look up neighbouring keys, 0 to 1.
-    near: f64,
-    /// Share of the runs whose key is not that of the run before, where they are near, 0 to 1.
-    new: f64,
-}
-
-impl Nearness {
-    const NONE: Nearness = Nearness { near: 0.0, new: 1.0 };
-
-    /// Share of the runs that go where the run before was not, as they go from one to the next of `places`, which lie in the order of
-    /// the keys as far as `ordered` says.
-    fn elsewhere(self, ordered: f64, places: f64, runs: f64) -> f64 {
-        // Neighbouring visits that are fewer than there are places go to another one each.
-        let in_order = self.near * ordered;
-        let another = 1.0 - in_order + in_order * (places / runs.max(1.0)).min(1.0);
-        another * (1.0 - self.near + self.near * self.new)
-    }
-}
-
 impl Runs<'_> {
+    fn once() -> Self {
+        Runs { times: 1.0, planned: 1.0, share: 1.0, outer: None }
+    }
+
+    /// No more often than once for each of so many.
+    fn at_most(self, most: f64) -> Self {
+        Runs { times: self.times.min(most), planned: self.planned.min(most), ..self }
+    }
+
     fn whole(self) -> Self {
         Runs { share: 1.0, ..self }
     }
 }
 
-impl Walk {
+impl Walk<'_> {
     /// The paths of a query, and of those that run once before it.
-    unsafe fn query(&mut self, root: *mut pg_sys::PlannerInfo, times: f64, share: f64) {
+    unsafe fn query(&mut self, root: *mut pg_sys::PlannerInfo, runs: Runs<'_>) -> Below {
         unsafe {
             for plan in node::list::<pg_sys::SubPlan>((*root).init_plans) {
                 let at = (*plan).plan_id as usize;
                 if let Some(of_plan) = node::list::<pg_sys::PlannerInfo>((*(*root).glob).subroots).nth(at - 1)
                 {
-                    self.query(of_plan, 1.0, 1.0);
+                    self.query(of_plan, Runs::once());
                 }
             }
             let last = (*root).upper_rels[pg_sys::UpperRelationKind::UPPERREL_FINAL as usize];
-            if let Some(rel) = node::list::<pg_sys::RelOptInfo>(last).next() {
-                self.path(root, (*rel).cheapest_total_path, Runs { times, share, outer: None });
+            match node::list::<pg_sys::RelOptInfo>(last).next() {
+                Some(rel) => self.path(root, (*rel).cheapest_total_path, Runs { outer: None, ..runs }),
+                None => Below::ANEW,
             }
         }
     }
 
-    /// A path with all below it; in which stored order its rows come.
+    /// A path with all below it.
     unsafe fn path(
         &mut self,
         root: *mut pg_sys::PlannerInfo,
         path: *mut pg_sys::Path,
         runs: Runs<'_>,
-    ) -> Option<Stored> {
+    ) -> Below {
         unsafe {
-            let tag = node::tag(path)?;
+            let Some(tag) = node::tag(path) else { return Below::ANEW };
             pg_sys::check_stack_depth();
             match tag {
-                T_Path if (*path).pathtype == T_SeqScan => Some(self.sequential(path, runs)),
+                T_Path if (*path).pathtype == T_SeqScan => self.sequential(root, path, runs),
                 T_IndexPath => self.index(root, path.cast(), runs),
-                T_BitmapHeapPath => Some(self.bitmap(path.cast(), runs)),
+                T_BitmapHeapPath => self.bitmap(root, path.cast(), runs),
                 T_NestPath | T_HashPath | T_MergePath => self.join(root, path.cast(), tag, runs),
                 T_AppendPath => self.all(root, (*path.cast::<pg_sys::AppendPath>()).subpaths, runs),
                 T_MergeAppendPath => self.all(root, (*path.cast::<pg_sys::MergeAppendPath>()).subpaths, runs),
                 T_SubqueryScanPath => {
-                    self.query((*(*path).parent).subroot, runs.times, runs.share);
-                    None
+                    let below = self.query((*(*path).parent).subroot, runs);
+                    Below { stored: None, ..below }
                 }
                 T_ModifyTablePath => {
                     let below = (*path.cast::<pg_sys::ModifyTablePath>()).subpath;
                     self.path(root, below, Runs { outer: None, ..runs });
-                    None
+                    Below::ANEW
                 }
                 T_RecursiveUnionPath => {
                     let union = path.cast::<pg_sys::RecursiveUnionPath>();
                     self.path(root, (*union).leftpath, runs.whole());
                     self.path(root, (*union).rightpath, runs.whole());
-                    None
+                    Below::ANEW
                 }
                 _ => self.one_below(root, path, tag, runs),
             }
@@ -158,13 +167,13 @@ impl Walk {
         root: *mut pg_sys::PlannerInfo,
         paths: *mut pg_sys::List,
         runs: Runs<'_>,
-    ) -> Option<Stored> {
+    ) -> Below {
         unsafe {
             for path in node::list::<pg_sys::Path>(paths) {
                 self.path(root, path, runs);
             }
         }
-        None
+        Below::ANEW
     }
 
     /// Paths with one other below them, which begin alike (pathnodes.h).
@@ -174,7 +183,7 @@ impl Walk {
         path: *mut pg_sys::Path,
         tag: NodeTag,
         runs: Runs<'_>,
-    ) -> Option<Stored> {
+    ) -> Below {
         unsafe {
             let below = match tag {
                 T_MaterialPath
@@ -193,28 +202,35 @@ impl Walk {
                 | T_ProjectionPath
                 | T_ProjectSetPath
                 | T_LockRowsPath => (*path.cast::<pg_sys::MaterialPath>()).subpath,
-                _ => return None,
+                _ => return Below::ANEW,
             };
             match tag {
                 // Kept for the next loop.
-                T_MaterialPath => self.path(root, below, Runs { times: runs.times.min(1.0), ..runs.whole() }),
+                T_MaterialPath => self.path(root, below, runs.whole().at_most(1.0)),
                 T_MemoizePath => {
                     let entries = f64::from((*path.cast::<pg_sys::MemoizePath>()).est_entries).max(1.0);
-                    self.path(root, below, Runs { times: runs.times.min(entries), ..runs });
-                    None
+                    Below { stored: None, ..self.path(root, below, runs.at_most(entries)) }
                 }
                 T_LimitPath => {
                     let share = ((*path).rows / (*below).rows.max(1.0)).min(1.0);
-                    self.path(root, below, Runs { share: runs.share * share, ..runs })
+                    let below = self.path(root, below, Runs { share: runs.share * share, ..runs });
+                    Below { excess: 1.0, ..below }
                 }
                 // They read everything before they give the first row, and give rows in an order of their own.
-                T_SortPath | T_IncrementalSortPath | T_UniquePath | T_AggPath | T_GroupingSetsPath => {
+                T_SortPath | T_IncrementalSortPath => {
+                    Below { stored: None, ..self.path(root, below, runs.whole()) }
+                }
+                T_UniquePath | T_AggPath | T_GroupingSetsPath => {
+                    let found = self.path(root, below, runs.whole());
                     let aggregate = path.cast::<pg_sys::AggPath>();
                     if tag == T_AggPath && (*aggregate).aggstrategy == pg_sys::AggStrategy::AGG_HASHED {
-                        self.probe((*below).rows * runs.times, path, (*aggregate).numGroups);
+                        let rows = (*below).rows * runs.times * found.excess;
+                        let groups = (*aggregate).numGroups;
+                        let keys = group_keys(below, (*aggregate).groupClause);
+                        let anew = anew(root, found.stored, &keys);
+                        self.probe(rows * anew, path, groups);
                     }
-                    self.path(root, below, runs.whole());
-                    None
+                    Below::ANEW
                 }
                 _ => self.path(root, below, runs),
             }
@@ -227,60 +243,132 @@ impl Walk {
         join: *mut pg_sys::JoinPath,
         tag: NodeTag,
         runs: Runs<'_>,
-    ) -> Option<Stored> {
+    ) -> Below {
         use pg_sys::JoinType::{JOIN_ANTI, JOIN_SEMI};
         unsafe {
             let (outer, inner) = ((*join).outerjoinpath, (*join).innerjoinpath);
-            let stored = self.path(root, outer, runs);
-            let rows = (*outer).rows.max(1.0) * runs.times;
-            if tag == T_NestPath {
-                let one_match = matches!((*join).jointype, JOIN_SEMI | JOIN_ANTI);
-                let outer = Outer { path: outer, stored, rows };
-                let share = if one_match { UNTIL_MATCH } else { 1.0 };
-                self.path(root, inner, Runs { times: rows * runs.share, share, outer: Some(&outer) });
-                return stored;
-            }
-            self.path(root, inner, runs.whole());
-            if tag == T_HashPath {
-                self.probe(rows * runs.share, inner, (*inner).rows);
-                // With more than one batch, rows come batch by batch.
-                return stored.filter(|_| (*join.cast::<pg_sys::HashPath>()).num_batches <= 1);
-            }
-            stored
+            let one_match = matches!((*join).jointype, JOIN_SEMI | JOIN_ANTI);
+            let from_outer = self.path(root, outer, runs);
+            let planned = (*outer).rows.max(1.0) * runs.planned * runs.share;
+            let rows = (*outer).rows.max(1.0) * runs.times * runs.share * from_outer.excess;
+            let from_inner = if tag == T_NestPath {
+                // A scan that looks whether there is a match ends at the first (final_cost_nestloop, costsize.c).
+                let share = if one_match { (2.0 / ((*inner).rows + 1.0)).min(1.0) } else { 1.0 };
+                let outer = Outer { path: outer, stored: from_outer.stored, rows };
+                self.path(root, inner, Runs { times: rows, planned, share, outer: Some(&outer) })
+            } else {
+                let found = self.path(root, inner, runs.whole());
+                if tag == T_HashPath {
+                    let entries = (*inner).rows * found.excess;
+                    let keys = join_keys((*join.cast::<pg_sys::HashPath>()).path_hashclauses);
+                    let anew = anew(root, from_outer.stored, &keys);
+                    self.probe(rows * anew, inner, entries);
+                }
+                found
+            };
+            // With more than one batch, rows come batch by batch.
+            let batches = tag == T_HashPath && (*join.cast::<pg_sys::HashPath>()).num_batches > 1;
+            let excess = from_outer.excess * if one_match { 1.0 } else { from_inner.excess };
+            self.work.more_rows += (*join).path.rows * runs.planned * runs.share * (excess - 1.0);
+            Below { stored: from_outer.stored.filter(|_| !batches), excess }
         }
     }
 
-    /// `rows` looked up in a hash table of `entries`, each as wide as a row of `kept`.
+    /// `rows`, none like the one before, looked up in a hash table of `entries`, each as wide as a row of `kept`.
     unsafe fn probe(&mut self, rows: f64, kept: *mut pg_sys::Path, entries: f64) {
         let row = f64::from(unsafe { (*(*kept).pathtarget).width }) + HASH_OVERHEAD;
-        self.work.probes += rows * outside(NEAR_CACHE, entries * row);
+        self.work.probes += rows * out_of_near_caches(entries * row);
     }
 
-    unsafe fn sequential(&mut self, path: *mut pg_sys::Path, runs: Runs<'_>) -> Stored {
+    unsafe fn sequential(
+        &mut self,
+        root: *mut pg_sys::PlannerInfo,
+        path: *mut pg_sys::Path,
+        runs: Runs<'_>,
+    ) -> Below {
         unsafe {
             let rel = (*path).parent;
-            let pages = f64::from((*rel).pages) * runs.times * runs.share;
-            self.work.charged += pages * page_costs(rel).1;
-            self.work.sequential += pages / workers(path);
-            Stored { relation: (*rel).relid, strictly: 1.0 }
+            let pages = f64::from((*rel).pages) * runs.share;
+            self.work.charged += pages * runs.planned * page_costs(rel).1;
+            self.work.sequential += pages * runs.times / workers(path);
+            let stored = Some(Stored { relation: (*rel).relid, strictly: 1.0 });
+            Below { stored, excess: self.excess(root, rel, None) }
         }
     }
 
-    unsafe fn bitmap(&mut self, path: *mut pg_sys::BitmapHeapPath, runs: Runs<'_>) -> Stored {
+    unsafe fn bitmap(
+        &mut self,
+        root: *mut pg_sys::PlannerInfo,
+        path: *mut pg_sys::BitmapHeapPath,
+        runs: Runs<'_>,
+    ) -> Below {
         unsafe {
             let rel = (*path).path.parent;
             let (mut index_cost, mut selectivity) = (0.0, 0.0);
             pg_sys::cost_bitmap_tree_node((*path).bitmapqual, &mut index_cost, &mut selectivity);
             let tuples = selectivity * (*rel).tuples / workers(&raw mut (*path).path);
             let charged = (*path).path.total_cost - index_cost - tuples * tuple_cost(rel);
-            let charged = charged.max(0.0) * runs.times * runs.share;
-            self.work.charged += charged;
+            self.work.charged += charged.max(0.0) * runs.planned * runs.share;
             // Mackert and Lohman's formula (index_pages_fetched, costsize.c) for each run by itself: what an earlier one read
             // has to be visited again.
             let pages = f64::from((*rel).pages).max(1.0);
-            let visited = (2.0 * pages * tuples / (2.0 * pages + tuples)).min(pages);
+            let index = (*path).bitmapqual.cast::<pg_sys::IndexPath>();
+            let index = node::is_a(index, T_IndexPath).then(|| (*index).indexinfo);
+            let found = tuples * index.map_or(1.0, |index| self.excess(root, rel, Some(index)));
+            self.work.more_rows += (found - tuples) * runs.times * runs.share;
+            let visited = (2.0 * pages * found / (2.0 * pages + found)).min(pages);
             self.work.bitmap += visited * runs.times * runs.share;
-            Stored { relation: (*rel).relid, strictly: 1.0 }
+            self.work.bitmap_rows += found * runs.times * runs.share;
+            self.work.table_rows += found * runs.times * runs.share;
+            let stored = Some(Stored { relation: (*rel).relid, strictly: 1.0 });
+            Below { stored, excess: self.excess(root, rel, None) }
+        }
+    }
+
+    /// The rows of a base relation as a multiple of those expected: of the restrictions, the share of the rows that a sample has shown is
+    /// put in place of the planner's guess. With a partial index, only of those that its predicate answers.
+    unsafe fn excess(
+        &mut self,
+        root: *mut pg_sys::PlannerInfo,
+        rel: *mut pg_sys::RelOptInfo,
+        answered_by: Option<*mut pg_sys::IndexOptInfo>,
+    ) -> f64 {
+        unsafe {
+            let entry = *(*root).simple_rte_array.add((*rel).relid as usize);
+            let mut open: Vec<*mut pg_sys::RestrictInfo> = node::list((*rel).baserestrictinfo).collect();
+            if let Some(index) = answered_by {
+                let left: Vec<*mut pg_sys::RestrictInfo> = node::list((*index).indrestrictinfo).collect();
+                open.retain(|info| !left.contains(info));
+            }
+            let mut excess = 1.0;
+            for (which, statistics) in self.configuration.statistics.iter().enumerate() {
+                if open.is_empty() || pg_sys::Oid::from(statistics.relation()) != (*entry).relid {
+                    continue;
+                }
+                let varno = (*rel).relid;
+                let shares =
+                    self.shares.entry((varno, which)).or_insert_with(|| Rc::new(statistics.shares(varno)));
+                for (conditions, share) in shares.clone().iter() {
+                    let same = |condition: *mut pg_sys::Node| {
+                        let alike =
+                            |info: &*mut pg_sys::RestrictInfo| is_same(condition, (**info).clause.cast());
+                        open.iter().position(alike)
+                    };
+                    let Some(at) = conditions.iter().copied().map(same).collect::<Option<Vec<_>>>() else {
+                        continue;
+                    };
+                    let guessed: f64 = at.iter().map(|at| (*open[*at]).norm_selec).product();
+                    if guessed > 0.0 && at.iter().all(|at| (*open[*at]).norm_selec > 0.0) {
+                        excess *= share / guessed;
+                        let mut position = 0;
+                        open.retain(|_| {
+                            position += 1;
+                            !at.contains(&(position - 1))
+                        });
+                    }
+                }
+            }
+            excess
         }
     }
 
@@ -290,56 +378,130 @@ impl Walk {
         root: *mut pg_sys::PlannerInfo,
         path: *mut pg_sys::IndexPath,
         runs: Runs<'_>,
-    ) -> Option<Stored> {
+    ) -> Below {
         unsafe {
             let index = (*path).indexinfo;
             let rel = (*index).rel;
+            let excess = self.excess(root, rel, None);
             // Of the others, not enough is known of order and descents.
             if (*index).relam.to_u32() != pg_sys::BTREE_AM_OID.to_u32() {
-                return None;
+                return Below { stored: None, excess };
             }
             let outer = runs.outer.filter(|_| !(*path).path.param_info.is_null());
             let (pages, leaves) = (f64::from((*rel).pages).max(1.0), f64::from((*index).pages).max(1.0));
             let selectivity = (*path).indexselectivity / workers(&raw mut (*path).path);
-            let tuples = (selectivity * (*rel).tuples).max(1.0);
+            let expected = (selectivity * (*rel).tuples).max(1.0);
+            let entry = *(*root).simple_rte_array.add((*rel).relid as usize);
+            let first = *(*index).indexkeys as pg_sys::AttrNumber;
+            let known =
+                self.configuration.side_by_side.and_then(|known| known.of((*entry).relid.to_u32(), first));
+            let mut more = self.excess(root, rel, Some(index));
+            // What is looked up in a column has as many rows as ANALYZE thinks its values have.
+            if let Some(known) = known.filter(|_| outer.is_some() && looks_up(path, 0)) {
+                more *= known.rows_of_a_value;
+            }
+            let tuples = (expected * more).max(1.0);
             let correlation = correlation(root, rel, *(*index).indexkeys);
             let ordered = correlation * correlation;
             let only = (*path).path.pathtype == T_IndexOnlyScan;
             let fetched = if only { 1.0 - (*rel).allvisfrac } else { 1.0 };
 
-            // Rows of one key are stored in the index by their place in the table.
-            let unordered = if outer.is_some() { tuples.min(pages) } else { tuples };
-            let in_order = (selectivity * pages).ceil().max(1.0);
-            let visits = (ordered * in_order + (1.0 - ordered) * unordered) * fetched * runs.share;
-            let (mut far_page, mut far_leaf) = (1.0, 1.0);
+            // What is stored in the order of the index is visited going forward, page by page; of the rest, only the rows of
+            // one key are, which lie in the index by their place in the table.
+            let scanned = tuples.max(index_rows(path, page_costs(rel).0)).min((*index).tuples.max(1.0));
+            let passed = scanned / (*index).tuples.max(1.0);
+            let together = Visits::of(tuples, (passed * pages).max(1.0) / tuples);
+            let beside = known.map_or(1.0, |known| met_together(root, path, known.beside));
+            let apart = Visits::of_keys(tuples, rows_of_a_key(root, path), beside, pages, (*rel).tuples);
+            let mut visits = Visits {
+                forward: ordered * together.forward + (1.0 - ordered) * apart.forward,
+                scattered: ordered * together.scattered + (1.0 - ordered) * apart.scattered,
+            };
+            let mut far_leaf = 1.0;
             if let Some(outer) = outer {
                 let nearness = nearness(root, path, outer);
-                far_page = nearness.elsewhere(ordered, pages, outer.rows);
-                far_leaf = nearness.elsewhere(1.0, leaves, outer.rows);
+                visits = visits.repeated(nearness, ordered, pages / (outer.rows * together.all()).max(1.0));
+                far_leaf = nearness.elsewhere(leaves, outer.rows);
             }
 
-            let per_tuple = if only { fetched * pg_sys::cpu_tuple_cost } else { tuple_cost(rel) };
-            let for_pages = (*path).path.total_cost - (*path).indextotalcost - tuples * per_tuple;
-            let clauses = (*path).indexclauses.as_ref().map_or(0, |list| list.length);
-            // As genericcostestimate and btcostestimate (selfuncs.c) charge for them.
-            let index_cpu = tuples
-                * (pg_sys::cpu_index_tuple_cost + f64::from(clauses) * pg_sys::cpu_operator_cost)
-                + ((*index).tuples.max(1.0).log2().ceil() + 50.0 * f64::from((*index).tree_height + 1))
-                    * pg_sys::cpu_operator_cost;
-            let for_leaves = (*path).indextotalcost - index_cpu;
+            let rows = runs.times * runs.share * tuples;
+            let kept =
+                expected * filter_cost(path) + (*path).path.rows * (*(*path).path.pathtarget).cost.per_tuple;
             let bytes = f64::from(pg_sys::BLCKSZ);
-            self.work.charged += runs.times * (for_pages.max(0.0) * runs.share + for_leaves.max(0.0));
-            self.work.scattered += runs.times * visits * far_page * outside(CACHE, pages * bytes);
-            self.work.index_rows += runs.times * tuples * runs.share;
-            self.work.descents += runs.times * far_leaf * outside(CACHE, leaves * bytes);
-            Some(Stored { relation: (*rel).relid, strictly: ordered })
+            let far = runs.times * runs.share * fetched * out_of_caches(pages * bytes);
+            let in_index = passed * leaves;
+            self.work.charged += runs.planned * runs.share * ((*path).path.total_cost - kept).max(0.0);
+            self.work.forward += far * visits.forward + runs.times * runs.share * in_index;
+            self.work.scattered += far * visits.scattered;
+            self.work.index_rows += runs.times * runs.share * scanned;
+            self.work.table_rows += rows * fetched;
+            self.work.descents += runs.times;
+            self.work.scattered_descents += runs.times * far_leaf * out_of_caches(leaves * bytes);
+            let in_order = if one_key(path) { 1.0 } else { ordered };
+            let stored = Some(Stored { relation: (*rel).relid, strictly: in_order });
+            Below { stored, excess }
         }
     }
 }
 
-/// The share of visits to something of this size that the processor's cache does not answer.
-fn outside(cache: f64, bytes: f64) -> f64 {
-    (1.0 - cache / bytes.max(1.0)).max(0.0)
+/// The share of rows that look up something else in a hash table than the row before: where they come in the stored order of a key,
+/// only as many as there are keys.
+unsafe fn anew(root: *mut pg_sys::PlannerInfo, stored: Option<Stored>, keys: &[*mut pg_sys::Node]) -> f64 {
+    let Some(stored) = stored else { return 1.0 };
+    let of_key = |key: &*mut pg_sys::Node| {
+        let (order, keys_a_row) = unsafe { key_order(root, &stored, *key) };
+        1.0 - order * stored.strictly * (1.0 - keys_a_row)
+    };
+    keys.iter().map(of_key).fold(1.0, f64::min)
+}
+
+/// What rows are grouped by.
+unsafe fn group_keys(below: *mut pg_sys::Path, clauses: *mut pg_sys::List) -> Vec<*mut pg_sys::Node> {
+    unsafe {
+        let target = (*below).pathtarget;
+        if (*target).sortgrouprefs.is_null() {
+            return Vec::new();
+        }
+        let keys = node::list::<pg_sys::Node>((*target).exprs).enumerate();
+        keys.filter(|(at, _)| {
+            let reference = *(*target).sortgrouprefs.add(*at);
+            node::list::<pg_sys::SortGroupClause>(clauses)
+                .any(|clause| (*clause).tleSortGroupRef == reference)
+        })
+        .map(|(_, key)| key)
+        .collect()
+    }
+}
+
+/// Both sides of the clauses of a hash join.
+unsafe fn join_keys(clauses: *mut pg_sys::List) -> Vec<*mut pg_sys::Node> {
+    unsafe {
+        node::list::<pg_sys::RestrictInfo>(clauses)
+            .map(|info| (*info).clause.cast::<pg_sys::Node>())
+            .filter(|clause| node::is_a(*clause, T_OpExpr))
+            .flat_map(|clause| node::list::<pg_sys::Node>((*clause.cast::<pg_sys::OpExpr>()).args))
+            .collect()
+    }
+}
+
+/// Whether two conditions are the same, whatever side is written first.
+unsafe fn is_same(condition: *mut pg_sys::Node, other: *mut pg_sys::Node) -> bool {
+    unsafe {
+        if pg_sys::equal(condition.cast(), other.cast()) {
+            return true;
+        }
+        if !node::is_a(condition, T_OpExpr)
+            || !node::is_a(other, T_OpExpr)
+            || pg_sys::get_commutator((*other.cast::<pg_sys::OpExpr>()).opno)
+                != (*condition.cast::<pg_sys::OpExpr>()).opno
+            || (*condition.cast::<pg_sys::OpExpr>()).args.as_ref().is_none_or(|args| args.length != 2)
+        {
+            return false;
+        }
+        let turned = pg_sys::copyObjectImpl(condition.cast()).cast::<pg_sys::OpExpr>();
+        pg_sys::CommuteOpExpr(turned);
+        pg_sys::equal(turned.cast(), other.cast())
+    }
 }
 
 /// Processors that share a partial path's rows (`get_parallel_divisor`, costsize.c, with the leader taking part).
@@ -357,58 +519,4 @@ unsafe fn page_costs(rel: *mut pg_sys::RelOptInfo) -> (f64, f64) {
     let (mut random, mut sequential) = (0.0, 0.0);
     unsafe { pg_sys::get_tablespace_page_costs((*rel).reltablespace, &mut random, &mut sequential) };
     (random, sequential)
-}
-
-/// How far a relation is stored in the order of a column, 0 to 1; 0 for an expression (`column` 0).
-unsafe fn correlation(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo, column: i32) -> f64 {
-    if column <= 0 {
-        return 0.0;
-    }
-    unsafe {
-        let entry = *(*root).simple_rte_array.add((*rel).relid as usize);
-        index_cost::stored_correlation((*entry).relid, column as pg_sys::AttrNumber)
-    }
-}
-
-/// How near successive runs of an index scan are: the outer rows come sorted by what is looked up, or in the order of a table that
-/// is stored so; of which each row may be there several times, joined to others, and looks up the same each time.
-unsafe fn nearness(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath, outer: &Outer) -> Nearness {
-    unsafe {
-        let leading =
-            node::list::<pg_sys::IndexClause>((*path).indexclauses).find(|clause| (**clause).indexcol == 0);
-        let Some(leading) = leading else { return Nearness::NONE };
-        let class = (*leading).rinfo.as_ref().map_or(std::ptr::null_mut(), |info| info.parent_ec);
-        let sorted = node::list::<pg_sys::PathKey>((*outer.path).pathkeys).next();
-        if !class.is_null() && sorted.is_some_and(|key| (*key).pk_eclass == class) {
-            return Nearness { near: 1.0, new: 1.0 };
-        }
-        let Some(stored) = outer.stored else { return Nearness::NONE };
-        let mut sources: Vec<*mut pg_sys::Node> = Vec::new();
-        if !class.is_null() {
-            let members = node::list::<pg_sys::EquivalenceMember>((*class).ec_members);
-            sources.extend(members.map(|member| (*member).em_expr.cast::<pg_sys::Node>()));
-        }
-        for qual in node::list::<pg_sys::RestrictInfo>((*leading).indexquals) {
-            let clause = (*qual).clause.cast::<pg_sys::Node>();
-            if node::is_a(clause, T_OpExpr) {
-                sources.extend(node::list::<pg_sys::Node>((*clause.cast::<pg_sys::OpExpr>()).args));
-            }
-        }
-        let columns = sources
-            .into_iter()
-            .map(|source| node::strip_relabel(source))
-            .filter(|source| node::is_a(*source, T_Var));
-        let found = columns
-            .map(|source| source.cast::<pg_sys::Var>())
-            .find(|var| (**var).varno as pg_sys::Index == stored.relation);
-        let Some(found) = found else { return Nearness::NONE };
-        let relation = *(*root).simple_rel_array.add(stored.relation as usize);
-        let correlation = correlation(root, relation, (*found).varattno.into());
-        let loops = outer.rows / (*outer.path).rows.max(1.0);
-        let keys = (*relation).rows * loops.max(1.0);
-        Nearness {
-            near: correlation * correlation * stored.strictly,
-            new: (keys / outer.rows.max(1.0)).min(1.0),
-        }
-    }
 }

@@ -89,7 +89,7 @@ unsafe fn finished(
         let options = pg_sys::CURSOR_OPT_PARALLEL_OK as i32;
         let in_force = InForce::begin(configuration, collector);
         let plan = pg_sys::standard_planner(copy, source.as_ptr(), options, bound);
-        (plan, page_work::of(in_force.root()))
+        (plan, page_work::of(in_force.root(), configuration))
     }
 }
 

@@ -3,11 +3,14 @@
 use super::access_method::Traits;
 use super::analyze::{Analysed, analyse};
 use super::explain::{Format, Values};
+use super::expression_statistics::ExpressionStatistics;
 use super::hypothetical::Hypothetical;
 use super::identity::Identity;
 use super::isolated::PgError;
+use super::neighbours;
 use super::planner::Planned;
 use super::progress::{self, Phase};
+use super::sample::Sampler;
 use super::session_indexes::Named;
 use crate::candidate::definition::AccessMethod;
 use crate::candidate::{self, Candidate};
@@ -17,6 +20,7 @@ use crate::cost::{CandidateId, PlanCost, Reached, StatementId, WhatIf, WhatIfErr
 use crate::statement::LeftOut;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// Analysed statements and prepared candidates, both by their position.
@@ -127,7 +131,33 @@ fn analyse_all(queries: &[String]) -> Result<Vec<Analysed>, PgError> {
 /// # Errors
 /// What keeps a query from being examined.
 pub fn costs_before(queries: &[String]) -> Result<Vec<PlanCost>, PgError> {
-    Ok(analyse_all(queries)?.iter().map(Analysed::before_cost).collect())
+    let mut statements = analyse_all(queries)?;
+    let mut catalog = super::catalog::read_for(&statements)?;
+    let facts: Vec<_> =
+        statements.iter().enumerate().map(|(id, analysed)| (id, 1.0, analysed.facts.clone())).collect();
+    let pool = candidate::pool(&facts, &catalog, &candidate::Options::default());
+    let sampler = Sampler::as_set();
+    let side_by_side =
+        Rc::new(neighbours::count_all(pool.iter().map(|c| &c.definition), &mut catalog, sampler));
+    for analysed in &mut statements {
+        let mut sampled = Vec::new();
+        for relation in catalog.relations.values() {
+            let expressions: Vec<_> = analysed
+                .without_statistics
+                .iter()
+                .filter(|(oid, _)| *oid == relation.oid)
+                .map(|(_, expression)| expression.clone())
+                .collect();
+            if !expressions.is_empty()
+                && let Ok(found) = ExpressionStatistics::sample(&sampler, relation, &expressions)
+            {
+                sampled.push(Rc::new(found));
+            }
+        }
+        analysed.estimate_with(sampled)?;
+        analysed.see(side_by_side.clone())?;
+    }
+    Ok(statements.iter().map(Analysed::before_cost).collect())
 }
 
 /// For each query, the candidates in view and the median time of a what-if call, milliseconds. `indexes` candidates are

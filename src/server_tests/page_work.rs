@@ -41,7 +41,7 @@ mod tests {
         // The planner sees no difference between them.
         assert!((far.total / near.total - 1.0).abs() < 0.02, "{near:?} {far:?}");
         assert!(far.in_memory > 2.0 * near.in_memory, "{near:?} {far:?}");
-        assert!(far.in_memory > 1.5 * far.total, "{far:?}");
+        assert!(far.in_memory > 1.2 * far.total, "{far:?}");
         // Sorted by what is looked up, it is as good as stored so.
         let sorted = costs(
             "SELECT count(filler) FROM (SELECT big_id FROM shuffled ORDER BY big_id OFFSET 0) AS s JOIN big ON id = big_id",
@@ -68,12 +68,62 @@ mod tests {
         assert!(again.in_memory < 0.6 * anew.in_memory, "{again:?} {anew:?}");
     }
 
+    /// TPC-DS: rows were loaded day by day, the days in no order; ANALYZE sees no correlation in either table.
+    #[pg_test]
+    fn rows_of_a_key_that_lie_together_are_cheap() {
+        tables();
+        run("CREATE TABLE dispersed AS SELECT id, id % 1000 AS day, filler FROM big ORDER BY hashint4(id)");
+        run("CREATE TABLE together AS SELECT * FROM dispersed ORDER BY hashint4(day), hashint4(id)");
+        run("CREATE TABLE days AS SELECT g AS day FROM generate_series(1, 300) AS g");
+        for table in ["dispersed", "together"] {
+            run(&format!("CREATE INDEX ON {table} (day)"));
+            run(&format!("ANALYZE {table}"));
+        }
+        run("ANALYZE days");
+        let join = |table: &str| costs(&format!("SELECT count(filler) FROM days JOIN {table} USING (day)"));
+        let (dispersed, together) = (join("dispersed"), join("together"));
+        assert!((together.total / dispersed.total - 1.0).abs() < 0.05, "{together:?} {dispersed:?}");
+        assert!(together.in_memory < 0.5 * dispersed.in_memory, "{together:?} {dispersed:?}");
+    }
+
+    /// TPC-H 21: the planner expects a third of the rows of any comparison of columns.
+    #[pg_test]
+    fn a_sampled_share_stands_in_for_a_guess() {
+        tables();
+        run(
+            "CREATE TABLE lines AS SELECT id, id AS due, id + CASE WHEN id % 10 = 0 THEN -1 ELSE 1 END AS late, filler FROM big ORDER BY hashint4(id)",
+        );
+        run("CREATE INDEX ON lines (id) WHERE late > due");
+        run("ANALYZE lines");
+        let look_ups = |condition: &str| {
+            costs(&format!("SELECT count(big.filler) FROM lines JOIN big USING (id) WHERE {condition}"))
+        };
+        // Nine in ten, not one in three; one in ten, not one in three.
+        let (most, few) = (look_ups("late > due"), look_ups("late < due"));
+        assert!((most.total / few.total - 1.0).abs() < 0.5, "{most:?} {few:?}");
+        assert!(most.in_memory > 3.0 * few.in_memory, "{most:?} {few:?}");
+    }
+
+    /// What a scan reads of an index counts, not what it finds there.
+    #[pg_test]
+    fn a_key_behind_the_first_has_the_whole_index_read() {
+        tables();
+        run("CREATE INDEX behind ON big (id, category)");
+        run("SET LOCAL enable_seqscan = off");
+        run("DROP INDEX big_category_idx");
+        let behind = costs("SELECT count(*) FROM big WHERE category = 7");
+        run("DROP INDEX behind");
+        run("CREATE INDEX ON big (category, id)");
+        let first = costs("SELECT count(*) FROM big WHERE category = 7");
+        assert!(behind.in_memory > 10.0 * first.in_memory, "{behind:?} {first:?}");
+    }
+
     #[pg_test]
     fn pages_in_order_cost_less_than_the_planner_charges() {
         tables();
         let pages = value::<i32>("SELECT relpages FROM pg_class WHERE relname = 'big'");
         let whole = costs("SELECT count(filler) FROM big");
-        assert!((whole.total - whole.in_memory - 0.3 * f64::from(pages)).abs() < 1.0, "{whole:?}");
+        assert!((whole.total - whole.in_memory - 0.7 * f64::from(pages)).abs() < 1.0, "{whole:?}");
         // 200 rows of one category, each on a page of its own: dearer than the 200 rows of a range.
         run("SET LOCAL enable_seqscan = off");
         let scattered = costs("SELECT filler FROM big WHERE category = 7");

@@ -57,6 +57,12 @@ impl Neighbours {
         self.pages += 1.0;
     }
 
+    /// Rows of one value on a page where it occurs.
+    pub fn on_a_page(&self) -> f64 {
+        let values = self.begun + self.pages;
+        if values > 0.0 { (self.rows / values).max(1.0) } else { 1.0 }
+    }
+
     /// Number of values among `present` rows, where equal ones lie together; None where they do not, or that cannot be told. `known` is
     /// the number by other means.
     pub fn values(&self, present: f64, known: f64) -> Option<f64> {
@@ -69,18 +75,25 @@ impl Neighbours {
 
     /// Corrects what a relation's statistics say of a column if they have overlooked values.
     pub fn correct(&self, relation: &mut Relation, column: AttrNumber) {
-        let tuples = relation.tuples;
-        let Some(statistics) =
-            relation.columns.get_mut(&column).and_then(|column| column.statistics.as_mut())
-        else {
-            return;
-        };
-        let Some(known) = statistics.distinct_values(tuples) else { return };
-        if let Some(values) = self.values(tuples * (1.0 - statistics.null_fraction), known)
-            && values > WORTH_IT * known
-        {
+        let Some((_, values)) = self.overlooked(relation, column) else { return };
+        let column = relation.columns.get_mut(&column);
+        if let Some(statistics) = column.and_then(|column| column.statistics.as_mut()) {
             statistics.distinct = values.round();
         }
+    }
+
+    /// How many rows a value has, as a multiple of what the relation's statistics make of them: 1 unless they have overlooked values.
+    pub fn rows_of_a_value(&self, relation: &Relation, column: AttrNumber) -> f64 {
+        self.overlooked(relation, column).map_or(1.0, |(known, values)| known / values)
+    }
+
+    /// The number of values by the statistics of a column, and the larger one that was found.
+    fn overlooked(&self, relation: &Relation, column: AttrNumber) -> Option<(f64, f64)> {
+        let tuples = relation.tuples;
+        let statistics = relation.column(column)?.statistics.as_ref()?;
+        let known = statistics.distinct_values(tuples)?;
+        let values = self.values(tuples * (1.0 - statistics.null_fraction), known)?;
+        (values > WORTH_IT * known).then_some((known, values))
     }
 }
 

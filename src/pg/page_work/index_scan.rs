@@ -1,0 +1,205 @@
+//! What the path of an index scan says of its work: which rows it looks at, in which order, and what it is charged for.
+//!
+//! Reads one path at a time; `page_work` puts it together. Asks the catalog for nothing but the statistics of columns.
+//!
+//! # Safety
+//!
+//! All functions take valid paths of one `PlannerInfo`, which only they look at meanwhile.
+
+use super::{Outer, Stored};
+use crate::cost::in_memory::visits::{Nearness, out_of_near_caches};
+use crate::pg::{index_cost, node};
+use pgrx::pg_sys;
+use pgrx::pg_sys::NodeTag::*;
+
+/// How many rows of the index a scan looks at, to judge by what the planner charges for it (genericcostestimate and
+/// btcostestimate, selfuncs.c): with conditions on keys behind the first alone, far more than it finds.
+pub(super) unsafe fn index_rows(path: *mut pg_sys::IndexPath, page_cost: f64) -> f64 {
+    unsafe {
+        let index = (*path).indexinfo;
+        let clauses = (*path).indexclauses.as_ref().map_or(0, |list| list.length);
+        let in_all = (*index).tuples.max(1.0);
+        let descent =
+            (in_all.log2().ceil() + 50.0 * f64::from((*index).tree_height + 1)) * pg_sys::cpu_operator_cost;
+        let a_row = pg_sys::cpu_index_tuple_cost
+            + f64::from(clauses) * pg_sys::cpu_operator_cost
+            + page_cost * f64::from((*index).pages) / in_all;
+        // The first page is there in any case.
+        ((*path).indextotalcost - descent - page_cost).max(0.0) / a_row
+    }
+}
+
+/// What the planner charges for a row that an index scan finds, for the clauses that the index does not answer
+/// (`extract_nonindex_conditions`, costsize.c).
+pub(super) unsafe fn filter_cost(path: *mut pg_sys::IndexPath) -> f64 {
+    unsafe {
+        let clauses = || node::list::<pg_sys::IndexClause>((*path).indexclauses);
+        let own = node::list::<pg_sys::RestrictInfo>((*(*path).indexinfo).indrestrictinfo);
+        let param = (*path).path.param_info;
+        let joins = if param.is_null() { std::ptr::null_mut() } else { (*param).ppi_clauses };
+        own.chain(node::list::<pg_sys::RestrictInfo>(joins))
+            .filter(|info| {
+                !clauses().any(|clause| {
+                    let answered = (*clause).rinfo;
+                    answered == *info
+                        || (!(**info).parent_ec.is_null() && (*answered).parent_ec == (**info).parent_ec)
+                })
+            })
+            .map(|info| (*info).eval_cost.per_tuple.max(0.0))
+            .sum()
+    }
+}
+
+/// Whether all keys of a B-tree are given, so that the rows come in the order of the table.
+pub(super) unsafe fn one_key(path: *mut pg_sys::IndexPath) -> bool {
+    unsafe { (0..(*(*path).indexinfo).nkeycolumns).all(|column| looks_up(path, column)) }
+}
+
+/// Whether a key of a B-tree is given.
+pub(super) unsafe fn looks_up(path: *mut pg_sys::IndexPath, column: i32) -> bool {
+    unsafe {
+        let family = *(*(*path).indexinfo).opfamily.add(column as usize);
+        node::list::<pg_sys::IndexClause>((*path).indexclauses)
+            .filter(|clause| i32::from((**clause).indexcol) == column)
+            .flat_map(|clause| node::list::<pg_sys::RestrictInfo>((*clause).indexquals))
+            .map(|qual| (*qual).clause.cast::<pg_sys::Node>())
+            .filter(|clause| node::is_a(*clause, T_OpExpr))
+            .any(|clause| {
+                let operator = (*clause.cast::<pg_sys::OpExpr>()).opno;
+                pg_sys::get_op_opfamily_strategy(operator, family) == pg_sys::BTEqualStrategyNumber as i32
+            })
+    }
+}
+
+/// How many rows of a B-tree have the same key, in the order of the table.
+pub(super) unsafe fn rows_of_a_key(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath) -> f64 {
+    unsafe {
+        match (*(*path).indexinfo).nkeycolumns {
+            _ if one_key(path) => f64::INFINITY,
+            1 => rows_of_first_key(root, path),
+            _ => 1.0,
+        }
+    }
+}
+
+/// How many rows of a B-tree have the same first key; 1 if unknown.
+unsafe fn rows_of_first_key(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath) -> f64 {
+    unsafe {
+        let index = (*path).indexinfo;
+        let column = *(*index).indexkeys;
+        if column <= 0 {
+            return 1.0;
+        }
+        let entry = *(*root).simple_rte_array.add((*(*index).rel).relid as usize);
+        match index_cost::stored_distinct((*entry).relid, column as pg_sys::AttrNumber) {
+            distinct if distinct > 0.0 => (*index).tuples / distinct,
+            // As a share of the rows; unknown is taken for all different.
+            distinct if distinct < 0.0 => (*index).tuples / ((*(*index).rel).tuples * -distinct).max(1.0),
+            _ => 1.0,
+        }
+    }
+}
+
+/// How many rows that lie on a page with the same first key, `beside`, a scan of the index meets there while the page is at hand: all
+/// of them where they follow each other in the index; where other keys come between, as many as the caches keep pages of one first
+/// key.
+pub(super) unsafe fn met_together(
+    root: *mut pg_sys::PlannerInfo,
+    path: *mut pg_sys::IndexPath,
+    beside: f64,
+) -> f64 {
+    unsafe {
+        if (*(*path).indexinfo).nkeycolumns == 1 || one_key(path) {
+            return beside;
+        }
+        let pages = rows_of_first_key(root, path) / beside;
+        1.0 + (beside - 1.0) * (1.0 - out_of_near_caches(pages * f64::from(pg_sys::BLCKSZ)))
+    }
+}
+
+/// How far a relation is stored in the order of a column, 0 to 1; 0 for an expression (`column` 0).
+pub(super) unsafe fn correlation(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    column: i32,
+) -> f64 {
+    if column <= 0 {
+        return 0.0;
+    }
+    unsafe {
+        let entry = *(*root).simple_rte_array.add((*rel).relid as usize);
+        index_cost::stored_correlation((*entry).relid, column as pg_sys::AttrNumber)
+    }
+}
+
+/// How far the order in which a relation is stored is that of a key, 0 to 1, and how many keys there are to a row of it, 0 to 1; 0 and 1
+/// for what is no column of it.
+pub(super) unsafe fn key_order(
+    root: *mut pg_sys::PlannerInfo,
+    stored: &Stored,
+    key: *mut pg_sys::Node,
+) -> (f64, f64) {
+    unsafe {
+        let key = node::strip_relabel(key);
+        if !node::is_a(key, T_Var) || (*key.cast::<pg_sys::Var>()).varno as pg_sys::Index != stored.relation {
+            return (0.0, 1.0);
+        }
+        let column = (*key.cast::<pg_sys::Var>()).varattno;
+        let relation = *(*root).simple_rel_array.add(stored.relation as usize);
+        let entry = *(*root).simple_rte_array.add(stored.relation as usize);
+        let keys = match index_cost::stored_distinct((*entry).relid, column) {
+            distinct if distinct > 0.0 => distinct,
+            distinct if distinct < 0.0 => -distinct * (*relation).tuples,
+            _ => f64::INFINITY,
+        };
+        let correlation = correlation(root, relation, column.into());
+        (correlation * correlation, (keys / (*relation).rows.max(1.0)).min(1.0))
+    }
+}
+
+/// How near successive runs of an index scan are: the outer rows come sorted by what is looked up, or in the order of a table that
+/// is stored so; of which each row may be there several times, joined to others, and looks up the same each time.
+pub(super) unsafe fn nearness(
+    root: *mut pg_sys::PlannerInfo,
+    path: *mut pg_sys::IndexPath,
+    outer: &Outer,
+) -> Nearness {
+    unsafe {
+        let leading =
+            node::list::<pg_sys::IndexClause>((*path).indexclauses).find(|clause| (**clause).indexcol == 0);
+        let Some(leading) = leading else { return Nearness::NONE };
+        let class = (*leading).rinfo.as_ref().map_or(std::ptr::null_mut(), |info| info.parent_ec);
+        let sorted = node::list::<pg_sys::PathKey>((*outer.path).pathkeys).next();
+        if !class.is_null() && sorted.is_some_and(|key| (*key).pk_eclass == class) {
+            return Nearness { near: 1.0, new: 1.0 };
+        }
+        let Some(stored) = outer.stored else { return Nearness::NONE };
+        let mut sources: Vec<*mut pg_sys::Node> = Vec::new();
+        if !class.is_null() {
+            let members = node::list::<pg_sys::EquivalenceMember>((*class).ec_members);
+            sources.extend(members.map(|member| (*member).em_expr.cast::<pg_sys::Node>()));
+        }
+        for qual in node::list::<pg_sys::RestrictInfo>((*leading).indexquals) {
+            let clause = (*qual).clause.cast::<pg_sys::Node>();
+            if node::is_a(clause, T_OpExpr) {
+                sources.extend(node::list::<pg_sys::Node>((*clause.cast::<pg_sys::OpExpr>()).args));
+            }
+        }
+        let columns = sources
+            .into_iter()
+            .map(|source| node::strip_relabel(source))
+            .filter(|source| node::is_a(*source, T_Var));
+        let found = columns
+            .map(|source| source.cast::<pg_sys::Var>())
+            .find(|var| (**var).varno as pg_sys::Index == stored.relation);
+        let Some(found) = found else { return Nearness::NONE };
+        let relation = *(*root).simple_rel_array.add(stored.relation as usize);
+        let correlation = correlation(root, relation, (*found).varattno.into());
+        let loops = outer.rows / (*outer.path).rows.max(1.0);
+        let keys = (*relation).rows * loops.max(1.0);
+        Nearness {
+            near: correlation * correlation * stored.strictly,
+            new: (keys / outer.rows.max(1.0)).min(1.0),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! `SideBySide`: how the rows with the same value of a column lie in a table, where a look at some pages has shown it.
+//!
+//! A correlation does not tell: rows that were loaded customer by customer lie together, though the customers are in no order.
+//! Only keeps what `neighbours` has counted.
+
+use crate::catalog::{AttrNumber, Oid};
+use std::collections::BTreeMap;
+
+/// What is known of some columns, by table and column.
+#[derive(Clone, Debug, Default)]
+pub struct SideBySide {
+    columns: BTreeMap<(Oid, AttrNumber), Seen>,
+}
+
+/// What is known of a column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen {
+    /// Rows of one value on a page where it occurs, 1 or more.
+    pub beside: f64,
+    /// Rows of a value, as a multiple of what ANALYZE makes of them.
+    pub rows_of_a_value: f64,
+}
+
+impl SideBySide {
+    /// Keeps what was counted of a column.
+    pub fn insert(&mut self, relation: Oid, column: AttrNumber, seen: Seen) {
+        self.columns.insert((relation, column), seen);
+    }
+
+    /// What was counted of a column; None where nobody has looked.
+    pub fn of(&self, relation: Oid, column: AttrNumber) -> Option<Seen> {
+        self.columns.get(&(relation, column)).copied()
+    }
+
+    /// Whether anything is known of the relation.
+    pub fn tells_of(&self, relation: Oid) -> bool {
+        self.columns.range((relation, AttrNumber::MIN)..=(relation, AttrNumber::MAX)).next().is_some()
+    }
+}
