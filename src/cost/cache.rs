@@ -294,6 +294,13 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         self.allowance = calls;
     }
 
+    /// Questions reach the planner once more, for what the answer costs, within the time that is left for that.
+    pub fn go_online_for_the_answer(&mut self) {
+        self.what_if.reached(Reached::Answer);
+        self.allowance = u64::MAX;
+        self.late = false;
+    }
+
     /// Questions reach the planner again.
     pub fn go_online(&mut self) {
         self.allowance = u64::MAX;
