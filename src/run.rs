@@ -6,6 +6,7 @@ use crate::examine::examine;
 use crate::expressions;
 use crate::pg::catalog;
 use crate::pg::isolated::PgError;
+use crate::pg::lengths;
 use crate::pg::neighbours;
 use crate::pg::progress::{self, Phase};
 use crate::pg::sample::Sampler;
@@ -61,6 +62,7 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     let pool = previous.added_to(pool, &catalog);
     let pool = expressions::buildable(pool, &raising);
     neighbours::count_all(pool.iter().map(|c| &c.definition), &mut catalog, Sampler::as_set());
+    lengths::read_all(pool.iter().map(|c| &c.definition), &mut catalog);
     let (pool, prices) = model.priced(pool, &catalog);
     let limits = settings.limits(workload.window_seconds);
     let mut problem = model.problem(&examination.measured(workload), &pool, &prices, &catalog, limits);

@@ -91,7 +91,8 @@ fn attribute_late<W: WhatIf>(search: &mut Search<'_, W>) -> Attributed {
 /// Asks the planner about every statement that a set could help, those with most time first.
 fn confirm<W: WhatIf>(search: &mut Search<'_, W>, members: &[CandidateId]) -> Result<(), Expired> {
     let touched = search.touched(members).into_owned();
-    let by_weight = by_weight(search).into_iter().filter(|statement| touched.binary_search(statement).is_ok());
+    let by_weight =
+        by_weight(search).into_iter().filter(|statement| touched.binary_search(statement).is_ok());
     for statement in by_weight {
         search.cache.final_plan(statement, members)?;
     }

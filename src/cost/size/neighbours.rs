@@ -131,8 +131,7 @@ mod tests {
     fn analysed(seen: &Neighbours, of_one: usize, places: f64) -> f64 {
         let sampled = SEEN_BY_ANALYZE;
         let together = sampled * seen.pairs / seen.pages / 60.0 / 60.0;
-        let elsewhere =
-            sampled * sampled / 2.0 * (of_one as f64 * places / ROWS) * ((places - 1.0) / places);
+        let elsewhere = sampled * sampled / 2.0 * (of_one as f64 * places / ROWS) * ((places - 1.0) / places);
         sampled * sampled / 2.0 / (together + elsewhere)
     }
 
