@@ -107,6 +107,10 @@ pub struct ColumnStatistics {
     pub common_frequencies: Vec<f64>,
     /// Correlation of the physical order with the sort order, -1 to 1.
     pub correlation: f64,
+    /// Lengths of non-NULL values as an index stores them, bytes, ascending, each with its share; empty where it is not known or the same
+    /// for all (`pg::lengths`).
+    #[serde(default)]
+    pub lengths: Vec<(u32, f64)>,
 }
 
 /// Tuple counters of `pg_stat_user_tables`, since that view's statistics were reset.
@@ -162,6 +166,25 @@ impl ColumnStatistics {
             _ => None,
         }
     }
+
+    /// Takes in the lengths of the most common values, in their order, and of the histogram's bounds, between which there are as many
+    /// values each.
+    pub fn measure(&mut self, common: &[u32], bounds: &[u32]) {
+        let frequencies = &self.common_frequencies;
+        let rest = (1.0 - self.null_fraction - frequencies.iter().sum::<f64>()).max(0.0);
+        let each = rest / bounds.len().max(1) as f64;
+        let weighed = common.iter().zip(frequencies).map(|(length, share)| (*length, *share));
+        let mut shares: BTreeMap<u32, f64> = BTreeMap::new();
+        for (length, share) in weighed.chain(bounds.iter().map(|length| (*length, each))) {
+            *shares.entry(length).or_default() += share;
+        }
+        let whole: f64 = shares.values().sum();
+        self.lengths = if whole > 0.0 {
+            shares.into_iter().map(|(length, share)| (length, share / whole)).collect()
+        } else {
+            Vec::new()
+        };
+    }
 }
 
 impl Catalog {
@@ -181,6 +204,26 @@ impl Relation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_count_by_how_many_rows_have_them() {
+        let mut statistics = ColumnStatistics {
+            null_fraction: 0.2,
+            average_width: 6.0,
+            distinct: 100.0,
+            common_frequencies: vec![0.3, 0.1],
+            correlation: 0.0,
+            lengths: Vec::new(),
+        };
+        statistics.measure(&[7, 5], &[5, 7, 7, 9]);
+        let expected = [(5, 0.25), (7, 0.625), (9, 0.125)];
+        assert_eq!(statistics.lengths.len(), expected.len());
+        for ((length, share), (known, of_all)) in statistics.lengths.iter().zip(expected) {
+            assert!(*length == known && (share - of_all).abs() < 1e-9, "{:?}", statistics.lengths);
+        }
+        statistics.measure(&[], &[]);
+        assert!(statistics.lengths.is_empty());
+    }
 
     #[test]
     fn groups_of_columns_are_read_as_the_server_writes_them() {

@@ -6,6 +6,7 @@ use crate::examine::examine;
 use crate::expressions;
 use crate::pg::catalog;
 use crate::pg::isolated::PgError;
+use crate::pg::lengths;
 use crate::pg::neighbours;
 use crate::pg::progress::{self, Phase};
 use crate::pg::sample::Sampler;
@@ -63,6 +64,7 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     let side_by_side =
         neighbours::count_all(pool.iter().map(|c| &c.definition), &mut catalog, Sampler::as_set());
     examination.see(side_by_side);
+    lengths::read_all(pool.iter().map(|c| &c.definition), &mut catalog);
     let (pool, prices) = model.priced(pool, &catalog);
     let limits = settings.limits(workload.window_seconds);
     let mut problem = model.problem(&examination.measured(workload), &pool, &prices, &catalog, limits);

@@ -6,6 +6,7 @@ use super::ask::{Ask, canonical_direction};
 use super::asking::{Asking, Bound, Forms, parts};
 use super::definition::{AccessMethod, IndexDefinition, Key, KeyPart, KeyTarget};
 use super::facts::{JoinClause, Order, OrderPurpose, StatementFacts};
+use super::several_uses;
 use super::width::{column_width, row_width};
 use crate::catalog::{AttrNumber, Catalog, ExistingIndex, Oid};
 use std::collections::BTreeSet;
@@ -86,6 +87,8 @@ pub fn generate(facts: &StatementFacts, catalog: &Catalog, options: &Options) ->
             }
         }
     }
+    let several = several_uses::joined(&asks, catalog, options);
+    asks.extend(several);
     asks
 }
 

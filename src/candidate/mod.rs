@@ -11,6 +11,7 @@ pub mod merge;
 pub mod pool;
 pub mod preference;
 pub mod relevance;
+mod several_uses;
 #[cfg(test)]
 mod tests;
 pub mod width;

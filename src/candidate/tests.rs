@@ -27,6 +27,7 @@ fn relation(oid: Oid, name: &str, tuples: f64, pages: f64, columns: &[ColumnSket
             distinct: *distinct,
             common_frequencies: Vec::new(),
             correlation: 0.0,
+            lengths: Vec::new(),
         };
         let number = at as AttrNumber + 1;
         let column = Column {

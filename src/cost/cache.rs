@@ -48,6 +48,8 @@ pub struct CostCache<'a, W: WhatIf> {
     allowance: u64,
     /// Time has run out already: what remains to be done without the planner is done.
     late: bool,
+    /// By candidate: positions of the statements that have a known plan with it, ascending.
+    users: Vec<Vec<usize>>,
 }
 
 /// All that is known of one statement. Entry 0 is the empty configuration.
@@ -55,6 +57,8 @@ struct KnownCosts {
     id: StatementId,
     relevant: Vec<CandidateId>,
     entries: Vec<Entry>,
+    /// Positions of the entries, the cheapest first.
+    by_cost: Vec<usize>,
     by_set: HashMap<Bits, usize>,
     /// What offline questions were answered with since the last plan came in.
     assumed: HashMap<Bits, usize>,
@@ -113,6 +117,7 @@ impl KnownCosts {
             id,
             relevant: relevant.to_vec(),
             entries: vec![entry],
+            by_cost: vec![0],
             by_set: HashMap::from([(empty, 0)]),
             assumed: HashMap::new(),
             widest: 0,
@@ -137,12 +142,8 @@ impl KnownCosts {
 
     /// The cheapest known plan that a configuration allows: one that uses nothing outside it.
     fn cheapest_allowed(&self, set: &Bits) -> usize {
-        let allowed = self.in_sight().filter(|&at| self.entries[at].used.within(set));
-        allowed
-            .min_by(|&a, &b| {
-                self.entries[a].plan.total.total_cmp(&self.entries[b].plan.total).then(a.cmp(&b))
-            })
-            .unwrap_or(0)
+        let allowed = |at: &usize| self.entries[*at].used.within(set);
+        self.by_cost.iter().copied().find(allowed).unwrap_or(0)
     }
 
     /// The dearest plan of any configuration around `set`; 0 when none is known.
@@ -159,6 +160,8 @@ impl KnownCosts {
         }
         self.by_set.insert(set.clone(), at);
         self.assumed.clear();
+        let cheaper = |other: &usize| self.entries[*other].plan.total <= plan.total;
+        self.by_cost.insert(self.by_cost.partition_point(cheaper), at);
         self.entries.push(Entry { set, used, plan });
         at
     }
@@ -180,7 +183,13 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
             spent: Vec::new(),
             allowance: u64::MAX,
             late: false,
+            users: Vec::new(),
         }
+    }
+
+    /// The statements that have a known plan with a candidate, ascending. Offline, the others cost the same with it and without.
+    pub fn users(&self, candidate: CandidateId) -> &[usize] {
+        self.users.get(candidate).map_or(&[], Vec::as_slice)
     }
 
     /// What a statement costs, at most 0.1 % above the planner's own total: bounds that meet are taken for the cost.
@@ -286,6 +295,13 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         self.allowance = calls;
     }
 
+    /// Questions reach the planner once more, for what the answer costs, within the time that is left for that.
+    pub fn go_online_for_the_answer(&mut self) {
+        self.what_if.reached(Reached::Answer);
+        self.allowance = u64::MAX;
+        self.late = false;
+    }
+
     /// Questions reach the planner again.
     pub fn go_online(&mut self) {
         self.allowance = u64::MAX;
@@ -334,8 +350,13 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
             self.counters.exact_hits += 1;
             return Ok(at);
         }
-        if let (true, Some(&at)) = (offline, known.assumed.get(&set)) {
-            return Ok(at);
+        if offline {
+            if let Some(&at) = known.assumed.get(&set) {
+                return Ok(at);
+            }
+            let cheapest = known.cheapest_allowed(&set);
+            known.assumed.insert(set, cheapest);
+            return Ok(cheapest);
         }
         if let Some(at) = known.by_graph(&set) {
             self.counters.graph_hits += 1;
@@ -364,7 +385,17 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         let known = &mut self.statements[statement];
         self.counters.planner_calls += 1;
         match self.what_if.cost(known.id, &set.candidates(&known.relevant)) {
-            Ok(plan) => Ok(known.insert(set, plan)),
+            Ok(plan) => {
+                for candidate in &plan.used {
+                    if self.users.len() <= *candidate {
+                        self.users.resize(*candidate + 1, Vec::new());
+                    }
+                    if let Err(at) = self.users[*candidate].binary_search(&statement) {
+                        self.users[*candidate].insert(at, statement);
+                    }
+                }
+                Ok(known.insert(set, plan))
+            }
             Err(WhatIfError::Statement(reason)) => {
                 known.frozen = true;
                 self.failures.push((known.id, reason));

@@ -49,6 +49,9 @@ pub enum Reached {
     Saving(f64),
     /// The search has ended; how far its answer can be from the best is being proven.
     Proof,
+    /// The answer stands; what it costs is being asked for, also where the time limit ended the search. The planner should have time
+    /// for one more call a statement.
+    Answer,
 }
 
 /// The planner, asked what a statement would cost if some candidates existed.
@@ -66,7 +69,8 @@ pub trait WhatIf {
         false
     }
 
-    /// True once the run's time limit has passed. Called often; also serves pending interrupts, so it may not return.
+    /// True once the search's time has passed, and after `Reached::Answer` the answer's. Called often; also serves pending
+    /// interrupts, so it may not return.
     fn expired(&mut self) -> bool;
 
     /// Hears where the search is, for those who watch it.

@@ -200,6 +200,7 @@ fn read_columns(oids: &[pg_sys::Oid], catalog: &mut Catalog) -> Result<(), PgErr
                 distinct: row.number("n_distinct")?,
                 common_frequencies: row.list::<Option<f64>>("frequencies")?.into_iter().flatten().collect(),
                 correlation: row.number("correlation")?,
+                lengths: Vec::new(),
             }),
             false => None,
         };

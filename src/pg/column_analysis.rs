@@ -187,6 +187,7 @@ unsafe fn statistics(stats: *const pg_sys::VacAttrStats) -> ColumnStatistics {
         distinct: f64::from(stats.stadistinct),
         common_frequencies: numbers_of(pg_sys::STATISTIC_KIND_MCV),
         correlation: numbers_of(pg_sys::STATISTIC_KIND_CORRELATION).first().copied().unwrap_or(0.0),
+        lengths: Vec::new(),
     }
 }
 

@@ -151,6 +151,32 @@ pub unsafe fn check_permissions(plan: *mut pg_sys::PlannedStmt) {
     }
 }
 
+/// The members of an equivalence class that speak of `rel` alone. Of a relation that is read as part of another (an arm of UNION ALL,
+/// a child table) those are the copies of the parent's members (`add_child_rel_equivalences`, equivclass.c).
+///
+/// # Safety
+/// Both must be of one planner call that is under way.
+pub unsafe fn members_of(
+    class: *const pg_sys::EquivalenceClass,
+    rel: *const pg_sys::RelOptInfo,
+) -> Vec<*mut pg_sys::EquivalenceMember> {
+    // SAFETY: as promised by the caller; the array has ec_childmembers_size elements.
+    unsafe {
+        let is_own =
+            |member: &*mut pg_sys::EquivalenceMember| pg_sys::bms_equal((**member).em_relids, (*rel).relids);
+        let members = super::node::list::<pg_sys::EquivalenceMember>((*class).ec_members).filter(is_own);
+        #[cfg(not(feature = "pg18"))]
+        return members.collect();
+        #[cfg(feature = "pg18")]
+        {
+            let at = (*rel).relid as usize;
+            let of_child = !(*class).ec_childmembers.is_null() && at < (*class).ec_childmembers_size as usize;
+            let children = if of_child { *(*class).ec_childmembers.add(at) } else { std::ptr::null_mut() };
+            members.chain(super::node::list(children).filter(is_own)).collect()
+        }
+    }
+}
+
 /// Whether a pathkey asks for descending order; None for an ordering that is neither.
 ///
 /// # Safety

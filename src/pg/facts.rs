@@ -191,29 +191,26 @@ impl Collector {
 
     unsafe fn joins(&mut self, bench: &Workbench, used: &mut RelationUse) {
         unsafe {
-            let own = (*bench.rel).relids;
+            // A relation read as part of another takes that one's place in the joins.
+            let own = pg_sys::bms_union((*bench.rel).relids, (*bench.rel).top_parent_relids);
             for class in node::list::<pg_sys::EquivalenceClass>((*bench.root).eq_classes) {
                 if (*class).ec_has_const || (*class).ec_has_volatile {
                     continue;
                 }
-                let members: Vec<*mut pg_sys::EquivalenceMember> =
-                    node::list::<pg_sys::EquivalenceMember>((*class).ec_members)
-                        .filter(|m| !(**m).em_is_child)
-                        .collect();
-                let other = members
-                    .iter()
-                    .find(|m| !(***m).em_relids.is_null() && !pg_sys::bms_overlap((***m).em_relids, own));
+                let other = node::list::<pg_sys::EquivalenceMember>((*class).ec_members)
+                    .filter(|m| !(**m).em_is_child)
+                    .find(|m| !(**m).em_relids.is_null() && !pg_sys::bms_overlap((**m).em_relids, own));
                 let Some(other) = other else { continue };
-                for member in members.iter().filter(|m| pg_sys::bms_equal((***m).em_relids, own)) {
-                    let key = bench.key_part((**member).em_expr.cast(), (*class).ec_collation);
+                for member in compat::members_of(class, bench.rel) {
+                    let key = bench.key_part((*member).em_expr.cast(), (*class).ec_collation);
                     let Some(key) = key.filter(|key| has_family((*class).ec_opfamilies, key)) else {
                         continue;
                     };
                     let sql =
-                        format!("{} = {}", bench.key_sql(&key), bench.other_sql((**other).em_expr.cast()));
+                        format!("{} = {}", bench.key_sql(&key), bench.other_sql((*other).em_expr.cast()));
                     used.joins.push(JoinClause {
                         key,
-                        other: bench.single_relation((**other).em_relids),
+                        other: bench.single_relation((*other).em_relids),
                         class: self.classes,
                         sql,
                     });
@@ -359,8 +356,7 @@ unsafe fn order_key(bench: &Workbench, pathkey: *mut pg_sys::PathKey) -> Option<
         if (*class).ec_has_volatile {
             return None;
         }
-        let member = node::list::<pg_sys::EquivalenceMember>((*class).ec_members)
-            .find(|m| pg_sys::bms_equal((**m).em_relids, (*bench.rel).relids))?;
+        let member = compat::members_of(class, bench.rel).into_iter().next()?;
         let part = bench.key_part((*member).em_expr.cast(), (*class).ec_collation)?;
         (part.operator_class.family == (*pathkey).pk_opfamily.to_u32()).then_some(OrderKey {
             part,

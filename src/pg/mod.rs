@@ -27,6 +27,7 @@ pub mod inject;
 pub mod isolated;
 pub mod job_lock;
 pub mod left_alone;
+pub mod lengths;
 pub mod list_setting;
 pub mod neighbours;
 mod node;

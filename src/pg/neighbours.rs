@@ -113,19 +113,20 @@ fn count(
 fn neighbours(rows: &SampledRows, column: usize) -> Neighbours {
     let mut seen = Neighbours::default();
     for page in rows.pages() {
-        let (mut present, mut values) = (0, Vec::new());
+        let mut values: Vec<(Value, usize)> = Vec::new();
         for row in page {
             let value = rows.row(row)[column];
             if matches!(value, Value::Null) {
                 continue;
             }
-            present += 1;
             // Equal ones lie together, so the last is the likeliest.
-            if !values.iter().rev().any(|other| rows.is_same(column, value, *other)) {
-                values.push(value);
+            let known = values.iter_mut().rev().find(|(other, _)| rows.is_same(column, value, *other));
+            match known {
+                Some((_, count)) => *count += 1,
+                None => values.push((value, 1)),
             }
         }
-        seen.add(present, values.len());
+        seen.add(&values.iter().map(|(_, count)| *count).collect::<Vec<_>>());
     }
     seen
 }

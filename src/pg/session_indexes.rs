@@ -10,6 +10,7 @@ use super::expression_statistics::ExpressionStatistics;
 use super::hypothetical::Hypothetical;
 use super::identity::Identity;
 use super::isolated::{PgError, isolated};
+use super::lengths;
 use super::neighbours;
 use super::opclass;
 use super::sample::Sampler;
@@ -122,6 +123,7 @@ fn prepare(written: Written, oid: Oid, lock_timeout_ms: i32) -> Result<Entry, Pg
     let statistics = sample_expressions(&definition, counted, &mut relation, &sampler);
     let share = counted.and_then(|predicate| statistics.as_ref()?.share(predicate));
     neighbours::count_for(&definition, &mut relation, sampler);
+    lengths::read_for(&definition, &mut relation);
     let kept = share.or(estimate.map(|(share, _)| share)).unwrap_or(1.0);
     let size = opclass::size_of(&definition, &relation, storage, Some(kept), sampler).map_err(|reason| {
         let mut error = PgError::new(

@@ -23,6 +23,9 @@ use std::collections::btree_map::Entry;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+/// Of the time that a search has, the part that is kept at most to plan each statement with its answer: a tenth.
+const FOR_THE_ANSWER: u32 = 10;
+
 /// Analysed statements and prepared candidates, both by their position.
 pub struct ServerWhatIf<'a> {
     statements: &'a mut [Analysed],
@@ -31,6 +34,11 @@ pub struct ServerWhatIf<'a> {
     first_oid: Oid,
     deadline: Option<Instant>,
     planner_time: Duration,
+    planner_calls: u32,
+    /// Of the time until the deadline, the most that is kept for the answer.
+    most_for_the_answer: Duration,
+    /// Whether the search has ended and only the answer is being asked for.
+    answering: bool,
     /// What the planner may take for one statement in all.
     statement_time: Option<Duration>,
 }
@@ -71,8 +79,25 @@ impl<'a> ServerWhatIf<'a> {
                 )
             })
             .collect();
-        let planner_time = Duration::ZERO;
-        Ok(ServerWhatIf { statements, candidates, first_oid, deadline, planner_time, statement_time })
+        let left = deadline.map_or(Duration::ZERO, |it| it.saturating_duration_since(Instant::now()));
+        Ok(ServerWhatIf {
+            statements,
+            candidates,
+            first_oid,
+            deadline,
+            planner_time: Duration::ZERO,
+            planner_calls: 0,
+            most_for_the_answer: left / FOR_THE_ANSWER,
+            answering: false,
+            statement_time,
+        })
+    }
+
+    /// What it takes to plan each statement once more.
+    fn for_the_answer(&self) -> Duration {
+        let call = self.planner_time / self.planner_calls.max(1);
+        let all = call.saturating_mul(u32::try_from(self.statements.len()).unwrap_or(u32::MAX));
+        all.min(self.most_for_the_answer)
     }
 
     /// What all calls so far took together.
@@ -206,6 +231,7 @@ impl WhatIf for ServerWhatIf<'_> {
         let started = Instant::now();
         let planned = self.statements[statement].plan(&indexes, &[]);
         self.planner_time += started.elapsed();
+        self.planner_calls += 1;
         progress::step();
         Ok(self.plan_cost(planned.map_err(|error| WhatIfError::Statement(error.message))?))
     }
@@ -217,13 +243,21 @@ impl WhatIf for ServerWhatIf<'_> {
 
     fn expired(&mut self) -> bool {
         pgrx::check_for_interrupts!();
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        let kept = if self.answering { Duration::ZERO } else { self.for_the_answer() };
+        self.deadline.is_some_and(|deadline| Instant::now() + kept >= deadline)
     }
 
     fn reached(&mut self, where_to: Reached) {
         match where_to {
             Reached::Saving(share) => progress::found(share),
             Reached::Proof => progress::enter(Phase::Proof, None),
+            Reached::Answer if self.answering => {}
+            Reached::Answer => {
+                // What was begun before the search's end may have taken the time that was kept.
+                let least = Instant::now() + self.for_the_answer();
+                self.deadline = self.deadline.map(|deadline| deadline.max(least));
+                self.answering = true;
+            }
         }
     }
 }

@@ -3,10 +3,15 @@
 //! The last step: changes the configuration only to drop what turned out not to be worth its place.
 
 use super::certificate::{Certificate, Evidence};
+use super::peel::by_weight;
 use super::search::{Configuration, Search};
 use super::{Choice, CutShort, SearchRecord, Selection, frontier, guard, improve};
 use crate::cost::cache::Expired;
-use crate::cost::{PlanCost, WhatIf};
+use crate::cost::{CandidateId, PlanCost, WhatIf};
+
+/// Times that the planner is asked about an answer when time has run out: what it says may show a member to be of no use, or a
+/// statement to be slower, and then the answer is another.
+const CONFIRMATIONS: usize = 3;
 
 /// Turns the best configuration into the answer. Where time has run out, what is known stands in for what is not.
 pub(super) fn conclude<W: WhatIf>(
@@ -14,16 +19,9 @@ pub(super) fn conclude<W: WhatIf>(
     complete: bool,
     evidence: &Evidence,
 ) -> Selection {
-    let attributed = attribute(&mut search);
-    let complete = complete && attributed.is_ok();
-    let (chosen, after, answer) = match attributed {
-        Ok(answer) => answer,
-        Err(Expired) => {
-            search.cache.go_offline();
-            // Offline, nothing expires.
-            attribute(&mut search).unwrap_or_default()
-        }
-    };
+    let attributed = if complete { attribute(&mut search) } else { Err(Expired) };
+    let complete = attributed.is_ok();
+    let (chosen, after, answer) = attributed.unwrap_or_else(|Expired| attribute_late(&mut search));
     let counters = search.cache.counters();
     let record = SearchRecord {
         complete,
@@ -67,6 +65,38 @@ fn attribute<W: WhatIf>(search: &mut Search<'_, W>) -> Result<Attributed, Expire
     let after: Result<Vec<PlanCost>, Expired> =
         statements.map(|statement| search.cache.final_plan(statement, &best.members)).collect();
     Ok((ranked, after?, best))
+}
+
+/// The answer when time has run out. Its known plans are upper bounds, far too high where an index came to serve statements that
+/// nobody asked about with it, so the planner is asked what they cost with the answer while the little time for that lasts.
+fn attribute_late<W: WhatIf>(search: &mut Search<'_, W>) -> Attributed {
+    let mut attributed = None;
+    for _ in 0..CONFIRMATIONS {
+        let members = search.best.members.clone();
+        search.cache.go_online_for_the_answer();
+        let confirmed = confirm(search, &members);
+        search.cache.go_offline();
+        // Offline, nothing expires.
+        let answer = attribute(search).unwrap_or_default();
+        let (stands, late) = (answer.2.members == members, confirmed.is_err());
+        search.best = answer.2.clone();
+        attributed = Some(answer);
+        if stands || late {
+            break;
+        }
+    }
+    attributed.unwrap_or_default()
+}
+
+/// Asks the planner about every statement that a set could help, those with most time first.
+fn confirm<W: WhatIf>(search: &mut Search<'_, W>, members: &[CandidateId]) -> Result<(), Expired> {
+    let touched = search.touched(members).into_owned();
+    let by_weight =
+        by_weight(search).into_iter().filter(|statement| touched.binary_search(statement).is_ok());
+    for statement in by_weight {
+        search.cache.final_plan(statement, members)?;
+    }
+    Ok(())
 }
 
 /// The members of `best` in the order of what they save on top of those before.

@@ -256,13 +256,18 @@ impl<'a, W: WhatIf> Search<'a, W> {
 
     /// Statements that any of `candidates` could help, ascending.
     pub fn touched(&self, candidates: &[CandidateId]) -> Cow<'_, [usize]> {
-        let looked_at: usize = candidates.iter().map(|candidate| self.statements_of[*candidate].len()).sum();
+        // Offline only those change that have a known plan with one of them: of many statements that look alike, a few.
+        let offline = self.cache.is_offline();
+        let helped = |candidate: &CandidateId| -> &[usize] {
+            if offline { self.cache.users(*candidate) } else { &self.statements_of[*candidate] }
+        };
+        let looked_at: usize = candidates.iter().map(|candidate| helped(candidate).len()).sum();
         self.looked_at.set(self.looked_at.get() + looked_at as u64);
         if let [candidate] = candidates {
-            return Cow::Borrowed(&self.statements_of[*candidate]);
+            return Cow::Borrowed(helped(candidate));
         }
         let mut statements: Vec<usize> =
-            candidates.iter().flat_map(|candidate| self.statements_of[*candidate].iter().copied()).collect();
+            candidates.iter().flat_map(|candidate| helped(candidate).iter().copied()).collect();
         statements.sort_unstable();
         statements.dedup();
         Cow::Owned(statements)

@@ -417,6 +417,28 @@ fn peeling_alone_gives_an_answer_when_time_is_short() {
     assert_eq!(members(&selection), (0..40).collect::<Vec<_>>());
 }
 
+proptest! {
+    #[test]
+    fn an_answer_given_when_time_is_short_is_promised_as_it_is(seed: u64, patience in 0_u64..60) {
+        let (problem, truth) = small_instance(seed);
+        let in_time = Simulated { patience: Some(patience), left_for_the_answer: 30, ..truth.clone() };
+        let mut planner = in_time.clone();
+        let selection = select(&problem, &mut planner);
+        let chosen = members(&selection);
+        prop_assert!(fits(&problem, &chosen));
+        for (statement, after) in problem.statements.iter().zip(&selection.after) {
+            prop_assert_eq!(after, &truth.plan(statement.id, &chosen));
+        }
+        // Not even time for that: never promised to be cheaper than it is.
+        let mut planner = Simulated { left_for_the_answer: 0, ..in_time };
+        let selection = select(&problem, &mut planner);
+        let chosen = members(&selection);
+        for (statement, after) in problem.statements.iter().zip(&selection.after) {
+            prop_assert!(after.total >= truth.plan(statement.id, &chosen).total);
+        }
+    }
+}
+
 #[test]
 fn nothing_to_choose_from_is_an_answer() {
     let selection = select(&Problem { limits: unlimited(), ..Problem::default() }, &mut Simulated::default());

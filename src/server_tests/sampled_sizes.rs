@@ -110,6 +110,23 @@ mod tests {
     }
 
     #[pg_test]
+    fn lengths_of_numbers_and_text_are_those_of_the_values() {
+        run("CREATE TABLE sales AS
+             SELECT g AS id, CASE WHEN g % 20 = 0 THEN 12 ELSE 1000.25 + g % 7919 END::numeric AS price,
+                    CASE WHEN g % 3 > 0 THEN 'United States' ELSE 'Chad' END AS country,
+                    repeat('x', 110 + g % 60) AS note
+               FROM generate_series(1, 20000) AS g");
+        run("ANALYZE sales");
+        for index in ["(id, price)", "(id) INCLUDE (price, country)", "(id, country)", "(id) INCLUDE (note)"]
+        {
+            run(&format!("CREATE INDEX made ON sales {index}"));
+            let (real, estimated) = sizes("made");
+            assert!((estimated / real - 1.0).abs() < 0.02, "{index}: {estimated} of {real} pages");
+            run("DROP INDEX made");
+        }
+    }
+
+    #[pg_test]
     fn sizes_of_partitioned_tables_add_up() {
         things();
         run("CREATE TABLE parted (LIKE things) PARTITION BY HASH (id)");

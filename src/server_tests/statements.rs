@@ -87,6 +87,16 @@ mod tests {
             );
         }
 
+        run("CREATE TABLE g AS SELECT generate_series(1, 50) AS number");
+        // An arm of UNION ALL is joined as the whole is.
+        let arms = analysed(
+            "SELECT count(*) FROM (SELECT id AS number, name FROM f UNION ALL SELECT f_id, 'y' FROM h) AS u
+               JOIN g ON g.number = u.number",
+        )
+        .facts;
+        let joined: Vec<&str> =
+            arms.relations.iter().flat_map(|r| &r.joins).map(|j| j.sql.as_str()).collect();
+        assert!(["id = g.number", "f_id = g.number"].iter().all(|arm| joined.contains(arm)), "{joined:?}");
         let sorted = analysed("SELECT id FROM f ORDER BY kind DESC, id LIMIT 5").facts;
         let order = &sorted.relations[0].orders[0];
         assert_eq!((order.purpose, order.complete, order.limited), (OrderPurpose::Sort, true, true));

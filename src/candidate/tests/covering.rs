@@ -61,6 +61,36 @@ fn much_is_included_only_where_much_is_read() {
 }
 
 #[test]
+fn places_of_one_statement_that_look_alike_share_an_index() {
+    // select (select avg(total) from orders where created > $1), (select avg(note) from orders where created > $1), count(id) ...
+    let place = |needed: &[AttrNumber]| {
+        let mut place = usage(ORDERS, vec![range(3, 0.3)]);
+        place.rows = 300_000.0;
+        place.needed = Some(needed.iter().copied().collect());
+        place
+    };
+    let asked = ddl_of(vec![place(&[3, 5]), place(&[3, 4]), place(&[3])], &tables());
+    assert_has(
+        &asked,
+        &[
+            "orders (created) INCLUDE (total)",
+            "orders (created) INCLUDE (status)",
+            "orders (created) INCLUDE (status, total)",
+        ],
+    );
+    // Not at the price of a copy of the table.
+    let asked = ddl_of(vec![place(&[3, 1, 5]), place(&[3, 2, 6])], &tables());
+    assert_has(
+        &asked,
+        &["orders (created) INCLUDE (id, total)", "orders (created) INCLUDE (customer_id, note)"],
+    );
+    assert!(
+        !asked.contains(&"orders (created) INCLUDE (id, customer_id, total, note)".to_string()),
+        "{asked:#?}"
+    );
+}
+
+#[test]
 fn a_joined_table_is_not_copied_for_its_join() {
     let mut joined = usage(ORDERS, Vec::new());
     joined.rows = joined.tuples;

@@ -3,7 +3,7 @@
 //!
 //! Monotone by construction, with every interaction that plans can have: rivals, and indexes that only help together.
 
-use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
+use crate::cost::{CandidateId, PlanCost, Reached, StatementId, WhatIf, WhatIfError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A plan: the candidates that it needs, ascending, and its cost.
@@ -16,6 +16,8 @@ pub(crate) struct Simulated {
     pub calls: u64,
     /// Expires after this many calls.
     pub patience: Option<u64>,
+    /// Calls that are left for the answer once the search has ended.
+    pub left_for_the_answer: u64,
     /// Statements that fail from this call on.
     pub failing: Option<(StatementId, u64)>,
     /// A statement that has had its planning time after so many calls of its own.
@@ -89,6 +91,12 @@ impl WhatIf for Simulated {
 
     fn expired(&mut self) -> bool {
         self.patience.is_some_and(|patience| self.calls >= patience)
+    }
+
+    fn reached(&mut self, where_to: Reached) {
+        if where_to == Reached::Answer {
+            self.patience = self.patience.map(|patience| patience.max(self.calls + self.left_for_the_answer));
+        }
     }
 }
 

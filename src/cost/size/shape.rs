@@ -31,6 +31,8 @@ pub(super) enum Length {
         shorter: u32,
         longer_share: f64,
     },
+    /// Varlena (header included): evenly spaced quantiles of what is known of the values.
+    Known([u32; QUANTILES]),
     /// Varlena (header included) or cstring, evenly spread between two lengths.
     Spread {
         least: f64,
@@ -46,6 +48,8 @@ pub(super) struct Attribute {
     pub null_fraction: f64,
 }
 
+/// A length that fewer rows than one in so many have makes no difference.
+const QUANTILES: usize = 32;
 /// Lengths of text are taken to lie within this share of their average.
 const SPREAD: f64 = 0.25;
 /// Longest varlena with a 1-byte header, which is stored unaligned (`VARATT_SHORT_MAX`).
@@ -56,6 +60,7 @@ impl Attribute {
     pub fn end(&self, offset: u32, draw: f64) -> u32 {
         let length = match self.length {
             Length::Fixed(length) => return align(offset, self.alignment) + length,
+            Length::Known(quantiles) => quantiles[((draw * QUANTILES as f64) as usize).min(QUANTILES - 1)],
             Length::Either { shorter, longer_share } => shorter + if draw < longer_share { 2 } else { 0 },
             Length::Spread { least, most } => (least + draw * (most - least)).round().max(1.0) as u32,
         };
@@ -189,11 +194,28 @@ fn column_attribute(column: &Column) -> Attribute {
         ),
         None => (None, 0.0, true),
     };
+    let known = column.statistics.as_ref().and_then(|statistics| quantiles(&statistics.lengths));
     Attribute {
-        length: length(column.type_oid, column.type_length, width, all_differ),
+        length: known.unwrap_or_else(|| length(column.type_oid, column.type_length, width, all_differ)),
         alignment: u32::from(column.alignment),
         null_fraction: nulls,
     }
+}
+
+/// Lengths with their shares, ascending, as quantiles; None without any.
+fn quantiles(lengths: &[(u32, f64)]) -> Option<Length> {
+    let (longest, _) = lengths.last()?;
+    let mut quantiles = [*longest; QUANTILES];
+    let (mut at, mut passed) = (0, 0.0);
+    for (position, quantile) in quantiles.iter_mut().enumerate() {
+        let middle = (position as f64 + 0.5) / QUANTILES as f64;
+        while at + 1 < lengths.len() && passed + lengths[at].1 < middle {
+            passed += lengths[at].1;
+            at += 1;
+        }
+        *quantile = lengths[at].0;
+    }
+    Some(Length::Known(quantiles))
 }
 
 fn key_attribute(key: &Key, relation: &Relation) -> Attribute {

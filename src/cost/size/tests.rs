@@ -52,6 +52,36 @@ impl Cases {
 }
 
 #[test]
+fn known_lengths_tell_more_than_their_average() {
+    // TPC-DS at scale 1: store_sales (ss_sold_date_sk, ss_item_sk) INCLUDE (ss_store_sk, ss_ext_sales_price, ss_net_profit) takes
+    // 140,230,656 bytes on PostgreSQL 18.6. Of its numbers nearly all have 7 bytes, and ANALYZE says 6.
+    const BUILT: f64 = 140_230_656.0;
+    let number = |lengths: &[(u32, f64)]| ColumnStatistics {
+        lengths: lengths.to_vec(),
+        ..statistics(0.0, 6.0, 1e5, Vec::new())
+    };
+    let sized = |price: &[(u32, f64)], profit: &[(u32, f64)]| {
+        let relation = table(
+            2_880_404.0,
+            vec![
+                column(1, INT4, Some(statistics(0.0, 4.0, 1823.0, Vec::new()))),
+                column(2, INT4, Some(statistics(0.0, 4.0, 16_489.0, Vec::new()))),
+                column(3, INT4, Some(statistics(0.0, 4.0, 6.0, Vec::new()))),
+                column(4, NUMERIC, Some(number(price))),
+                column(5, NUMERIC, Some(number(profit))),
+            ],
+        );
+        estimate(&index(&relation, &[1, 2], &[3, 4, 5]), &relation, 1.0, 8192.into(), None)
+            .expect("sized")
+            .bytes()
+    };
+    let known = sized(&[(3, 0.01), (5, 0.051), (7, 0.929), (9, 0.01)], &[(5, 0.047), (7, 0.953)]);
+    assert!((known / BUILT - 1.0).abs() < 0.015, "{known}");
+    let averaged = sized(&[], &[]);
+    assert!((averaged / BUILT - 1.0).abs() > 0.05, "{averaged}");
+}
+
+#[test]
 fn estimates_are_near_real_indexes() {
     for cases in measured() {
         let mut errors: Vec<(f64, String)> = cases
@@ -90,6 +120,7 @@ fn heights_are_those_of_real_indexes() {
 }
 
 const INT4: Oid = 23;
+const NUMERIC: Oid = 1700;
 const TEXT: Oid = 25;
 
 fn column(number: AttrNumber, type_oid: Oid, statistics: Option<ColumnStatistics>) -> Column {
@@ -106,7 +137,14 @@ fn column(number: AttrNumber, type_oid: Oid, statistics: Option<ColumnStatistics
 }
 
 fn statistics(null_fraction: f64, average_width: f64, distinct: f64, common: Vec<f64>) -> ColumnStatistics {
-    ColumnStatistics { null_fraction, average_width, distinct, common_frequencies: common, correlation: 0.0 }
+    ColumnStatistics {
+        null_fraction,
+        average_width,
+        distinct,
+        common_frequencies: common,
+        correlation: 0.0,
+        lengths: Vec::new(),
+    }
 }
 
 fn table(tuples: f64, columns: Vec<Column>) -> Relation {

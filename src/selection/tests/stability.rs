@@ -111,6 +111,8 @@ proptest! {
                 prop_assert!(better >= -(old.len() as f64) * (least + 1e-9));
             }
             None if old.is_empty() => {}
+            // None of it is worth having any more.
+            None if new.is_empty() => prop_assert!(better >= -(old.len() as f64) * (least + 1e-9)),
             None => prop_assert!(better >= 0.02 - 1e-9, "{old:?} became {new:?}, {better} better"),
         }
     }
