@@ -28,7 +28,7 @@ SCALE = float(os.environ.get("SCALE", "1"))
 BUDGETS = [int(megabytes) for megabytes in os.environ.get("BUDGETS", "150,350,1050,1650").split(",")]
 RUN = os.environ.get("RUN") == "1"
 RUNS = 3 if RUN else 1  # of each statement; the median counts
-SLOWDOWNS = [percent.strip() for percent in os.environ.get("SLOWDOWNS", "5,-1").split(",")]  # max_slowdown
+SLOWDOWNS = [percent.strip() for percent in os.environ.get("SLOWDOWNS", "20,-1").split(",")]  # max_slowdown
 MEGABYTE = 1_000_000
 LEFT_OUT = ("Q2", "Q17", "Q20")  # they dominate by orders of magnitude where no index is there
 SETTINGS = {

@@ -319,11 +319,10 @@ fn how_far_from_best(report: &Report) -> Option<String> {
     };
     let late = if certificate.complete { "" } else { " Time ran out before more could be proven." };
     Some(format!(
-        "No set of {most}the {}{within} can save more than {} of the examined time on top of this, in planner cost{}, \
+        "No set of {most}the {}{within} can save more than {} of the examined time on top of this, in planner cost, \
          if indexes help each other no more than in the plans seen{checked}.{late}",
         number(report.candidates, "candidate", "candidates"),
         percent(certificate.gap),
-        if report.limits.slowdown.is_some() { " and counting sets that slow statements down" } else { "" },
     ))
 }
 
