@@ -87,9 +87,21 @@ impl Bits {
         // Candidates of a relation stand together, so most of a large configuration lies outside.
         let (Some(first), Some(last)) = (relevant.first(), relevant.last()) else { return Bits(words) };
         let begin = configuration.partition_point(|candidate| candidate < first);
+        let mut at = 0;
         for candidate in configuration[begin..].iter().take_while(|candidate| *candidate <= last) {
-            if let Ok(position) = relevant.binary_search(candidate) {
-                words[position / 64] |= 1 << (position % 64);
+            // With nearly all of them there, the next is the likeliest.
+            let next =
+                if relevant[at] == *candidate { Ok(0) } else { relevant[at..].binary_search(candidate) };
+            match next {
+                Ok(further) => {
+                    let position = at + further;
+                    words[position / 64] |= 1 << (position % 64);
+                    at = position + 1;
+                }
+                Err(further) => at += further,
+            }
+            if at == relevant.len() {
+                break;
             }
         }
         Bits(words)
