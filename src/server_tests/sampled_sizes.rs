@@ -281,9 +281,10 @@ mod tests {
                FROM generate_series(1, 60000) AS o, generate_series(1, 1 + (o * 7919) % 7) AS line ORDER BY o, line");
         // What ANALYZE may make of them at worst when it sees one row in eight. With fewer yet, it would have met values in several places.
         run(
-            "ALTER TABLE lines ALTER number SET (n_distinct = 36000), ALTER reference SET (n_distinct = 36000), ALTER part SET (n_distinct = 39000)",
+            "ALTER TABLE lines ALTER number SET (n_distinct = 44000), ALTER reference SET (n_distinct = 44000), ALTER part SET (n_distinct = 39000)",
         );
         run("ANALYZE lines");
+        let mut with_a_sample = Vec::new();
         for index in [
             "(number)",
             "(number) WHERE late",
@@ -296,12 +297,16 @@ mod tests {
             let (real, estimated) = sizes("made");
             // Measured: 4 % too small to 13 % too large.
             assert!((estimated / real - 1.0).abs() < 0.15, "{index}: {real} pages, {estimated} estimated");
+            with_a_sample.push(estimated);
             run("DROP INDEX made");
         }
         // Without a sample there is only what ANALYZE says.
         run("SET pg_index_advisor.sample_pages = 0");
         run("CREATE INDEX made ON lines (number)");
         let (real, estimated) = sizes("made");
-        assert!(estimated < 0.9 * real, "{real} pages, {estimated} estimated");
+        assert!(
+            estimated < 0.95 * with_a_sample[0],
+            "{real} pages, {estimated} estimated, {with_a_sample:?}"
+        );
     }
 }
