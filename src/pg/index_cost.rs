@@ -304,24 +304,26 @@ unsafe fn column_correlation(
 
 /// The absolute correlation of a column's values with the order in which the relation is stored, by the catalog; 0 if unknown.
 pub(super) unsafe fn stored_correlation(owner: pg_sys::Oid, number: pg_sys::AttrNumber) -> f64 {
-    unsafe {
-        let tuple = pg_sys::SearchSysCache3(
-            pg_sys::SysCacheIdentifier::STATRELATTINH as i32,
-            owner.into(),
-            number.into(),
-            false.into(),
-        );
-        let correlation = tuple_correlation(tuple);
-        if !tuple.is_null() {
-            pg_sys::ReleaseSysCache(tuple);
-        }
-        correlation
-    }
+    unsafe { of_stored(owner, number, |tuple| tuple_correlation(tuple)) }
 }
 
 /// How many distinct values a column has, by the catalog, as in `pg_statistic.stadistinct`: less than 0 for a share of the rows; 0 if
 /// unknown.
 pub(super) unsafe fn stored_distinct(owner: pg_sys::Oid, number: pg_sys::AttrNumber) -> f64 {
+    unsafe {
+        of_stored(owner, number, |tuple| {
+            let row = pgrx::pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_statistic>();
+            f64::from((*row).stadistinct)
+        })
+    }
+}
+
+/// What `read` makes of a column's row in `pg_statistic`; 0 where there is none.
+unsafe fn of_stored(
+    owner: pg_sys::Oid,
+    number: pg_sys::AttrNumber,
+    read: impl FnOnce(pg_sys::HeapTuple) -> f64,
+) -> f64 {
     unsafe {
         let tuple = pg_sys::SearchSysCache3(
             pg_sys::SysCacheIdentifier::STATRELATTINH as i32,
@@ -332,10 +334,9 @@ pub(super) unsafe fn stored_distinct(owner: pg_sys::Oid, number: pg_sys::AttrNum
         if tuple.is_null() {
             return 0.0;
         }
-        let row = pgrx::pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_statistic>();
-        let distinct = f64::from((*row).stadistinct);
+        let found = read(tuple);
         pg_sys::ReleaseSysCache(tuple);
-        distinct
+        found
     }
 }
 

@@ -3,8 +3,9 @@
 //! Costs of a statement are bounded from below by cuts: its cost with nearly all candidates present, less what each of
 //! the few absent ones would take off. A cut holds for every set of candidates (not only for those that the search moved)
 //! if the planner's costs do not rise by more than its fuzz when indexes are added, and if the absent ones do not help
-//! each other beyond what is known of them; sets under which a statement gets slower than the user allows do not count. Every plan that the planner ever gave is held against every cut, pairs are
-//! sampled, and a cut that claims too much is lowered. `relaxation` makes one bound of all cuts. Chooses nothing, but a
+//! each other beyond what is known of them; sets under which a statement gets slower than the user allows do not count.
+//! Every plan that the planner ever gave is held against every cut, pairs are sampled, and a cut that claims too much is
+//! lowered. `relaxation` makes one bound of all cuts. Chooses nothing, but a
 //! set that the relaxed program proposes and that turns out better is offered to the search.
 
 mod admissible;
@@ -167,8 +168,11 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         });
         let program = Relaxation::new(candidates.collect(), Room { bytes: room, count, per_table }, &floors);
         let statements = problem.statements.len() as u64;
-        let least = search.cache.counters().planner_calls + CALLS_FOR_PROOF * statements;
+        let calls = search.cache.counters().planner_calls;
+        let least = calls + CALLS_FOR_PROOF * statements;
         let last_call = least.max(CALLS_A_STATEMENT * statements).max(CALLS_ANYWAY);
+        let left = last_call.saturating_sub(calls) as f64;
+        let searches = SEARCHED_AGAIN.iter().map(|share| calls + (share * left) as u64).collect();
         let (described, checked, violations) = Default::default();
         let sketches = fields.iter().map(|_| Vec::new()).collect();
         Proof {
@@ -178,7 +182,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             floors,
             in_time,
             last_call,
-            searches: Vec::new(),
+            searches,
             sketches,
             drawn_from: vec![(0, 0); statements as usize],
             described,
@@ -190,9 +194,6 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
     fn run(&mut self) -> Bound {
         let order = by_weight(self.search);
         let answer = shares(&self.search.best.members, self.search.problem.candidates.len());
-        let calls = self.search.cache.counters().planner_calls;
-        let left = self.last_call.saturating_sub(calls) as f64;
-        self.searches = SEARCHED_AGAIN.iter().map(|share| calls + (share * left) as u64).collect();
         for &statement in &order {
             self.floor(statement);
         }

@@ -36,7 +36,7 @@ impl<W: WhatIf> Proof<'_, '_, W> {
     /// What is known with all candidates of a statement but `absent`; None where that cannot be asked.
     pub(super) fn widest(&mut self, statement: usize, absent: &[CandidateId]) -> Option<Widest> {
         let (field, plan) = self.planned(statement, absent)?;
-        let level = self.at_least(statement, &field).max(plan.total);
+        let level = self.at_least(statement, &field);
         Some(Widest { field, level, used: plan.used })
     }
 
