@@ -10,6 +10,7 @@ mod long_planning;
 mod nested;
 mod odd_statements;
 mod page_work;
+mod page_work_paths;
 mod sampled_sizes;
 mod schedule;
 mod statements;

@@ -1,37 +1,41 @@
 //! Costs in memory, read off the planner's paths: what is visited in order is cheap, what is visited at random is not.
 
+use super::run;
+use crate::cost::PlanCost;
+use crate::pg::what_if::costs_before;
+
+/// What the planner says of a query as things are.
+pub(super) fn costs(query: &str) -> PlanCost {
+    let found = costs_before(&[query.to_string()]);
+    let found = found.unwrap_or_else(|error| panic!("{query}: {}", error.message));
+    found.into_iter().next().unwrap_or_else(|| panic!("{query}: no cost"))
+}
+
+/// `big` is stored in the order of `id` and takes 90 MB, `ordered` has its keys in that order, `shuffled` in none.
+pub(super) fn tables() {
+    run(
+        "CREATE TABLE big AS SELECT g AS id, g % 1000 AS category, repeat('x', 400) AS filler FROM generate_series(1, 200000) AS g",
+    );
+    run("ALTER TABLE big ADD PRIMARY KEY (id)");
+    run("CREATE INDEX ON big (category)");
+    run("CREATE TABLE ordered AS SELECT g AS big_id FROM generate_series(1, 200000, 2) AS g");
+    run("CREATE TABLE shuffled AS SELECT big_id FROM ordered ORDER BY hashint4(big_id)");
+    for table in ["big", "ordered", "shuffled"] {
+        run(&format!("ANALYZE {table}"));
+    }
+    for off in
+        ["enable_hashjoin", "enable_mergejoin", "enable_bitmapscan", "enable_memoize", "enable_material"]
+    {
+        run(&format!("SET LOCAL {off} = off"));
+    }
+    run("SET LOCAL max_parallel_workers_per_gather = 0");
+    run("SET LOCAL random_page_cost = 1.1");
+}
+
 #[pgrx::pg_schema]
 mod tests {
-    use crate::cost::PlanCost;
-    use crate::pg::what_if::costs_before;
+    use super::{costs, tables};
     use crate::server_tests::*;
-
-    fn costs(query: &str) -> PlanCost {
-        let found = costs_before(&[query.to_string()]);
-        let found = found.unwrap_or_else(|error| panic!("{query}: {}", error.message));
-        found.into_iter().next().unwrap_or_else(|| panic!("{query}: no cost"))
-    }
-
-    /// `big` is stored in the order of `id` and takes 90 MB, `ordered` has its keys in that order, `shuffled` in none.
-    fn tables() {
-        run(
-            "CREATE TABLE big AS SELECT g AS id, g % 1000 AS category, repeat('x', 400) AS filler FROM generate_series(1, 200000) AS g",
-        );
-        run("ALTER TABLE big ADD PRIMARY KEY (id)");
-        run("CREATE INDEX ON big (category)");
-        run("CREATE TABLE ordered AS SELECT g AS big_id FROM generate_series(1, 200000, 2) AS g");
-        run("CREATE TABLE shuffled AS SELECT big_id FROM ordered ORDER BY hashint4(big_id)");
-        for table in ["big", "ordered", "shuffled"] {
-            run(&format!("ANALYZE {table}"));
-        }
-        for off in
-            ["enable_hashjoin", "enable_mergejoin", "enable_bitmapscan", "enable_memoize", "enable_material"]
-        {
-            run(&format!("SET LOCAL {off} = off"));
-        }
-        run("SET LOCAL max_parallel_workers_per_gather = 0");
-        run("SET LOCAL random_page_cost = 1.1");
-    }
 
     #[pg_test]
     fn a_nested_loop_in_stored_order_is_cheaper_than_one_in_none() {
