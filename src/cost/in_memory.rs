@@ -74,7 +74,8 @@ pub struct PageWork {
 }
 
 impl PageWork {
-    /// The cost of a plan whose pages are all in memory, planner units. `total` is the planner's cost of it.
+    /// The cost of a plan whose pages are all in memory, planner units. `total` is the planner's cost of it, and what is answered where
+    /// the work is beyond all numbers.
     pub fn cost(&self, total: f64, cpu_tuple_cost: f64) -> f64 {
         let pages = SEQUENTIAL_PAGE * self.sequential
             + BITMAP_PAGE * self.bitmap
@@ -87,7 +88,8 @@ impl PageWork {
             + TABLE_ROW * self.table_rows
             + SCATTERED_PROBE * self.probes
             + MORE_ROW * self.more_rows;
-        ((total - self.charged).max(0.0) + pages * cpu_tuple_cost / TUPLE_COST).max(0.0)
+        let cost = (total - self.charged).max(0.0) + pages * cpu_tuple_cost / TUPLE_COST;
+        if cost.is_finite() && self.charged.is_finite() { cost.max(0.0) } else { total }
     }
 }
 
@@ -154,6 +156,17 @@ mod tests {
         // Costs are in units of the server's own tuple cost.
         let page = PageWork { scattered: 1.0, ..PageWork::default() };
         assert_eq!(page.cost(0.0, 0.02), 2.0 * page.cost(0.0, 0.01));
+    }
+
+    /// Nested loops over nested loops whose rows the planner clamps at 1e100 each (MAXIMUM_ROWCOUNT, costsize.c).
+    #[test]
+    fn work_beyond_all_numbers_leaves_the_planners_cost() {
+        let endless = PageWork { scattered: f64::INFINITY, ..PageWork::default() };
+        assert_eq!(endless.cost(1e200, 0.01), 1e200);
+        let undefined = PageWork { forward: f64::INFINITY * 0.0, ..PageWork::default() };
+        assert_eq!(undefined.cost(100.0, 0.01), 100.0);
+        let uncharged = PageWork { charged: f64::INFINITY, ..PageWork::default() };
+        assert_eq!(uncharged.cost(100.0, 0.01), 100.0);
     }
 
     #[test]

@@ -198,6 +198,52 @@ pub unsafe fn pathkey_descending(pathkey: *const pg_sys::PathKey) -> Option<bool
     }
 }
 
+/// The paths that a set operation reads: until version 17 one, of both sides together.
+///
+/// # Safety
+/// `path` must be valid.
+pub unsafe fn inputs(path: *const pg_sys::SetOpPath) -> Vec<*mut pg_sys::Path> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        return vec![(*path).subpath];
+        #[cfg(feature = "pg18")]
+        vec![(*path).leftpath, (*path).rightpath]
+    }
+}
+
+/// Whether what was found out of a merge clause was found out for the order of this pathkey.
+///
+/// # Safety
+/// Both must be valid and of one planner call.
+pub unsafe fn is_of_order(
+    selectivity: *const pg_sys::MergeScanSelCache,
+    pathkey: *const pg_sys::PathKey,
+) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        let same_direction = (*selectivity).strategy == (*pathkey).pk_strategy;
+        #[cfg(feature = "pg18")]
+        let same_direction = (*selectivity).cmptype == (*pathkey).pk_cmptype;
+        same_direction
+            && (*selectivity).opfamily == (*pathkey).pk_opfamily
+            && (*selectivity).nulls_first == (*pathkey).pk_nulls_first
+            && (*selectivity).collation == (*(*pathkey).pk_eclass).ec_collation
+    }
+}
+
+/// Whether a merge join reads its inner side to the end because it gives rows that match nothing (`initial_cost_mergejoin`,
+/// costsize.c); version 15 knows fewer such joins.
+pub fn gives_unmatched_inner(join: pg_sys::JoinType::Type) -> bool {
+    use pg_sys::JoinType;
+    #[cfg(not(feature = "pg15"))]
+    if join == JoinType::JOIN_RIGHT_ANTI {
+        return true;
+    }
+    matches!(join, JoinType::JOIN_RIGHT | JoinType::JOIN_FULL)
+}
+
 /// Sets the cost function of an index, whose field is typed from version 16 on only.
 ///
 /// # Safety

@@ -12,25 +12,28 @@ mod joins;
 mod scans;
 
 use super::hook::Configuration;
-use super::node;
+use super::{compat, node};
 use crate::cost::in_memory::PageWork;
-use joins::anew;
+use joins::{anew, remembered};
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::{self, *};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+/// How often the planner thinks that a recursion goes round (cost_recursive_union, costsize.c).
+const ROUNDS: f64 = 10.0;
+
 /// What the plan chosen by the planner call of `root`, its top level, does with pages. `configuration` was in force in that call.
 ///
-/// What a sub-query does that is planned for itself and run again for each row (a correlated SubPlan) is left as the
-/// planner charges it.
+/// What a sub-query does that hangs on an expression (a SubPlan: run again for each row, or hashed) is left as the planner
+/// charges it.
 ///
 /// # Safety
 /// `root` must be NULL or the top of a planner call of this backend that is over, and its memory still there.
 pub unsafe fn of(root: *mut pg_sys::PlannerInfo, configuration: &Configuration<'_>) -> PageWork {
     let mut walk = Walk { work: PageWork::default(), configuration, shares: BTreeMap::new() };
     if !root.is_null() {
-        unsafe { walk.query(root, Runs::once()) };
+        unsafe { walk.query(root) };
     }
     walk.work
 }
@@ -73,6 +76,8 @@ struct Runs<'a> {
     times: f64,
     /// How often the planner thinks it does.
     planned: f64,
+    /// The same of the query that it is in: what is kept from one run to the next is kept as long as that runs.
+    query: (f64, f64),
     /// Share of its rows that are asked for.
     share: f64,
     /// For the inner side of a nested loop: what its parameters come from.
@@ -89,12 +94,26 @@ struct Outer {
 
 impl Runs<'_> {
     fn once() -> Self {
-        Runs { times: 1.0, planned: 1.0, share: 1.0, outer: None }
+        Runs { times: 1.0, planned: 1.0, query: (1.0, 1.0), share: 1.0, outer: None }
     }
 
-    /// No more often than once for each of so many.
-    fn at_most(self, most: f64) -> Self {
-        Runs { times: self.times.min(most), planned: self.planned.min(most), ..self }
+    /// Of what `path` keeps all rows of, to be read again instead: all of it, and once in a run of the query unless it hangs on a row from
+    /// elsewhere.
+    unsafe fn kept_by(self, path: *mut pg_sys::Path) -> Self {
+        let whole = self.whole();
+        match unsafe { (*path).param_info.is_null() } {
+            true => Runs {
+                times: whole.times.min(whole.query.0),
+                planned: whole.planned.min(whole.query.1),
+                ..whole
+            },
+            false => whole,
+        }
+    }
+
+    /// Of the first rows, `share` of them.
+    fn first(self, share: f64) -> Self {
+        Runs { share: self.share * share, ..self }
     }
 
     fn whole(self) -> Self {
@@ -103,20 +122,34 @@ impl Runs<'_> {
 }
 
 impl Walk<'_> {
-    /// The paths of a query, and of those that run once before it.
-    unsafe fn query(&mut self, root: *mut pg_sys::PlannerInfo, runs: Runs<'_>) -> Below {
+    /// The path that a query at the top was planned with, and those that run before it.
+    unsafe fn query(&mut self, root: *mut pg_sys::PlannerInfo) {
+        unsafe {
+            self.before(root);
+            if let Some(rel) = final_rel(root) {
+                self.path(root, (*rel).cheapest_total_path, Runs::once());
+            }
+        }
+    }
+
+    /// What runs once before a query, for values of it and for WITH.
+    unsafe fn before(&mut self, root: *mut pg_sys::PlannerInfo) {
         unsafe {
             for plan in node::list::<pg_sys::SubPlan>((*root).init_plans) {
-                let at = (*plan).plan_id as usize;
-                if let Some(of_plan) = node::list::<pg_sys::PlannerInfo>((*(*root).glob).subroots).nth(at - 1)
-                {
-                    self.query(of_plan, Runs::once());
+                // Numbered from 1 (build_subplan, subselect.c).
+                let at = ((*plan).plan_id as usize).wrapping_sub(1);
+                let of_plan = node::list::<pg_sys::PlannerInfo>((*(*root).glob).subroots).nth(at);
+                let Some(of_plan) = of_plan else { continue };
+                // That of a least value (T_MinMaxAggPath) has none.
+                let Some(rel) = final_rel(of_plan) else { continue };
+                self.before(of_plan);
+                if (*plan).subLinkType == pg_sys::SubLinkType::EXISTS_SUBLINK {
+                    // The first row tells (make_subplan, subselect.c; cost_subplan, costsize.c).
+                    let path = pg_sys::get_cheapest_fractional_path(rel, 1.0);
+                    self.path(of_plan, path, Runs::once().first(1.0 / (*path).rows.max(1.0)));
+                } else {
+                    self.path(of_plan, (*rel).cheapest_total_path, Runs::once());
                 }
-            }
-            let last = (*root).upper_rels[pg_sys::UpperRelationKind::UPPERREL_FINAL as usize];
-            match node::list::<pg_sys::RelOptInfo>(last).next() {
-                Some(rel) => self.path(root, (*rel).cheapest_total_path, Runs { outer: None, ..runs }),
-                None => Below::ANEW,
             }
         }
     }
@@ -136,11 +169,51 @@ impl Walk<'_> {
                 T_IndexPath => self.index(root, path.cast(), runs),
                 T_BitmapHeapPath => self.bitmap(root, path.cast(), runs),
                 T_NestPath | T_HashPath | T_MergePath => self.join(root, path.cast(), tag, runs),
-                T_AppendPath => self.all(root, (*path.cast::<pg_sys::AppendPath>()).subpaths, runs),
-                T_MergeAppendPath => self.all(root, (*path.cast::<pg_sys::MergeAppendPath>()).subpaths, runs),
+                T_AppendPath => {
+                    for below in node::list((*path.cast::<pg_sys::AppendPath>()).subpaths) {
+                        self.path(root, below, runs);
+                    }
+                    Below::ANEW
+                }
+                T_MergeAppendPath => {
+                    for below in
+                        node::list::<pg_sys::Path>((*path.cast::<pg_sys::MergeAppendPath>()).subpaths)
+                    {
+                        // Those in another order are sorted (create_merge_append_plan, createplan.c).
+                        let ordered = pg_sys::pathkeys_contained_in((*path).pathkeys, (*below).pathkeys);
+                        self.path(root, below, if ordered { runs } else { runs.whole() });
+                    }
+                    Below::ANEW
+                }
                 T_SubqueryScanPath => {
-                    let below = self.query((*(*path).parent).subroot, runs);
+                    let within = (*(*path).parent).subroot;
+                    self.before(within);
+                    let query = match (*path).param_info.is_null() {
+                        true => runs.query,
+                        false => (runs.times, runs.planned),
+                    };
+                    let below = (*path.cast::<pg_sys::SubqueryScanPath>()).subpath;
+                    let below = self.path(within, below, Runs { query, outer: None, ..runs });
                     Below { stored: None, ..below }
+                }
+                T_MinMaxAggPath => {
+                    let found = (*path.cast::<pg_sys::MinMaxAggPath>()).mmaggregates;
+                    for found in node::list::<pg_sys::MinMaxAggInfo>(found) {
+                        // The first row in their order (build_minmax_path, planagg.c).
+                        let first = runs.whole().first(1.0 / (*(*found).path).rows.max(1.0));
+                        self.before((*found).subroot);
+                        self.path((*found).subroot, (*found).path, Runs { outer: None, ..first });
+                    }
+                    Below::ANEW
+                }
+                T_SetOpPath => {
+                    let operation = path.cast::<pg_sys::SetOpPath>();
+                    let sorted = (*operation).strategy == pg_sys::SetOpStrategy::SETOP_SORTED;
+                    let runs = if sorted { runs } else { runs.whole() };
+                    for below in compat::inputs(operation) {
+                        self.path(root, below, runs);
+                    }
+                    Below::ANEW
                 }
                 T_ModifyTablePath => {
                     let below = (*path.cast::<pg_sys::ModifyTablePath>()).subpath;
@@ -150,26 +223,14 @@ impl Walk<'_> {
                 T_RecursiveUnionPath => {
                     let union = path.cast::<pg_sys::RecursiveUnionPath>();
                     self.path(root, (*union).leftpath, runs.whole());
-                    self.path(root, (*union).rightpath, runs.whole());
+                    let rounds =
+                        Runs { times: runs.times * ROUNDS, planned: runs.planned * ROUNDS, ..runs.whole() };
+                    self.path(root, (*union).rightpath, rounds);
                     Below::ANEW
                 }
                 _ => self.one_below(root, path, tag, runs),
             }
         }
-    }
-
-    unsafe fn all(
-        &mut self,
-        root: *mut pg_sys::PlannerInfo,
-        paths: *mut pg_sys::List,
-        runs: Runs<'_>,
-    ) -> Below {
-        unsafe {
-            for path in node::list::<pg_sys::Path>(paths) {
-                self.path(root, path, runs);
-            }
-        }
-        Below::ANEW
     }
 
     /// Paths with one other below them, which begin alike (pathnodes.h).
@@ -201,25 +262,37 @@ impl Walk<'_> {
                 _ => return Below::ANEW,
             };
             match tag {
-                // Kept for the next loop.
-                T_MaterialPath => self.path(root, below, runs.whole().at_most(1.0)),
+                T_MaterialPath => self.path(root, below, runs.kept_by(path)),
                 T_MemoizePath => {
-                    let entries = f64::from((*path.cast::<pg_sys::MemoizePath>()).est_entries).max(1.0);
-                    Below { stored: None, ..self.path(root, below, runs.at_most(entries)) }
+                    let remembered = remembered(root, path.cast());
+                    let (times, planned) = (remembered.missed(runs.times), remembered.missed(runs.planned));
+                    let runs = Runs { times, planned, ..runs };
+                    Below { stored: None, ..self.path(root, below, runs) }
                 }
                 T_LimitPath => {
-                    let share = ((*path).rows / (*below).rows.max(1.0)).min(1.0);
-                    let below = self.path(root, below, Runs { share: runs.share * share, ..runs });
+                    // What is charged tells of the rows that an offset skips too (adjust_limit_rows_costs, pathnode.c).
+                    let run = (*below).total_cost - (*below).startup_cost;
+                    let share = ((*path).total_cost - (*below).startup_cost) / run;
+                    let share = if run > 0.0 { share.clamp(0.0, 1.0) } else { 1.0 };
+                    let below = self.path(root, below, runs.first(share));
                     Below { excess: 1.0, ..below }
                 }
-                // They read everything before they give the first row, and give rows in an order of their own.
-                T_SortPath | T_IncrementalSortPath => {
-                    Below { stored: None, ..self.path(root, below, runs.whole()) }
+                // It reads everything before it gives the first row, and gives rows in an order of its own.
+                T_SortPath => Below { stored: None, ..self.path(root, below, runs.kept_by(path)) },
+                T_IncrementalSortPath => {
+                    // It reads group by group; the first is read before the first row (cost_incremental_sort, costsize.c).
+                    let run = (*below).total_cost - (*below).startup_cost;
+                    let group = ((*path).startup_cost - (*below).startup_cost) / run;
+                    let group = if run > 0.0 { group.clamp(0.0, 1.0) } else { 1.0 };
+                    let share = group + runs.share * (1.0 - group);
+                    Below { stored: None, ..self.path(root, below, runs.whole().first(share)) }
                 }
-                T_UniquePath | T_AggPath | T_GroupingSetsPath => {
-                    let found = self.path(root, below, runs.whole());
+                T_AggPath => {
                     let aggregate = path.cast::<pg_sys::AggPath>();
-                    if tag == T_AggPath && (*aggregate).aggstrategy == pg_sys::AggStrategy::AGG_HASHED {
+                    // Groups that come in order are given one by one; the others when everything is read.
+                    let sorted = (*aggregate).aggstrategy == pg_sys::AggStrategy::AGG_SORTED;
+                    let found = self.path(root, below, if sorted { runs } else { runs.whole() });
+                    if (*aggregate).aggstrategy == pg_sys::AggStrategy::AGG_HASHED {
                         let rows = (*below).rows * runs.times * found.excess;
                         let groups = (*aggregate).numGroups;
                         let keys = group_keys(below, (*aggregate).groupClause);
@@ -228,10 +301,19 @@ impl Walk<'_> {
                     }
                     Below::ANEW
                 }
+                T_UniquePath | T_GroupingSetsPath => {
+                    self.path(root, below, runs.whole());
+                    Below::ANEW
+                }
                 _ => self.path(root, below, runs),
             }
         }
     }
+}
+
+/// Where the paths of a whole query are.
+unsafe fn final_rel(root: *mut pg_sys::PlannerInfo) -> Option<*mut pg_sys::RelOptInfo> {
+    unsafe { node::list((*root).upper_rels[pg_sys::UpperRelationKind::UPPERREL_FINAL as usize]).next() }
 }
 
 /// What rows are grouped by.

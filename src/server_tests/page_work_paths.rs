@@ -42,8 +42,10 @@ mod tests {
     #[pg_test]
     fn a_sub_query_takes_the_path_that_was_chosen() {
         tables();
-        let first =
-            costs("SELECT * FROM (SELECT id, filler FROM big ORDER BY category OFFSET 0) AS s LIMIT 5");
+        run("SET LOCAL random_page_cost = 20");
+        let all = "SELECT id FROM big ORDER BY category OFFSET 0";
+        let first = costs(&format!("SELECT * FROM ({all}) AS s LIMIT 5"));
+        assert!(costs(all).used_existing.is_empty(), "the cheapest is to sort");
         assert!(first.total < 100.0 && first.in_memory < 100.0, "{first:?}");
     }
 
@@ -91,8 +93,8 @@ mod tests {
             roomy.total < 0.9 * short.total && short.total < 0.95 * none.total,
             "{roomy:?} {short:?} {none:?}"
         );
-        assert!(short.in_memory > 2.0 * roomy.in_memory, "{short:?} {roomy:?} {none:?}");
-        assert!(short.in_memory < none.in_memory, "{short:?} {roomy:?} {none:?}");
+        assert!(short.in_memory > 3.0 * roomy.in_memory, "{short:?} {roomy:?} {none:?}");
+        assert!((0.7..1.0).contains(&(short.in_memory / none.in_memory)), "{short:?} {roomy:?} {none:?}");
     }
 
     #[pg_test]
@@ -178,19 +180,16 @@ mod tests {
     fn no_more_rows_are_found_than_there_are() {
         tables();
         run(
-            "CREATE TABLE lines AS SELECT id, id AS due, id + CASE WHEN id % 10 = 0 THEN -1 ELSE 1 END AS late FROM big ORDER BY hashint4(id)",
+            "CREATE TABLE lines AS SELECT id, id AS due, id AS again, id + CASE WHEN id % 10 = 0 THEN -1 ELSE 1 END AS late FROM big ORDER BY hashint4(id)",
         );
-        let conditions: Vec<String> = (1..=14).map(|n| format!("late + {n} > due + {n}")).collect();
-        let conditions = conditions.join(" AND ");
-        run(&format!("CREATE INDEX ON lines (id) WHERE {conditions}"));
+        run("CREATE INDEX ON lines (id) WHERE due = again AND late > due AND late >= again");
         run("ANALYZE lines");
         let join = "SELECT count(big.filler) FROM lines JOIN big USING (id)";
-        run("SET LOCAL enable_mergejoin = on");
         let all = costs(join);
-        let most = costs(&format!("{join} WHERE {conditions}"));
-        assert!(most.total < 0.5 * all.total, "{most:?} {all:?}");
+        let most = costs(&format!("{join} WHERE due = again AND late > due AND late >= again"));
+        assert!(most.total < 0.1 * all.total, "{most:?} {all:?}");
         assert!(
-            most.in_memory > 0.2 * all.in_memory && most.in_memory < 3.0 * all.in_memory,
+            most.in_memory > 0.2 * all.in_memory && most.in_memory < 2.0 * all.in_memory,
             "{most:?} {all:?}"
         );
     }
@@ -207,9 +206,9 @@ mod tests {
         run("SET LOCAL enable_material = on");
         let pages = f64::from(value::<i32>("SELECT relpages FROM pg_class WHERE relname = 'wide'"));
         let each = costs(
-            "SELECT * FROM rounds, LATERAL (SELECT count(*) FROM rounds AS r, wide WHERE wide.n + r.n > rounds.n) AS s",
+            "SELECT * FROM rounds, LATERAL (SELECT count(*) FROM wide AS a, wide AS b WHERE a.n + b.n > rounds.n) AS s",
         );
         let saved = each.total - each.in_memory;
-        assert!((saved / (50.0 * 0.7 * pages) - 1.0).abs() < 0.2, "{saved} {pages} {each:?}");
+        assert!((saved / (50.0 * 2.0 * 0.7 * pages) - 1.0).abs() < 0.1, "{saved} {pages} {each:?}");
     }
 }

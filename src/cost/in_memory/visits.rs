@@ -15,6 +15,7 @@ const LEAF_GAP: f64 = 0.5;
 const PAGE_GAP: f64 = 100.0;
 /// The first page of a run takes so much longer than those that follow: within a run, the processor works ahead.
 const FIRST_PAGE: f64 = 1.4;
+
 /// Visits of an index scan to pages of the table: those that go forward from the one before, and the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Visits {
@@ -84,6 +85,23 @@ impl Nearness {
     }
 }
 
+/// Look-ups whose answers are remembered, as far as there is memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Remembered {
+    /// How many different ones there are.
+    pub keys: f64,
+    /// For how many of them there is room.
+    pub kept: f64,
+}
+
+impl Remembered {
+    /// How many of so many look-ups are not answered from memory (`cost_memoize_rescan`, costsize.c).
+    pub fn missed(self, runs: f64) -> f64 {
+        let keys = self.keys.min(runs).max(1.0);
+        runs - (runs - keys).max(0.0) * (self.kept.max(1.0) / keys).min(1.0)
+    }
+}
+
 /// The share of visits to a table or an index of this size that the processor's caches do not answer, 0 to 1.
 pub fn out_of_caches(bytes: f64) -> f64 {
     outside(HALF_CACHED, bytes)
@@ -122,6 +140,19 @@ mod tests {
         assert_eq!(share(0.0), 0.0);
         // A hash table is out of reach earlier.
         assert!(out_of_near_caches(6e6) > 2.0 * out_of_caches(6e6));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_looked_up_again() {
+        let roomy = Remembered { keys: 2000.0, kept: 2000.0 };
+        assert_eq!(roomy.missed(100_000.0), 2000.0);
+        // Half of what is asked for again is there no longer.
+        let short = Remembered { kept: 1000.0, ..roomy };
+        assert_eq!(short.missed(100_000.0), 51_000.0);
+        // Fewer look-ups than keys; none; one, where nothing is known of the memory.
+        assert_eq!(short.missed(500.0), 500.0);
+        assert_eq!(short.missed(0.0), 0.0);
+        assert_eq!(Remembered { keys: 1.0, kept: 0.0 }.missed(10.0), 1.0);
     }
 
     #[test]

@@ -29,24 +29,39 @@ pub(super) unsafe fn index_rows(path: *mut pg_sys::IndexPath, page_cost: f64) ->
     }
 }
 
-/// What the planner charges for a row that an index scan finds, for the clauses that the index does not answer
-/// (`extract_nonindex_conditions`, costsize.c).
-pub(super) unsafe fn filter_cost(path: *mut pg_sys::IndexPath) -> f64 {
+/// What the planner charges for the clauses that the index of a scan does not answer (`extract_nonindex_conditions`, costsize.c): for each
+/// row that it finds there, and once.
+pub(super) unsafe fn filter_cost(path: *mut pg_sys::IndexPath) -> pg_sys::QualCost {
     unsafe {
-        let clauses = || node::list::<pg_sys::IndexClause>((*path).indexclauses);
         let own = node::list::<pg_sys::RestrictInfo>((*(*path).indexinfo).indrestrictinfo);
-        let param = (*path).path.param_info;
-        let joins = if param.is_null() { std::ptr::null_mut() } else { (*param).ppi_clauses };
-        own.chain(node::list::<pg_sys::RestrictInfo>(joins))
-            .filter(|info| {
-                !clauses().any(|clause| {
-                    let answered = (*clause).rinfo;
-                    answered == *info
-                        || (!(**info).parent_ec.is_null() && (*answered).parent_ec == (**info).parent_ec)
-                })
-            })
-            .map(|info| (*info).eval_cost.per_tuple.max(0.0))
-            .sum()
+        let filters = own.chain(join_clauses(&raw mut (*path).path)).filter(|info| {
+            !(**info).pseudoconstant && !pg_sys::is_redundant_with_indexclauses(*info, (*path).indexclauses)
+        });
+        filters.fold(pg_sys::QualCost::default(), |sum, info| both(sum, (*info).eval_cost))
+    }
+}
+
+/// The same of a bitmap scan, for each row that it looks at (`get_restriction_qual_cost`, costsize.c).
+pub(super) unsafe fn bitmap_filter_cost(path: *mut pg_sys::Path) -> pg_sys::QualCost {
+    unsafe {
+        let own = (*(*path).parent).baserestrictcost;
+        join_clauses(path).fold(own, |sum, info| both(sum, (*info).eval_cost))
+    }
+}
+
+/// The clauses of a path that compare with rows from elsewhere.
+unsafe fn join_clauses(path: *mut pg_sys::Path) -> impl Iterator<Item = *mut pg_sys::RestrictInfo> {
+    unsafe {
+        let param = (*path).param_info;
+        node::list(if param.is_null() { std::ptr::null_mut() } else { (*param).ppi_clauses })
+    }
+}
+
+/// The sum; what was not computed (below 0) counts for nothing.
+fn both(sum: pg_sys::QualCost, more: pg_sys::QualCost) -> pg_sys::QualCost {
+    pg_sys::QualCost {
+        startup: sum.startup + more.startup.max(0.0),
+        per_tuple: sum.per_tuple + more.per_tuple.max(0.0),
     }
 }
 

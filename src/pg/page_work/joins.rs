@@ -8,7 +8,7 @@
 
 use super::index_scan::key_order;
 use super::{Below, Outer, Runs, Stored, Walk};
-use crate::cost::in_memory::visits::out_of_near_caches;
+use crate::cost::in_memory::visits::{Remembered, out_of_near_caches};
 use crate::pg::{compat, node};
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::{self, *};
@@ -28,29 +28,37 @@ impl Walk<'_> {
         unsafe {
             let (outer, inner) = ((*join).outerjoinpath, (*join).innerjoinpath);
             let one_match = matches!((*join).jointype, JOIN_SEMI | JOIN_ANTI);
-            let from_outer = self.path(root, outer, runs);
+            let merge = (tag == T_MergePath).then(|| join.cast::<pg_sys::MergePath>());
+            let (of_outer, of_inner) = merge.map_or((1.0, 1.0), |merge| read_of(merge));
+            let sorted = merge.map_or((false, false), |merge| {
+                (!(*merge).outersortkeys.is_null(), !(*merge).innersortkeys.is_null())
+            });
+            let from_outer =
+                self.path(root, outer, if sorted.0 { runs.whole() } else { runs.first(of_outer) });
+            // With more than one batch, rows come batch by batch.
+            let batches = tag == T_HashPath && (*join.cast::<pg_sys::HashPath>()).num_batches > 1;
             let planned = (*outer).rows.max(1.0) * runs.planned * runs.share;
             let rows = (*outer).rows.max(1.0) * runs.times * runs.share * from_outer.excess;
             let from_inner = if tag == T_NestPath {
                 // A scan that looks whether there is a match ends at the first (final_cost_nestloop, costsize.c).
                 let share = if one_match { (2.0 / ((*inner).rows + 1.0)).min(1.0) } else { 1.0 };
                 let outer = Outer { path: outer, stored: from_outer.stored, rows };
-                self.path(root, inner, Runs { times: rows, planned, share, outer: Some(&outer) })
-            } else {
-                let found = self.path(root, inner, runs.whole());
-                if tag == T_HashPath {
-                    let entries = (*inner).rows * found.excess;
-                    let keys = join_keys((*join.cast::<pg_sys::HashPath>()).path_hashclauses);
-                    let anew = anew(root, from_outer.stored, &keys);
-                    self.probe(rows * anew, inner, entries);
-                }
+                self.path(root, inner, Runs { times: rows, planned, share, outer: Some(&outer), ..runs })
+            } else if tag == T_HashPath {
+                // The table is built once where it is in memory (cost_rescan, costsize.c).
+                let of_table = if batches { runs.whole() } else { runs.kept_by(inner) };
+                let found = self.path(root, inner, of_table);
+                let entries = (*inner).rows * found.excess;
+                let keys = join_keys((*join.cast::<pg_sys::HashPath>()).path_hashclauses);
+                let anew = anew(root, from_outer.stored, &keys);
+                self.probe(rows * anew, inner, entries);
                 found
+            } else {
+                self.path(root, inner, if sorted.1 { runs.whole() } else { runs.first(of_inner) })
             };
-            // With more than one batch, rows come batch by batch.
-            let batches = tag == T_HashPath && (*join.cast::<pg_sys::HashPath>()).num_batches > 1;
             let excess = from_outer.excess * if one_match { 1.0 } else { from_inner.excess };
             self.work.more_rows += (*join).path.rows * runs.planned * runs.share * (excess - 1.0);
-            Below { stored: from_outer.stored.filter(|_| !batches), excess }
+            Below { stored: from_outer.stored.filter(|_| !batches && !sorted.0), excess }
         }
     }
 
@@ -58,6 +66,47 @@ impl Walk<'_> {
     pub(super) unsafe fn probe(&mut self, rows: f64, kept: *mut pg_sys::Path, entries: f64) {
         let row = f64::from(unsafe { (*(*kept).pathtarget).width }) + HASH_OVERHEAD;
         self.work.probes += rows * out_of_near_caches(entries * row);
+    }
+}
+
+/// How much of its outer and of its inner side a merge join reads until one of them ends (`initial_cost_mergejoin`, costsize.c, which keeps
+/// what it has found out of the first clause with it).
+unsafe fn read_of(merge: *mut pg_sys::MergePath) -> (f64, f64) {
+    use pg_sys::JoinType::{JOIN_ANTI, JOIN_FULL, JOIN_LEFT};
+    unsafe {
+        let join = &raw const (*merge).jpath;
+        let first = node::list::<pg_sys::RestrictInfo>((*merge).path_mergeclauses).next();
+        let order = match (*merge).outersortkeys {
+            keys if keys.is_null() => (*(*join).outerjoinpath).pathkeys,
+            keys => keys,
+        };
+        let (Some(clause), Some(order)) = (first, node::list::<pg_sys::PathKey>(order).next()) else {
+            return (1.0, 1.0);
+        };
+        let found = node::list::<pg_sys::MergeScanSelCache>((*clause).scansel_cache)
+            .find(|found| compat::is_of_order(*found, order));
+        let Some(found) = found else { return (1.0, 1.0) };
+        let (left, right) = ((*found).leftendsel, (*found).rightendsel);
+        let outer_is_left =
+            pg_sys::bms_is_subset((*clause).left_relids, (*(*(*join).outerjoinpath).parent).relids);
+        let (outer, inner) = if outer_is_left { (left, right) } else { (right, left) };
+        let whole_outer = matches!((*join).jointype, JOIN_LEFT | JOIN_ANTI | JOIN_FULL);
+        let whole_inner = compat::gives_unmatched_inner((*join).jointype);
+        (if whole_outer { 1.0 } else { outer }, if whole_inner { 1.0 } else { inner })
+    }
+}
+
+/// Which look-ups a Memoize node does not answer: `cost_memoize_rescan` (costsize.c), whose number of keys is not kept in the path.
+pub(super) unsafe fn remembered(
+    root: *mut pg_sys::PlannerInfo,
+    path: *mut pg_sys::MemoizePath,
+) -> Remembered {
+    unsafe {
+        let mut about = pg_sys::EstimationInfo::default();
+        let (params, calls) = ((*path).param_exprs, (*path).calls);
+        let keys = pg_sys::estimate_num_groups(root, params, calls, std::ptr::null_mut(), &mut about);
+        let guessed = about.flags & pg_sys::SELFLAG_USED_DEFAULT != 0;
+        Remembered { keys: if guessed { calls } else { keys }, kept: f64::from((*path).est_entries) }
     }
 }
 

@@ -7,7 +7,8 @@
 //! As `page_work`.
 
 use super::index_scan::{
-    correlation, filter_cost, index_rows, looks_up, met_together, nearness, one_key, rows_of_a_key,
+    bitmap_filter_cost, correlation, filter_cost, index_rows, looks_up, met_together, nearness, one_key,
+    rows_of_a_key,
 };
 use super::{Below, Runs, Stored, Walk};
 use crate::cost::in_memory::visits::{Visits, out_of_caches};
@@ -26,7 +27,7 @@ impl Walk<'_> {
         unsafe {
             let rel = (*path).parent;
             let pages = f64::from((*rel).pages) * runs.share;
-            self.work.charged += pages * runs.planned * page_costs(rel).1;
+            self.work.charged += pages * runs.planned * page_costs((*rel).reltablespace).1;
             self.work.sequential += pages * runs.times / workers(path);
             let stored = Some(Stored { relation: (*rel).relid, strictly: 1.0 });
             Below { stored, excess: self.excess(root, rel, None) }
@@ -41,10 +42,23 @@ impl Walk<'_> {
     ) -> Below {
         unsafe {
             let rel = (*path).path.parent;
-            let (mut index_cost, mut selectivity) = (0.0, 0.0);
+            let (mut index_cost, mut selectivity, mut looked_at) = (0.0, 0.0, 0.0);
             pg_sys::cost_bitmap_tree_node((*path).bitmapqual, &mut index_cost, &mut selectivity);
-            let tuples = selectivity * (*rel).tuples / workers(&raw mut (*path).path);
-            let charged = (*path).path.total_cost - index_cost - tuples * tuple_cost(rel);
+            // With the others on those pages of which the bitmap, where it is short of memory, knows no more than that there is something.
+            pg_sys::compute_bitmap_pages(
+                root,
+                rel,
+                (*path).bitmapqual,
+                1_u8.into(),
+                std::ptr::null_mut(),
+                &mut looked_at,
+            );
+            let workers = workers(&raw mut (*path).path);
+            let tuples = selectivity * (*rel).tuples / workers;
+            let filter = bitmap_filter_cost(&raw mut (*path).path);
+            let a_row = pg_sys::cpu_tuple_cost + filter.per_tuple;
+            let kept = index_cost + rest(&raw mut (*path).path, looked_at / workers * a_row + filter.startup);
+            let charged = (*path).path.total_cost - kept;
             self.work.charged += charged.max(0.0) * runs.planned * runs.share;
             // Mackert and Lohman's formula (index_pages_fetched, costsize.c) for each run by itself: what an earlier one read
             // has to be visited again.
@@ -52,6 +66,7 @@ impl Walk<'_> {
             let index = (*path).bitmapqual.cast::<pg_sys::IndexPath>();
             let index = node::is_a(index, T_IndexPath).then(|| (*index).indexinfo);
             let found = tuples * index.map_or(1.0, |index| self.excess(root, rel, Some(index)));
+            let found = found.min((*rel).tuples / workers);
             self.work.more_rows += (found - tuples) * runs.times * runs.share;
             let visited = (2.0 * pages * found / (2.0 * pages + found)).min(pages);
             self.work.bitmap += visited * runs.times * runs.share;
@@ -105,7 +120,11 @@ impl Walk<'_> {
                     }
                 }
             }
-            excess
+            match answered_by {
+                Some(_) => excess,
+                // However few rows the planner expects, at least one, there are no more than there are.
+                None => excess.min(((*rel).tuples / (*rel).rows.max(1.0)).max(1.0)),
+            }
         }
     }
 
@@ -127,7 +146,7 @@ impl Walk<'_> {
             let outer = runs.outer.filter(|_| !(*path).path.param_info.is_null());
             let (pages, leaves) = (f64::from((*rel).pages).max(1.0), f64::from((*index).pages).max(1.0));
             let selectivity = (*path).indexselectivity / workers(&raw mut (*path).path);
-            let expected = (selectivity * (*rel).tuples).max(1.0);
+            let expected = selectivity * (*rel).tuples;
             let entry = *(*root).simple_rte_array.add((*rel).relid as usize);
             let first = *(*index).indexkeys as pg_sys::AttrNumber;
             let known =
@@ -137,7 +156,7 @@ impl Walk<'_> {
             if let Some(known) = known.filter(|_| outer.is_some() && looks_up(path, 0)) {
                 more *= known.rows_of_a_value;
             }
-            let tuples = (expected * more).max(1.0);
+            let tuples = (expected * more).min((*rel).tuples).max(1.0);
             let correlation = correlation(root, rel, *(*index).indexkeys);
             let ordered = correlation * correlation;
             let only = (*path).path.pathtype == T_IndexOnlyScan;
@@ -145,7 +164,9 @@ impl Walk<'_> {
 
             // What is stored in the order of the index is visited going forward, page by page; of the rest, only the rows of
             // one key are, which lie in the index by their place in the table.
-            let scanned = tuples.max(index_rows(path, page_costs(rel).0)).min((*index).tuples.max(1.0));
+            let scanned = tuples
+                .max(index_rows(path, page_costs((*index).reltablespace).0))
+                .min((*index).tuples.max(1.0));
             let passed = scanned / (*index).tuples.max(1.0);
             let together = Visits::of(tuples, (passed * pages).max(1.0) / tuples);
             let beside = known.map_or(1.0, |known| met_together(root, path, known.beside));
@@ -162,8 +183,8 @@ impl Walk<'_> {
             }
 
             let rows = runs.times * runs.share * tuples;
-            let kept =
-                expected * filter_cost(path) + (*path).path.rows * (*(*path).path.pathtarget).cost.per_tuple;
+            let filter = filter_cost(path);
+            let kept = rest(&raw mut (*path).path, expected.max(1.0) * filter.per_tuple + filter.startup);
             let bytes = f64::from(pg_sys::BLCKSZ);
             let far = runs.times * runs.share * fetched * out_of_caches(pages * bytes);
             let in_index = passed * leaves;
@@ -189,8 +210,8 @@ unsafe fn is_same(condition: *mut pg_sys::Node, other: *mut pg_sys::Node) -> boo
         }
         if !node::is_a(condition, T_OpExpr)
             || !node::is_a(other, T_OpExpr)
-            || pg_sys::get_commutator((*other.cast::<pg_sys::OpExpr>()).opno)
-                != (*condition.cast::<pg_sys::OpExpr>()).opno
+            || pg_sys::get_commutator((*condition.cast::<pg_sys::OpExpr>()).opno)
+                != (*other.cast::<pg_sys::OpExpr>()).opno
             || (*condition.cast::<pg_sys::OpExpr>()).args.as_ref().is_none_or(|args| args.length != 2)
         {
             return false;
@@ -207,13 +228,17 @@ unsafe fn workers(path: *mut pg_sys::Path) -> f64 {
     if workers > 0.0 { workers + (1.0 - 0.3 * workers).max(0.0) } else { 1.0 }
 }
 
-unsafe fn tuple_cost(rel: *mut pg_sys::RelOptInfo) -> f64 {
-    unsafe { pg_sys::cpu_tuple_cost + (*rel).baserestrictcost.per_tuple }
+/// What the planner charges for a scan's filters, given as `filters`, and for what it computes of its rows.
+unsafe fn rest(path: *mut pg_sys::Path, filters: f64) -> f64 {
+    unsafe {
+        let computed = (*(*path).pathtarget).cost;
+        filters + computed.startup + computed.per_tuple * (*path).rows
+    }
 }
 
 /// Cost of a page out of order and in order.
-unsafe fn page_costs(rel: *mut pg_sys::RelOptInfo) -> (f64, f64) {
+unsafe fn page_costs(tablespace: pg_sys::Oid) -> (f64, f64) {
     let (mut random, mut sequential) = (0.0, 0.0);
-    unsafe { pg_sys::get_tablespace_page_costs((*rel).reltablespace, &mut random, &mut sequential) };
+    unsafe { pg_sys::get_tablespace_page_costs(tablespace, &mut random, &mut sequential) };
     (random, sequential)
 }
