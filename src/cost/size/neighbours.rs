@@ -14,6 +14,8 @@ pub struct Neighbours {
     pub rows: f64,
     /// Values of each page but its first, together: the first may have begun on the page before.
     pub begun: f64,
+    /// Values of each page, together.
+    pub met: f64,
     /// Pairs of rows of one page with the same value.
     pub pairs: f64,
     pub pages: f64,
@@ -59,14 +61,14 @@ impl Neighbours {
     pub fn add(&mut self, counts: &[usize]) {
         self.rows += counts.iter().sum::<usize>() as f64;
         self.begun += counts.len().saturating_sub(1) as f64;
+        self.met += counts.len() as f64;
         self.pairs += counts.iter().map(|rows| rows * rows.saturating_sub(1) / 2).sum::<usize>() as f64;
         self.pages += 1.0;
     }
 
     /// Rows of one value on a page where it occurs.
     pub fn on_a_page(&self) -> f64 {
-        let values = self.begun + self.pages;
-        if values > 0.0 { (self.rows / values).max(1.0) } else { 1.0 }
+        if self.met > 0.0 { self.rows / self.met } else { 1.0 }
     }
 
     /// Number of values among `present` rows on `pages` pages, where equal ones lie together; None where they do not, or that cannot be
@@ -169,6 +171,18 @@ mod tests {
         (0..50).for_each(|_| together.add(&[[3; 1].as_slice(), &[4; 49], &[1; 1]].concat()));
         let values = together.values(4e4, 200.0, 4e3).expect("told");
         assert!((3e3..=1.1e4).contains(&values), "{values}");
+    }
+
+    #[test]
+    fn pages_without_a_value_do_not_count() {
+        let mut seen = Neighbours::default();
+        assert_eq!(seen.on_a_page(), 1.0);
+        // A batch of fifty rows was given a number, and nothing else was.
+        seen.add(&[50]);
+        (0..49).for_each(|_| seen.add(&[]));
+        assert_eq!(seen.on_a_page(), 50.0);
+        seen.add(&[20, 10]);
+        assert_eq!(seen.on_a_page(), 80.0 / 3.0);
     }
 
     #[test]
