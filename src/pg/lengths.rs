@@ -8,7 +8,7 @@ use super::scalar::{Fields, read_rows};
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::catalog::{AttrNumber, Catalog, Column, Oid, Relation};
 use pgrx::pg_sys;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Learns the lengths in the columns that `definitions` store. What cannot be read leaves the averages as they are.
 pub fn read_all<'d>(definitions: impl Iterator<Item = &'d IndexDefinition>, catalog: &mut Catalog) {
@@ -18,7 +18,7 @@ pub fn read_all<'d>(definitions: impl Iterator<Item = &'d IndexDefinition>, cata
             wanted.extend(varying(definition, relation));
         }
     }
-    for (oid, column, lengths) in read(&wanted).unwrap_or_default() {
+    for ((oid, column), lengths) in read(&wanted).unwrap_or_default() {
         if let Some(relation) = catalog.relations.get_mut(&oid) {
             learn(relation, column, &lengths);
         }
@@ -28,12 +28,13 @@ pub fn read_all<'d>(definitions: impl Iterator<Item = &'d IndexDefinition>, cata
 /// Learns the lengths in the columns that one index stores.
 pub fn read_for(definition: &IndexDefinition, relation: &mut Relation) {
     let wanted = varying(definition, relation).collect();
-    for (_, column, lengths) in read(&wanted).unwrap_or_default() {
+    for ((_, column), lengths) in read(&wanted).unwrap_or_default() {
         learn(relation, column, &lengths);
     }
 }
 
 /// Stored lengths of a column's most common values and of its histogram's bounds.
+#[derive(Default)]
 struct Lengths {
     common: Vec<u32>,
     bounds: Vec<u32>,
@@ -62,25 +63,16 @@ fn varying<'a>(
         .map(|column| (relation.oid, column.number))
 }
 
-fn read(wanted: &BTreeSet<(Oid, AttrNumber)>) -> Result<Vec<(Oid, AttrNumber, Lengths)>, PgError> {
+fn read(wanted: &BTreeSet<(Oid, AttrNumber)>) -> Result<BTreeMap<(Oid, AttrNumber), Lengths>, PgError> {
     // pg_stats shows only what the caller may read. The rows of a function in FROM are kept as tuples (nodeFunctionscan.c), whose values
     // have the length that they have in an index: heap_fill_tuple (heaptuple.c) shortens headers as index_form_tuple does.
     const QUERY: &str = "
-        SELECT w.relation, w.number,
+        SELECT w.relation, w.number, k.common,
                ARRAY (SELECT pg_catalog.pg_column_size(v)
-                        FROM pg_catalog.unnest(CASE WHEN t.is_numeric
-                                                    THEN s.most_common_vals::text::numeric[] END) AS v
+                        FROM pg_catalog.unnest(CASE WHEN t.is_numeric THEN k.kept::numeric[] END) AS v
                       UNION ALL
                       SELECT pg_catalog.pg_column_size(v)
-                        FROM pg_catalog.unnest(CASE WHEN NOT t.is_numeric
-                                                    THEN s.most_common_vals::text::text[] END) AS v) AS common,
-               ARRAY (SELECT pg_catalog.pg_column_size(v)
-                        FROM pg_catalog.unnest(CASE WHEN t.is_numeric
-                                                    THEN s.histogram_bounds::text::numeric[] END) AS v
-                      UNION ALL
-                      SELECT pg_catalog.pg_column_size(v)
-                        FROM pg_catalog.unnest(CASE WHEN NOT t.is_numeric
-                                                    THEN s.histogram_bounds::text::text[] END) AS v) AS bounds
+                        FROM pg_catalog.unnest(CASE WHEN NOT t.is_numeric THEN k.kept::text[] END) AS v) AS lengths
           FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS w(relation, number)
           JOIN pg_catalog.pg_class AS c ON c.oid = w.relation
           JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -88,20 +80,25 @@ fn read(wanted: &BTreeSet<(Oid, AttrNumber)>) -> Result<Vec<(Oid, AttrNumber, Le
          CROSS JOIN LATERAL (SELECT a.atttypid = 'pg_catalog.numeric'::pg_catalog.regtype AS is_numeric) AS t
           JOIN pg_catalog.pg_stats AS s
             ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
-           AND s.inherited = (c.relkind = 'p')";
+           AND s.inherited = (c.relkind = 'p')
+         CROSS JOIN LATERAL (VALUES (true, s.most_common_vals::text), (false, s.histogram_bounds::text)) AS k(common, kept)";
     if wanted.is_empty() {
-        return Ok(Vec::new());
+        return Ok(BTreeMap::new());
     }
     let relations: Vec<pg_sys::Oid> = wanted.iter().map(|(oid, _)| pg_sys::Oid::from(*oid)).collect();
     let numbers: Vec<i16> = wanted.iter().map(|(_, number)| *number).collect();
-    reading(|| {
+    let rows = reading(|| {
         read_rows(QUERY, &[relations.into(), numbers.into()], |row| {
-            let of = |name: &str| -> Result<Vec<u32>, pgrx::spi::Error> {
-                let lengths = row.list::<i32>(name)?;
-                Ok(lengths.into_iter().filter_map(|length| u32::try_from(length).ok()).collect())
-            };
-            let lengths = Lengths { common: of("common")?, bounds: of("bounds")? };
-            Ok((row.oid("relation")?, row["number"].value::<i16>()?.unwrap_or(0), lengths))
+            let column = (row.oid("relation")?, row["number"].value::<i16>()?.unwrap_or(0));
+            let lengths = row.list::<i32>("lengths")?;
+            let lengths: Vec<u32> = lengths.into_iter().filter_map(|length| length.try_into().ok()).collect();
+            Ok((column, row.flag("common")?, lengths))
         })
-    })?
+    })??;
+    let mut found: BTreeMap<(Oid, AttrNumber), Lengths> = BTreeMap::new();
+    for (column, common, lengths) in rows {
+        let of_column = found.entry(column).or_default();
+        *(if common { &mut of_column.common } else { &mut of_column.bounds }) = lengths;
+    }
+    Ok(found)
 }
