@@ -28,7 +28,6 @@ pub struct Measured<'a> {
 /// How a workload turns planner units into milliseconds a day.
 pub struct CostModel {
     weights: Vec<f64>,
-    paces: Vec<f64>,
     /// Milliseconds that a planner unit took on average over the workload.
     ms_per_unit: f64,
     writes: BTreeMap<Oid, WriteRate>,
@@ -61,17 +60,8 @@ impl CostModel {
         let (ms, cost) = examined.iter().fold((0.0, 0.0), |(ms, cost), measured| {
             (ms + measured.statement.total_ms, cost + measured.statement.calls * measured.before.total)
         });
-        let times: Vec<(f64, f64)> = examined
-            .iter()
-            .map(|measured| {
-                let statement = measured.statement;
-                let ms = if statement.calls > 0.0 { statement.total_ms / statement.calls } else { 0.0 };
-                (ms, measured.before.in_memory)
-            })
-            .collect();
         CostModel {
             weights,
-            paces: paces(&times),
             ms_per_unit: if cost > 0.0 { ms / cost } else { 0.0 },
             writes: writes(examined, days),
             predicates: predicates(examined),
@@ -104,11 +94,21 @@ impl CostModel {
         catalog: &Catalog,
         limits: Limits,
     ) -> Problem {
+        let times: Vec<(f64, f64)> = examined
+            .iter()
+            .map(|measured| {
+                let statement = measured.statement;
+                let ms = if statement.calls > 0.0 { statement.total_ms / statement.calls } else { 0.0 };
+                (ms, measured.before.in_memory)
+            })
+            .collect();
+        // By the costs that slowdowns will be measured from: how rows lie was not known yet when the model was made.
+        let paces = paces(&times);
         let statements = examined.iter().enumerate().map(|(id, measured)| WeightedStatement {
             id,
             weight: self.weight(id),
             before: measured.before.clone(),
-            pace: self.paces[id],
+            pace: paces[id],
             relevant: relevant_of(pool, measured.facts),
             at_once: match measured.facts.relations.len() {
                 0..=FEW_TABLES => AT_ONCE_OVER_FEW_TABLES,
