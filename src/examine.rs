@@ -95,11 +95,14 @@ impl Examination {
             .collect()
     }
 
-    /// Lets costs in memory rest on how rows lie in the tables.
-    pub fn see(&mut self, side_by_side: SideBySide) {
+    /// Lets costs in memory rest on how rows lie in the tables; those of the statements that `until` leaves no time for stay as they are.
+    pub fn see(&mut self, side_by_side: SideBySide, until: Option<Instant>) {
         let side_by_side = Rc::new(side_by_side);
         for analysed in &mut self.examined {
             pgrx::check_for_interrupts!();
+            if until.is_some_and(|until| Instant::now() >= until) {
+                break;
+            }
             // What can no longer be planned is noticed, and said, when it is planned with an index.
             let _ = analysed.see(side_by_side.clone());
         }

@@ -30,6 +30,12 @@ type Sampled = Result<Rc<ExpressionStatistics>, String>;
 /// Expressions that raise an error for a row that is there, by relation: no index on them can be built.
 pub type Raising = BTreeSet<(Oid, Expression)>;
 
+/// When sampling that begins now has to end, for a run that ends at `deadline`.
+pub fn sampling_ends(deadline: Option<Instant>) -> Option<Instant> {
+    let now = Instant::now();
+    deadline.map(|deadline| now + deadline.saturating_duration_since(now) / SHARE_OF_TIME)
+}
+
 /// Samples the expressions of candidates that have no statistics, and lets the statements that use them be planned by what was
 /// found. What could not be had is a note of the statement.
 pub fn sample(
@@ -42,8 +48,7 @@ pub fn sample(
     if examination.examined.iter().all(|analysed| analysed.without_statistics.is_empty()) {
         return Raising::new();
     }
-    let now = Instant::now();
-    let until = deadline.map(|deadline| now + deadline.saturating_duration_since(now) / SHARE_OF_TIME);
+    let until = sampling_ends(deadline);
     let wanted = wanted(examination, workload, catalog, options);
     let mut sampled: BTreeMap<Oid, Sampled> = BTreeMap::new();
     for (relation, expressions) in wanted {

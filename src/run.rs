@@ -61,9 +61,10 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     let (pool, dismissed) = candidate::pool::without(pool, &settings.dismissed, &catalog);
     let pool = previous.added_to(pool, &catalog);
     let pool = expressions::buildable(pool, &raising);
-    let side_by_side =
-        neighbours::count_all(pool.iter().map(|c| &c.definition), &mut catalog, Sampler::as_set());
-    examination.see(side_by_side);
+    let until = expressions::sampling_ends(deadline);
+    let definitions = pool.iter().map(|c| &c.definition);
+    let side_by_side = neighbours::count_all(definitions, &mut catalog, Sampler::as_set(), until);
+    examination.see(side_by_side, until);
     lengths::read_all(pool.iter().map(|c| &c.definition), &mut catalog);
     let (pool, prices) = model.priced(pool, &catalog);
     let limits = settings.limits(workload.window_seconds);

@@ -7,27 +7,27 @@
 use super::sample::{SampledRows, Sampler, Value};
 use super::side_by_side::{Seen, SideBySide};
 use crate::candidate::definition::{AccessMethod, IndexDefinition, KeyTarget};
-use crate::catalog::RelationKind;
-use crate::catalog::{AttrNumber, Catalog, Oid, Relation};
+use crate::catalog::{AttrNumber, Catalog, Oid, Relation, RelationKind};
 use crate::cost::size::{Neighbours, in_doubt};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 /// Pages of a table that are looked at: some thousand rows, which tell how many share a value within a tenth.
 const PAGES: u32 = 50;
 /// Tables that a run looks at: a few milliseconds each.
 const MAX_RELATIONS: usize = 50;
-
 /// Rows of a table of this many pages and fewer are at hand wherever they lie.
 const SMALL: f64 = 1000.0;
 /// Columns of a table that are looked at.
 const MAX_COLUMNS: usize = 20;
 
 /// Corrects the number of values of columns on which the sizes of `definitions` hang; says how the rows lie in the tables by the first
-/// keys of these and of the indexes there are.
+/// keys of these and of the indexes there are. What `until` leaves no time for stays as ANALYZE has it.
 pub fn count_all<'d>(
     definitions: impl Iterator<Item = &'d IndexDefinition>,
     catalog: &mut Catalog,
     sampler: Sampler,
+    until: Option<Instant>,
 ) -> SideBySide {
     let mut doubts: BTreeMap<Oid, BTreeSet<AttrNumber>> = BTreeMap::new();
     let mut doubtful: BTreeMap<Oid, BTreeSet<AttrNumber>> = BTreeMap::new();
@@ -55,6 +55,9 @@ pub fn count_all<'d>(
     let mut side_by_side = SideBySide::default();
     for (oid, columns) in doubts.into_iter().take(MAX_RELATIONS) {
         pgrx::check_for_interrupts!();
+        if until.is_some_and(|until| Instant::now() >= until) {
+            break;
+        }
         if let Some(relation) = catalog.relations.get_mut(&oid) {
             let columns: BTreeSet<AttrNumber> = columns.into_iter().take(MAX_COLUMNS).collect();
             for (column, seen) in
@@ -94,17 +97,18 @@ fn count(
     sampler: Sampler,
 ) -> Vec<(AttrNumber, Seen)> {
     let named = columns.iter().filter_map(|number| relation.column(*number));
-    let names: Vec<String> = named.map(|column| column.sql_name.clone()).collect();
+    let (numbers, names): (Vec<AttrNumber>, Vec<String>) =
+        named.map(|column| (column.number, column.sql_name.clone())).unzip();
     let sampler = Sampler { max_pages: sampler.max_pages.min(PAGES) };
     // Without rows, what ANALYZE says has to do.
     let Ok(rows) = sampler.read(relation, &names, None) else { return Vec::new() };
     let mut beside = Vec::new();
-    for (at, number) in columns.iter().enumerate() {
+    for (at, number) in numbers.into_iter().enumerate() {
         let seen = neighbours(&rows, at);
-        let rows_of_a_value = seen.rows_of_a_value(relation, *number);
-        beside.push((*number, Seen { beside: seen.on_a_page(), rows_of_a_value }));
-        if doubtful.contains(number) {
-            seen.correct(relation, *number);
+        let rows_of_a_value = seen.rows_of_a_value(relation, number);
+        beside.push((number, Seen { beside: seen.on_a_page(), rows_of_a_value }));
+        if doubtful.contains(&number) {
+            seen.correct(relation, number);
         }
     }
     beside

@@ -162,8 +162,8 @@ pub fn costs_before(queries: &[String]) -> Result<Vec<PlanCost>, PgError> {
         statements.iter().enumerate().map(|(id, analysed)| (id, 1.0, analysed.facts.clone())).collect();
     let pool = candidate::pool(&facts, &catalog, &candidate::Options::default());
     let sampler = Sampler::as_set();
-    let side_by_side =
-        Rc::new(neighbours::count_all(pool.iter().map(|c| &c.definition), &mut catalog, sampler));
+    let definitions = pool.iter().map(|c| &c.definition);
+    let side_by_side = Rc::new(neighbours::count_all(definitions, &mut catalog, sampler, None));
     for analysed in &mut statements {
         let mut sampled = Vec::new();
         for relation in catalog.relations.values() {

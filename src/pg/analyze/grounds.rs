@@ -12,6 +12,7 @@ use crate::pg::identity::Identity;
 use crate::pg::isolated::{PgError, isolated};
 use crate::pg::side_by_side::SideBySide;
 use std::rc::Rc;
+use std::time::Instant;
 
 impl Analysed {
     /// Lets every plan from now on rest on `statistics`, with an index on the expressions and without; facts and plan are
@@ -22,12 +23,15 @@ impl Analysed {
     pub fn estimate_with(&mut self, statistics: Vec<Rc<ExpressionStatistics>>) -> Result<(), PgError> {
         let beside = self.side_by_side.clone();
         let configuration = Configuration::resting_on(&[], &[], &statistics, Some(&*beside));
-        let (mut collector, before) = self.on_locked_trees(|trees, made_anew| {
+        let started = Instant::now();
+        let planned = self.on_locked_trees(|trees, made_anew| {
             let mut collector = Collector::default();
             // As the first time, facts come from the generic plan.
             trees.plan(std::ptr::null_mut(), &configuration, Some(&mut collector), made_anew);
             (collector, trees.plan(trees.bound, &configuration, None, false))
-        })?;
+        });
+        self.planner_time += started.elapsed();
+        let (mut collector, before) = planned?;
         isolated(Some(&Identity::reader()), || clause::qualify(&mut collector.facts))?;
         self.facts = collector.facts;
         self.before = before;
