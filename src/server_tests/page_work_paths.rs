@@ -180,14 +180,14 @@ mod tests {
     fn no_more_rows_are_found_than_there_are() {
         tables();
         run(
-            "CREATE TABLE lines AS SELECT id, id AS due, id AS again, id + CASE WHEN id % 10 = 0 THEN -1 ELSE 1 END AS late FROM big ORDER BY hashint4(id)",
+            "CREATE TABLE lines AS SELECT id, id AS a, id AS b, -id AS c, -id AS d, id + 1 AS e, id + 1 AS f FROM big ORDER BY hashint4(id)",
         );
-        run("CREATE INDEX ON lines (id) WHERE due = again AND late > due AND late >= again");
+        run("CREATE INDEX ON lines (id) WHERE a = b AND c = d AND e = f");
         run("ANALYZE lines");
         let join = "SELECT count(big.filler) FROM lines JOIN big USING (id)";
         let all = costs(join);
-        let most = costs(&format!("{join} WHERE due = again AND late > due AND late >= again"));
-        assert!(most.total < 0.1 * all.total, "{most:?} {all:?}");
+        let most = costs(&format!("{join} WHERE a = b AND c = d AND e = f"));
+        assert!(most.total < 0.01 * all.total, "{most:?} {all:?}");
         assert!(
             most.in_memory > 0.2 * all.in_memory && most.in_memory < 2.0 * all.in_memory,
             "{most:?} {all:?}"
