@@ -55,7 +55,7 @@ pub struct CostCache<'a, W: WhatIf> {
 /// All that is known of one statement. Entry 0 is the empty configuration.
 struct KnownCosts {
     id: StatementId,
-    relevant: Vec<CandidateId>,
+    relevant: Relevant,
     entries: Vec<Entry>,
     /// Positions of the entries, the cheapest first.
     by_cost: Vec<usize>,
@@ -76,32 +76,41 @@ struct Entry {
     plan: PlanCost,
 }
 
-/// A set of positions within a statement's relevant candidates.
+/// The candidates that matter to a statement: by word of 64 candidates, those of them that do. Candidates of a relation stand
+/// together, so there are few words.
+struct Relevant(Box<[(usize, u64)]>);
+
+impl Relevant {
+    fn of(candidates: &[CandidateId]) -> Relevant {
+        let mut words: Vec<(usize, u64)> = Vec::new();
+        for candidate in candidates {
+            let (word, bit) = (candidate / 64, 1 << (candidate % 64));
+            match words.last_mut() {
+                Some((last, mask)) if *last == word => *mask |= bit,
+                _ => words.push((word, bit)),
+            }
+        }
+        Relevant(words.into())
+    }
+}
+
+/// A set of candidates that matter to a statement, in the words of `Relevant`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Bits(Box<[u64]>);
 
 impl Bits {
-    /// The members of `configuration` (ascending) that occur in `relevant` (ascending).
-    fn of(configuration: &[CandidateId], relevant: &[CandidateId]) -> Bits {
-        let mut words = vec![0_u64; relevant.len().div_ceil(64)].into_boxed_slice();
-        // Candidates of a relation stand together, so most of a large configuration lies outside.
-        let (Some(first), Some(last)) = (relevant.first(), relevant.last()) else { return Bits(words) };
-        let begin = configuration.partition_point(|candidate| candidate < first);
+    /// The members of `configuration` (ascending) that are relevant.
+    fn of(configuration: &[CandidateId], relevant: &Relevant) -> Bits {
+        let mut words = vec![0_u64; relevant.0.len()].into_boxed_slice();
         let mut at = 0;
-        for candidate in configuration[begin..].iter().take_while(|candidate| *candidate <= last) {
-            // With nearly all of them there, the next is the likeliest.
-            let next =
-                if relevant[at] == *candidate { Ok(0) } else { relevant[at..].binary_search(candidate) };
-            match next {
-                Ok(further) => {
-                    let position = at + further;
-                    words[position / 64] |= 1 << (position % 64);
-                    at = position + 1;
-                }
-                Err(further) => at += further,
+        for candidate in configuration {
+            let word = candidate / 64;
+            while at < words.len() && relevant.0[at].0 < word {
+                at += 1;
             }
-            if at == relevant.len() {
-                break;
+            let Some((here, mask)) = relevant.0.get(at) else { break };
+            if *here == word {
+                words[at] |= 1 << (candidate % 64) & mask;
             }
         }
         Bits(words)
@@ -115,19 +124,24 @@ impl Bits {
         self.0.iter().map(|word| word.count_ones()).sum()
     }
 
-    fn candidates(&self, relevant: &[CandidateId]) -> Vec<CandidateId> {
-        let member = |position: &usize| self.0[position / 64] >> (position % 64) & 1 == 1;
-        (0..relevant.len()).filter(member).map(|position| relevant[position]).collect()
+    fn candidates(&self, relevant: &Relevant) -> Vec<CandidateId> {
+        let words = self.0.iter().zip(&relevant.0);
+        let members = |(bits, (word, _)): (&u64, &(usize, u64))| {
+            let (bits, first) = (*bits, 64 * word);
+            (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| first + bit)
+        };
+        words.flat_map(members).collect()
     }
 }
 
 impl KnownCosts {
     fn new(id: StatementId, before: &PlanCost, relevant: &[CandidateId]) -> KnownCosts {
-        let empty = Bits::of(&[], relevant);
+        let relevant = Relevant::of(relevant);
+        let empty = Bits::of(&[], &relevant);
         let entry = Entry { set: empty.clone(), used: empty.clone(), plan: before.clone() };
         KnownCosts {
             id,
-            relevant: relevant.to_vec(),
+            relevant,
             entries: vec![entry],
             by_cost: vec![0],
             by_set: HashMap::from([(empty, 0)]),
