@@ -18,9 +18,9 @@ use std::ffi::CString;
 use std::time::Duration;
 
 static STORAGE_BUDGET: GucSetting<i32> = GucSetting::<i32>::new(0);
-static MAX_INDEXES: GucSetting<i32> = GucSetting::<i32>::new(20);
+static MAX_INDEXES: GucSetting<i32> = GucSetting::<i32>::new(50);
 static MAX_INDEXES_PER_TABLE: GucSetting<i32> = GucSetting::<i32>::new(0);
-static MIN_SAVING: GucSetting<f64> = GucSetting::<f64>::new(0.3);
+static MIN_SAVING: GucSetting<f64> = GucSetting::<f64>::new(0.1);
 static MIN_SAVING_PER_DAY: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MIN_SAVING_TO_CHANGE: GucSetting<f64> = GucSetting::<f64>::new(2.0);
 static EXCLUDE_TABLES: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));

@@ -4,7 +4,7 @@
 
 use super::certificate::{Certificate, Evidence};
 use super::peel::by_weight;
-use super::search::{Configuration, Search};
+use super::search::{Configuration, Gain, Search};
 use super::{Choice, CutShort, SearchRecord, Selection, frontier, guard, improve};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
@@ -99,35 +99,47 @@ fn confirm<W: WhatIf>(search: &mut Search<'_, W>, members: &[CandidateId]) -> Re
     Ok(())
 }
 
-/// The members of `best` in the order of what they save on top of those before.
+/// The members of `best` in the order of what they save on top of those before; the preferred one of equals first.
 fn rank<W: WhatIf>(search: &mut Search<'_, W>, best: &Configuration) -> Result<Vec<Choice>, Expired> {
     let empty = search.empty();
     let mut placed = empty.clone();
     let mut chosen = Vec::with_capacity(best.members.len());
-    while placed.members.len() < best.members.len() {
-        let Some(next) = next_in_order(search, &placed, best)? else { break };
+    // With what each saved when that was last asked, the most first: where returns diminish, few are asked again.
+    let mut left: Vec<(f64, CandidateId)> = Vec::with_capacity(best.members.len());
+    for &member in &best.members {
+        left.push((search.gain(&empty, &[member])?, member));
+    }
+    while !left.is_empty() {
+        left.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let at = first_in_order(search, &placed, &mut left)?;
+        let (gain, next) = left.remove(at);
         let write_ms = search.write_ms(&[next]);
         let alone = search.gain(&empty, &[next])? + write_ms;
-        let after_previous = search.gain(&placed, &[next])? + write_ms;
-        chosen.push(Choice { candidate: next, gain_alone: alone, gain_after_previous: after_previous });
+        chosen.push(Choice { candidate: next, gain_alone: alone, gain_after_previous: gain + write_ms });
         placed = search.moved(&placed, placed.with(&[next]))?;
     }
     Ok(chosen)
 }
 
-/// The member of `best` that saves most on top of those placed; the preferred one of equals.
-fn next_in_order<W: WhatIf>(
+/// Which of those left saves most on top of those placed. Of those that cannot be it, what they save is not asked.
+fn first_in_order<W: WhatIf>(
     search: &mut Search<'_, W>,
     placed: &Configuration,
-    best: &Configuration,
-) -> Result<Option<usize>, Expired> {
-    let mut next: Option<(f64, usize)> = None;
-    for &member in best.members.iter().filter(|member| !placed.contains(**member)) {
-        let gain = search.gain(placed, &[member])?;
-        // They come in the order of preference.
-        if next.is_none_or(|(best, _)| gain > best) {
-            next = Some((gain, member));
+    left: &mut [(f64, CandidateId)],
+) -> Result<usize, Expired> {
+    let mut first: Option<usize> = None;
+    for at in 0..left.len() {
+        let member = left[at].1;
+        let enough = first.map_or(f64::NEG_INFINITY, |first| left[first].0);
+        if let Gain::AtMost(_) = search.gain_if_enough(placed, &[member], enough)? {
+            continue;
+        }
+        left[at].0 = search.gain(placed, &[member])?;
+        let ahead =
+            |first: usize| left[at].0.total_cmp(&left[first].0).then(left[first].1.cmp(&member)).is_gt();
+        if first.is_none_or(ahead) {
+            first = Some(at);
         }
     }
-    Ok(next.map(|(_, member)| member))
+    Ok(first.unwrap_or(0))
 }

@@ -13,10 +13,8 @@ use std::collections::BTreeSet;
 
 /// Rounds of proposal and confirmation, at most; they end earlier when the planner has nothing new to say.
 const ROUNDS: usize = 6;
-/// Rounds with what the proof has learnt, at most, and what each may look at: plans are more by then, and good exchanges among them
-/// rarer.
+/// Rounds with what the proof has learnt, at most: plans are more by then, and good exchanges among them rarer.
 const ROUNDS_AGAIN: usize = 2;
-const LOOKS_AGAIN: u64 = 3_000_000;
 /// Planner calls for each statement, in all, after which exchanges are judged by known plans alone. Below this few
 /// statements and candidates are searched as thoroughly as if calls were free.
 const CALLS_A_STATEMENT: u64 = 15;
@@ -33,7 +31,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
     explore::from_nothing(search)?;
     for _ in 0..ROUNDS {
         let calls = search.cache.counters().planner_calls;
-        propose(search, improve::LOOKS)?;
+        propose(search)?;
         search.cache.go_offline_after(most);
         explore::around_best(search)?;
         if search.cache.counters().planner_calls == calls {
@@ -50,7 +48,7 @@ pub(super) fn again<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired
     for _ in 0..ROUNDS_AGAIN {
         let (empty, before) = (search.empty(), search.best.members.clone());
         search.best = search.moved(&empty, before.clone())?;
-        propose(search, LOOKS_AGAIN)?;
+        propose(search)?;
         if search.best.members == before {
             break;
         }
@@ -59,24 +57,23 @@ pub(super) fn again<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired
 }
 
 /// Searches offline, and keeps what is found if the planner confirms that it is better.
-fn propose<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(), Expired> {
+fn propose<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     search.cache.go_offline_after(0);
     // On expiry the best proposal stands, as one whose saving is at least what is known.
-    confirm(search, |search| greedy::run(search).and_then(|()| improve::run(search, looks)))?;
+    confirm(search, |search| greedy::run(search).and_then(|()| improve::run(search)))?;
     if search.limits().slowdown.is_none() {
         return Ok(());
     }
     search.cache.go_offline_after(0);
-    confirm(search, |search| from_the_boldest(search, looks).and_then(|()| improve::run(search, looks)))
+    confirm(search, |search| from_the_boldest(search).and_then(|()| improve::run(search)))
 }
 
 /// Begins anew with the set that would be best if slowdowns counted for nothing, and takes away what causes them: on the way up, an index
 /// that is in the way of one statement is passed over, though the next would have cured that.
-fn from_the_boldest<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(), Expired> {
+fn from_the_boldest<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     let empty = search.empty();
     let careful = std::mem::replace(&mut search.best, empty.clone());
-    let found =
-        search.ignoring_slowdowns(|search| greedy::run(search).and_then(|()| improve::run(search, looks)));
+    let found = search.ignoring_slowdowns(|search| greedy::run(search).and_then(|()| improve::run(search)));
     let boldest = std::mem::replace(&mut search.best, careful);
     found?;
     let counted = search.moved(&empty, boldest.members)?;
@@ -92,7 +89,7 @@ fn polish<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
         improve::settle(search, filled, key)?;
     }
     search.cache.go_offline_after(CALLS_A_STATEMENT * search.problem.statements.len() as u64);
-    confirm(search, |search| improve::run(search, improve::LOOKS))
+    confirm(search, |search| improve::run(search))
 }
 
 /// Lets `moves` better the best configuration with as few planner calls as the cache was told, and keeps what they find if the

@@ -177,6 +177,9 @@ impl<'a, W: WhatIf> Search<'a, W> {
 
     /// Whether two of `candidates` have the same keys.
     pub fn has_rivals_within(&self, candidates: &[CandidateId]) -> bool {
+        if candidates.len() < 2 {
+            return false;
+        }
         let mut keys: Vec<u32> = candidates.iter().filter_map(|c| self.problem.candidates[*c].keys).collect();
         keys.sort_unstable();
         keys.windows(2).any(|pair| pair[0] == pair[1])
