@@ -12,9 +12,11 @@ pub(super) fn run<W: WhatIf>(
     search: &mut Search<'_, W>,
     mut configuration: Configuration,
 ) -> Result<Configuration, Expired> {
-    let Some(allowed) = search.limits().slowdown else { return Ok(configuration) };
+    if search.limits().slowdown.is_none() {
+        return Ok(configuration);
+    }
     loop {
-        let slower = slower(search, &configuration, allowed)?;
+        let slower = slower(search, &configuration)?;
         if slower.is_empty() {
             return Ok(configuration);
         }
@@ -25,7 +27,7 @@ pub(super) fn run<W: WhatIf>(
                 continue;
             }
             let without = search.moved(&configuration, configuration.without(member))?;
-            let left = self::slower(search, &without, allowed)?.len();
+            let left = self::slower(search, &without)?.len();
             if best.as_ref().is_none_or(|(least, other)| (left, -without.net) < (*least, -other.net)) {
                 best = Some((left, without));
             }
@@ -40,7 +42,6 @@ pub(super) fn run<W: WhatIf>(
 fn slower<W: WhatIf>(
     search: &mut Search<'_, W>,
     configuration: &Configuration,
-    allowed: f64,
 ) -> Result<Vec<usize>, Expired> {
     let mut slower = Vec::new();
     for statement in search.touched(&configuration.members).into_owned() {
@@ -48,7 +49,8 @@ fn slower<W: WhatIf>(
         if configuration.savings[statement] < 0.0 {
             let plan = search.cache.plan(statement, &configuration.members)?;
             let nearby = search.slowdown_nearby(statement, &configuration.members, plan.total);
-            if search.problem.statements[statement].slowdown(&plan).max(nearby) > allowed {
+            let slowdown = search.problem.statements[statement].slowdown(&plan).max(nearby);
+            if !search.limits().allow(slowdown) {
                 slower.push(statement);
             }
         }

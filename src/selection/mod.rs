@@ -131,6 +131,13 @@ pub struct Limits {
     pub slowdown: Option<f64>,
 }
 
+impl Limits {
+    /// Whether a statement may get slower by this share.
+    pub fn allow(&self, slowdown: f64) -> bool {
+        self.slowdown.is_none_or(|most| slowdown <= most)
+    }
+}
+
 impl Default for Limits {
     /// No limit, and no difference too small.
     fn default() -> Limits {

@@ -244,12 +244,14 @@ impl<'a, W: WhatIf> Search<'a, W> {
     /// The worst slowdown, beyond what is allowed, of the known plans that cost little more than `total`, the cost of the chosen
     /// one: one of them may be chosen in its place once the indexes are there. 0 where there is none.
     pub fn slowdown_nearby(&mut self, statement: usize, members: &[CandidateId], total: f64) -> f64 {
-        let Some(allowed) = self.problem.limits.slowdown else { return 0.0 };
+        if self.problem.limits.slowdown.is_none() {
+            return 0.0;
+        }
         let s = &self.problem.statements[statement];
         let slow = &mut self.slow[statement];
         for (at, plan) in self.cache.plans(statement).enumerate().skip(slow.looked_at) {
             slow.looked_at = at + 1;
-            if s.slowdown(plan) > allowed {
+            if !self.problem.limits.allow(s.slowdown(plan)) {
                 slow.positions.push(at);
             }
         }
@@ -407,8 +409,7 @@ fn saving_of(problem: &Problem, statement: usize, plan: &PlanCost) -> f64 {
 /// What a slowdown counts as, a saving below zero; None where the user allows it.
 fn loss_of(problem: &Problem, statement: usize, slowdown: f64) -> Option<f64> {
     let s = &problem.statements[statement];
-    let loss = -REGRET * s.weight * s.before.total * slowdown;
-    problem.limits.slowdown.is_some_and(|allowed| slowdown > allowed).then_some(loss)
+    (!problem.limits.allow(slowdown)).then_some(-REGRET * s.weight * s.before.total * slowdown)
 }
 
 fn saving_at(problem: &Problem, statement: usize, total: f64) -> f64 {

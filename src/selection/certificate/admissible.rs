@@ -27,10 +27,7 @@ impl<W: WhatIf> Proof<'_, '_, W> {
     /// Whether the user accepts the slowdown that a plan means for its statement.
     pub(super) fn is_accepted(&self, statement: usize, plan: &PlanCost) -> bool {
         let s = &self.search.problem.statements[statement];
-        self.search
-            .limits()
-            .slowdown
-            .is_none_or(|allowed| plan.used.is_empty() || s.slowdown(plan) <= allowed)
+        plan.used.is_empty() || self.search.limits().allow(s.slowdown(plan))
     }
 
     /// What is known with all candidates of a statement but `absent`; None where that cannot be asked.
@@ -86,7 +83,9 @@ impl<W: WhatIf> Proof<'_, '_, W> {
 
     /// What a statement costs at least with any part of `set` that the user accepts, by what is known; planner units.
     pub(super) fn at_least(&self, statement: usize, set: &[CandidateId]) -> f64 {
-        self.at_least_beyond(statement, set, REFUSED_IN_TURN)
+        // Of candidates planned in parts only the winners are in the set, and what takes a refused plan's place may be another.
+        let in_parts = self.fields[statement].len() > self.search.problem.statements[statement].at_once;
+        self.at_least_beyond(statement, set, if in_parts { 0 } else { REFUSED_IN_TURN })
     }
 
     fn at_least_beyond(&self, statement: usize, set: &[CandidateId], refusable: usize) -> f64 {

@@ -1,7 +1,9 @@
 //! The bound against exhaustive search, and how tight it is on workloads of a realistic shape.
 
+use super::Proof;
 use crate::cost::cache::simulated::{Numbers, Plan, Simulated, arbitrary, relational};
 use crate::cost::{CandidateId, PlanCost, StatementId, WhatIf, WhatIfError};
+use crate::selection::search::Search;
 use crate::selection::{AT_ONCE, CandidateCost, Limits, Problem, Selection, WeightedStatement, select};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -276,6 +278,22 @@ fn indexes_that_help_each_other_are_found_out() {
     assert!(found.certificate.violations > 0, "{:?}", found.certificate);
     // An index and half of the pair's saving would be 195; with the fuzz of 1.5 % of 180.
     assert!(gap.is_ok_and(|gap| gap <= 0.02), "{:?}", found.certificate);
+}
+
+#[test]
+fn of_candidates_planned_in_parts_any_may_take_the_place_of_a_slow_one() {
+    // 0 hides 1 from the final of the parts, and is too slow to be had; 1 is the next best.
+    let plans =
+        vec![vec![(vec![], 100.0), (vec![0], 10.0), (vec![1], 12.0), (vec![2], 20.0), (vec![3], 90.0)]];
+    let (mut problem, mut planner) = spelled_out(plans, 4, 1);
+    problem.statements[0].at_once = 2;
+    problem.limits.slowdown = Some(0.05);
+    planner.scattered = vec![(0, 30.0)];
+    let mut search = Search::new(&problem, &mut planner);
+    let mut proof = Proof::new(&mut search, true);
+    let widest = proof.widest(0, &[]).map(|widest| (widest.used, widest.level));
+    assert!(widest.as_ref().is_some_and(|(used, level)| *used == [0] && *level <= 12.0), "{widest:?}");
+    assert_eq!(proof.cheapest_accepted(0), Some(12.0));
 }
 
 #[test]
