@@ -85,7 +85,8 @@ mod tests {
         assert!(median_ms < 2_000.0, "{median_ms} ms");
         let (advice, took) = asked(&query);
         assert!(!advice.is_empty());
-        assert!(took < Duration::from_secs(20), "{took:?}");
+        // 3 s as it is delivered; without optimisation, beside other work, up to ten times that.
+        assert!(took < Duration::from_secs(60), "{took:?}");
     }
 
     /// The plan with the indexes advised is the planner's own, however little was asked before.
