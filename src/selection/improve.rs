@@ -18,10 +18,10 @@ const WORTH_A_ROUND: f64 = 0.001;
 const FORCED: usize = 60;
 /// Statements looked at in a run, after which no further exchange is begun: for each statement of the problem, ...
 const LOOKS_A_STATEMENT: u64 = 25_000;
-/// ... at least and at most: a twentieth of a second, and half of one. Of TPC-H's 19 statements four times as many looks
+/// ... at least and at most: a twentieth of a second, and a fifth of one. Of TPC-H's 19 statements four times as many looks
 /// found nothing better; TPC-DS's 89 need theirs; of five hundred, exchanges that were not tried matter little beside what
 /// greedy found.
-const LOOKS: RangeInclusive<u64> = 500_000..=4_000_000;
+const LOOKS: RangeInclusive<u64> = 500_000..=2_000_000;
 
 /// Looks that a run over so many statements is worth.
 fn looks_over(statements: usize) -> u64 {
