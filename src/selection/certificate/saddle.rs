@@ -5,6 +5,11 @@
 
 use super::relaxation::{Cut, Taken, onto_simplex};
 
+/// A price is right when no more than this share too much is wanted, or too little.
+const CLOSE: f64 = 1e-9;
+/// Prices tried in search of it.
+const PRICES: usize = 40;
+
 /// What both sides hold.
 #[derive(Clone, Debug)]
 pub(super) struct Point {
@@ -132,17 +137,24 @@ impl<'c> Saddle<'c> {
         let share = |wanted: f64, step: f64, size: f64, bytes: f64, each: f64| {
             (wanted - step * (bytes * size + each)).clamp(0.0, 1.0)
         };
-        let filled = |bytes: f64, each: f64| -> f64 {
-            active.iter().map(|&(_, wanted, step, size)| size * share(wanted, step, size, bytes, each)).sum()
+        // What is wanted at these prices, and how fast that falls with the price of what `weigh` says a share takes.
+        let wanted_at = |bytes: f64, each: f64, weigh: &dyn Fn(f64) -> f64| {
+            let (mut sum, mut fall) = (0.0, 0.0);
+            for &(_, wanted, step, size) in &active {
+                let (share, weight) = (share(wanted, step, size, bytes, each), weigh(size));
+                sum += weight * share;
+                if 0.0 < share && share < 1.0 {
+                    fall += weight * weight * step;
+                }
+            }
+            (sum, fall)
         };
-        let number = |bytes: f64, each: f64| -> f64 {
-            let sum: f64 =
-                active.iter().map(|&(_, wanted, step, size)| share(wanted, step, size, bytes, each)).sum();
-            sum / self.count.max(1) as f64
-        };
-        // The price of bytes, then that of a place, each by bisection: one of them is nearly always 0.
+        let places = 1.0 / self.count.max(1) as f64;
+        let filled = |bytes: f64, each: f64| wanted_at(bytes, each, &|size| size);
+        let number = |bytes: f64, each: f64| wanted_at(bytes, each * places, &|_| places);
+        // The price of bytes, then that of a place: one of them is nearly always 0.
         let mut bytes = least_price(&|price| filled(price, 0.0));
-        let each = least_price(&|price| number(bytes, price));
+        let each = least_price(&|price| number(bytes, price)) * places;
         if bytes > 0.0 && each > 0.0 {
             bytes = least_price(&|price| filled(price, each));
         }
@@ -154,18 +166,55 @@ impl<'c> Saddle<'c> {
     }
 }
 
-/// The least price, from 0, at which no more than 1 is wanted.
-fn least_price(wanted: &dyn Fn(f64) -> f64) -> f64 {
-    if wanted(0.0) <= 1.0 {
-        return 0.0;
+/// The least price, from 0, at which no more than 1 is wanted; `wanted` gives that and how fast it falls. In pieces it is linear:
+/// Newton's steps, halvings where they lead astray.
+fn least_price(wanted: &dyn Fn(f64) -> (f64, f64)) -> f64 {
+    let (mut price, mut low, mut high) = (0.0, 0.0, f64::INFINITY);
+    for _ in 0..PRICES {
+        let (sum, fall) = wanted(price);
+        if (sum - 1.0).abs() <= CLOSE || sum <= 1.0 && price == 0.0 {
+            return price;
+        }
+        if sum > 1.0 {
+            low = price
+        } else {
+            high = price
+        }
+        let next = price + (sum - 1.0) / fall;
+        price = if low < next && next < high {
+            next
+        } else if high.is_finite() {
+            (low + high) / 2.0
+        } else {
+            (4.0 * price).max(1e-3)
+        };
     }
-    let (mut low, mut high) = (0.0, 1e-3);
-    while wanted(high) > 1.0 && high < 1e12 {
-        (low, high) = (high, 4.0 * high);
+    if high.is_finite() { high } else { price }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_price_leaves_no_more_than_there_is_room_for_and_not_much_less(
+            wishes in prop::collection::vec((0.0..3.0, 1e-6..10.0, 1e-4..0.9), 1..30),
+        ) {
+            let wanted = |price: f64| {
+                let share = |(wanted, step, size): &(f64, f64, f64)| (wanted - step * size * price).clamp(0.0, 1.0);
+                let sum: f64 = wishes.iter().map(|wish| wish.2 * share(wish)).sum();
+                let falls = wishes.iter().filter(|wish| 0.0 < share(wish) && share(wish) < 1.0);
+                (sum, falls.map(|(_, step, size)| size * size * step).sum())
+            };
+            let price = least_price(&wanted);
+            let (sum, before) = (wanted(price).0, wanted(0.0).0);
+            if before <= 1.0 {
+                prop_assert_eq!(price, 0.0);
+            } else {
+                prop_assert!((sum - 1.0).abs() <= 1e-6, "{} at {}", sum, price);
+            }
+        }
     }
-    for _ in 0..24 {
-        let middle = (low + high) / 2.0;
-        if wanted(middle) > 1.0 { low = middle } else { high = middle }
-    }
-    high
 }
