@@ -10,7 +10,7 @@ pub(crate) mod simulated;
 mod tests;
 
 use super::{CandidateId, PlanCost, Reached, StatementId, WhatIf, WhatIfError};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// Two bounds this close are one cost: a tenth of the planner's own fuzz.
 const MEETING: f64 = 1.001;
@@ -59,9 +59,9 @@ struct KnownCosts {
     entries: Vec<Entry>,
     /// Positions of the entries, the cheapest first.
     by_cost: Vec<usize>,
-    by_set: HashMap<Bits, usize>,
+    by_set: FxHashMap<Bits, usize>,
     /// What offline questions were answered with since the last plan came in.
-    assumed: HashMap<Bits, usize>,
+    assumed: FxHashMap<Bits, usize>,
     /// The entry with most candidates: the best source of lower bounds, so never out of sight.
     widest: usize,
     /// It failed once; it stays at its cost before.
@@ -144,8 +144,8 @@ impl KnownCosts {
             relevant,
             entries: vec![entry],
             by_cost: vec![0],
-            by_set: HashMap::from([(empty, 0)]),
-            assumed: HashMap::new(),
+            by_set: FxHashMap::from_iter([(empty, 0)]),
+            assumed: FxHashMap::default(),
             widest: 0,
             frozen: false,
             spent: false,
