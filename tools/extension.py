@@ -23,7 +23,7 @@ def build(installation: Installation) -> None:
         ["cargo", "pgrx", "install", "--release", "--no-default-features", "--features", f"pg{major}",
          "--pg-config", installation.pg_config],
         log,
-        env=packages.cargo_environment(installation.pg_config, major),
+        env=packages.cargo_environment(installation.pg_config),
     )  # fmt: skip
     if not (installation.path("sharedir") / "extension" / f"{EXTENSION}.control").exists():
         raise Failed(f"{EXTENSION}.control did not arrive in {installation.path('sharedir')}/extension; see {log}")

@@ -10,11 +10,8 @@ PGRX_HOME = BUILD / "pgrx"
 LOG = BUILD / "log"
 DEMO = ROOT / "demo"
 TPCH = DEMO / "tpch"
-
-
-def target(major: int) -> Path:
-    """One target directory per server version: switching features inside one rebuilds pgrx every time."""
-    return BUILD / "target" / f"pg{major}"
+# One for every server version: what does not depend on the version is compiled once.
+TARGET = BUILD / "target"
 
 
 def venv_python() -> Path:

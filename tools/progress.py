@@ -83,22 +83,32 @@ def tail(log: Path, lines: int = 40) -> str:
 
 def run(command: list, log: Path, *, env: dict | None = None, cwd: Path = paths.ROOT, check: bool = True) -> int:
     """Runs a command with its output in `log`; its exit code, or `Failed` with the end of the log."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    words = [str(word) for word in command]
-    with open(log, "ab") as out:
-        out.write(f"$ {' '.join(words)}\n".encode())
-        out.flush()
-        child = subprocess.Popen(words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                                 start_new_session=True)  # fmt: skip
-        try:
-            code = child.wait()
-        except BaseException:
-            os.killpg(child.pid, signal.SIGTERM)  # with all that it started: cargo's compilers, pytest's servers
-            child.wait()
-            raise
+    [code] = run_side_by_side([(command, log)], env=env, cwd=cwd)
     if check and code != 0:
-        raise Failed(f"`{' '.join(words[:4])} ...` ended with {code}; the end of {log}:\n{tail(log)}")
+        raise Failed(f"`{' '.join(str(word) for word in command[:4])} ...` ended with {code}; the end of {log}:\n{tail(log)}")
     return code
+
+
+def run_side_by_side(commands: list[tuple[list, Path]], *, env: dict | None = None, cwd: Path = paths.ROOT) -> list[int]:
+    """Runs commands at the same time, each with its output in its log; their exit codes."""
+    children: list[subprocess.Popen] = []
+    try:
+        for command, log in commands:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            words = [str(word) for word in command]
+            with open(log, "ab") as out:
+                out.write(f"$ {' '.join(words)}\n".encode())
+                out.flush()
+                children.append(subprocess.Popen(words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                                 start_new_session=True))  # fmt: skip
+        return [child.wait() for child in children]
+    except BaseException:
+        for child in children:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGTERM)  # with all that it started: cargo's compilers, pytest's servers
+        for child in children:
+            child.wait()
+        raise
 
 
 def fresh_log(name: str) -> Path:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import account, extension, packages, paths, postgres
-from .progress import Failed, duration, fresh_log, phase, run, say, since_start, tail
+from .progress import Failed, duration, fresh_log, phase, run, run_side_by_side, say, since_start, tail
 
 VERSIONS = (15, 18)
-# The pure tests run once: nothing in them depends on the server's version.
+# The pure tests run once, in the same program as those in the server: nothing in them depends on the server's version.
 PURE = 18
 # pgrx names the test of `#[pg_test] fn x` `pg_x`: so the two kinds are told apart by name alone.
 IN_SERVER = "::pg_"
@@ -40,14 +40,15 @@ def main(fast: bool = False) -> int:
 
 
 def _fast_tiers():
-    return [("rustfmt", _format), ("pure tests", lambda log: _pure(log))]
+    return [("rustfmt", _format), ("pure tests", _pure)]
 
 
 def _all_tiers():
-    tiers = [*_fast_tiers()]
+    tiers = [("rustfmt", _format)]
     tiers += [(f"clippy, PostgreSQL {major}", lambda log, major=major: _clippy(log, major)) for major in VERSIONS]
     for major in VERSIONS:
-        tiers.append((f"tests in the server, PostgreSQL {major}", lambda log, major=major: _in_server(log, major)))
+        kinds = "pure tests and those in the server" if major == PURE else "tests in the server"
+        tiers.append((f"{kinds}, PostgreSQL {major}", lambda log, major=major: _in_server(log, major)))
         tiers.append((f"release build, PostgreSQL {major}", lambda log, major=major: _build(log, major)))
     for title, folder in (("SQL with expected output", "pg_regress"), ("end to end", "e2e"), ("upgrades", "upgrade"), ("the documentation's SQL", "docs")):
         tiers.append((f"{title}, PostgreSQL 15 and 18", lambda log, folder=folder: _pytest(log, folder)))
@@ -76,7 +77,7 @@ def _run_tier(title: str, tier: Callable[[Path], Count]) -> Count:
 
 def _cargo(log: Path, *words: str, major: int) -> int:
     installation = postgres.installation(major)
-    return run(["cargo", *words], log, env=packages.cargo_environment(installation.pg_config, major), check=False)
+    return run(["cargo", *words], log, env=packages.cargo_environment(installation.pg_config), check=False)
 
 
 def _one(code: int) -> Count:
@@ -107,7 +108,8 @@ def _pure(log: Path) -> Count:
 
 
 def _in_server(log: Path, major: int) -> Count:
-    words = ["pgrx", "test", f"pg{major}", IN_SERVER, "--no-default-features", "--features", f"pg{major}"]
+    which = [] if major == PURE else [IN_SERVER]
+    words = ["pgrx", "test", f"pg{major}", *which, "--no-default-features", "--features", f"pg{major}"]
     data = None
     if account.identity():
         # As root pgrx runs its server through sudo, in a directory whose parent that account can write to.
@@ -138,17 +140,30 @@ def _build(_log: Path, major: int) -> Count:
 
 
 def _pytest(log: Path, folder: str) -> Count:
-    result = paths.BUILD / f"{folder}.xml"
-    result.unlink(missing_ok=True)
-    versions = [f"--pg={major}" for major in VERSIONS]
-    code = run([sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", f"--junitxml={result}", *versions,
-                f"tests/{folder}"], log, check=False)  # fmt: skip
-    count = Count()
-    if result.exists():
-        for suite in xml.parse(result).getroot().iter("testsuite"):
-            of = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
-            bad = of["failures"] + of["errors"]
-            count += Count(max(0, of["tests"] - bad - of["skipped"]), bad)
-    if code != 0 and not count.failed:
-        count.failed = 1
-    return count
+    """The versions side by side: their servers are apart, and most of the time is waiting or one process's work."""
+    results, logs = {}, {}
+    for major in VERSIONS:
+        results[major] = paths.BUILD / f"{folder}-{major}.xml"
+        results[major].unlink(missing_ok=True)
+        logs[major] = log if major == VERSIONS[0] else fresh_log(f"{log.stem}-{major}")
+    codes = run_side_by_side([
+        ([sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", f"--junitxml={results[major]}", f"--pg={major}",
+          f"tests/{folder}"], logs[major])
+        for major in VERSIONS
+    ])  # fmt: skip
+    total = Count()
+    for major, code in zip(VERSIONS, codes):
+        count = Count()
+        if results[major].exists():
+            for suite in xml.parse(results[major]).getroot().iter("testsuite"):
+                of = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
+                bad = of["failures"] + of["errors"]
+                count += Count(max(0, of["tests"] - bad - of["skipped"]), bad)
+        if code != 0 and not count.failed:
+            count.failed = 1
+        total += count
+        if logs[major] != log:
+            with open(log, "a") as whole:
+                whole.write(logs[major].read_text(errors="replace"))
+            logs[major].unlink()
+    return total

@@ -17,7 +17,7 @@ def test_not_created(empty_database, call):
 @pytest.fixture(scope="module")
 def bare_server(request, server):
     """A server of the same version that does not preload pg_stat_statements."""
-    with postgres.Server(server.installation, "bare", {"shared_preload_libraries": "''", "shared_buffers": "32MB"}) as running:
+    with postgres.Server(server.installation, f"bare-{server.installation.major}", {"shared_preload_libraries": "''", "shared_buffers": "32MB"}) as running:
         yield running
 
 
