@@ -9,7 +9,7 @@ pub(crate) mod simulated;
 #[cfg(test)]
 mod tests;
 
-use super::{CandidateId, PlanCost, Reached, StatementId, WhatIf, WhatIfError};
+use super::{CandidateId, PlanCost, Priced, Reached, StatementId, WhatIf, WhatIfError};
 use rustc_hash::FxHashMap;
 
 /// Two bounds this close are one cost: a tenth of the planner's own fuzz.
@@ -244,6 +244,32 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
             _ => self.find(statement, configuration, false)?,
         };
         Ok(self.statements[statement].entries[at].plan.clone())
+    }
+
+    /// The least of what a statement costs with the prices of what its plan uses (`WhatIf::cost_at_prices`); None where that cannot be
+    /// asked.
+    pub fn at_prices(
+        &mut self,
+        statement: usize,
+        priced: &[(CandidateId, f64)],
+        most_in_memory: f64,
+    ) -> Result<Option<Priced>, Expired> {
+        self.check_time()?;
+        let known = &mut self.statements[statement];
+        if known.frozen {
+            return Ok(None);
+        }
+        match self.what_if.cost_at_prices(known.id, priced, most_in_memory) {
+            Ok(found) => {
+                self.counters.planner_calls += found.as_ref().map_or(0, |found| found.calls);
+                Ok(found)
+            }
+            Err(WhatIfError::Statement(reason)) => {
+                known.frozen = true;
+                self.failures.push((known.id, reason));
+                Ok(None)
+            }
+        }
     }
 
     /// The dearest known plan of any configuration that contains this one; 0 when none is known.

@@ -74,6 +74,24 @@ pub struct PageWork {
 }
 
 impl PageWork {
+    /// This and `times` the other.
+    pub fn plus(self, other: PageWork, times: f64) -> PageWork {
+        PageWork {
+            charged: self.charged + times * other.charged,
+            sequential: self.sequential + times * other.sequential,
+            bitmap: self.bitmap + times * other.bitmap,
+            bitmap_rows: self.bitmap_rows + times * other.bitmap_rows,
+            forward: self.forward + times * other.forward,
+            scattered: self.scattered + times * other.scattered,
+            descents: self.descents + times * other.descents,
+            scattered_descents: self.scattered_descents + times * other.scattered_descents,
+            index_rows: self.index_rows + times * other.index_rows,
+            table_rows: self.table_rows + times * other.table_rows,
+            probes: self.probes + times * other.probes,
+            more_rows: self.more_rows + times * other.more_rows,
+        }
+    }
+
     /// The cost of a plan whose pages are all in memory, planner units. `total` is the planner's cost of it, and what is answered where
     /// the work is beyond all numbers.
     pub fn cost(&self, total: f64, cpu_tuple_cost: f64) -> f64 {
@@ -108,6 +126,11 @@ pub fn slowdown(before: &PlanCost, after: &PlanCost, pace: f64) -> f64 {
     let change = |now: f64, then: f64| if then > 0.0 { now / then - 1.0 } else { 0.0 };
     let in_memory = (1.0 + pace * change(after.in_memory, before.in_memory)) / DOUBT - 1.0;
     change(after.total, before.total).max(in_memory).max(0.0)
+}
+
+/// The cost in memory of a plan that makes a statement slower than by the share `allowed`, at least.
+pub fn most(before: &PlanCost, allowed: f64, pace: f64) -> f64 {
+    before.in_memory * (1.0 + ((1.0 + allowed) * DOUBT - 1.0) / pace)
 }
 
 /// For each statement, how its cost in memory compares with its measured time, beside the typical statement of the workload: 0.5
@@ -179,6 +202,11 @@ mod tests {
         // One whose time is mostly something else is slowed down less by the same pages.
         assert!((slowdown(&before, &plan(50.0, 240.0), 0.5) - (1.7 / 1.1 - 1.0)).abs() < 1e-9);
         assert_eq!(slowdown(&plan(0.0, 0.0), &plan(0.0, 0.0), 1.0), 0.0);
+        for pace in [0.1, 0.5, 1.0] {
+            let most = most(&before, 0.2, pace);
+            assert!(slowdown(&before, &plan(50.0, 0.999 * most), pace) < 0.2);
+            assert!(slowdown(&before, &plan(50.0, 1.001 * most), pace) > 0.2);
+        }
     }
 
     #[test]

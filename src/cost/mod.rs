@@ -34,6 +34,17 @@ pub struct PlanCost {
     pub used_existing: Vec<Oid>,
 }
 
+/// What the planner said of one statement when each of some candidates had a price.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Priced {
+    /// The least of what a plan costs with the prices of what it uses, planner units.
+    pub total: f64,
+    /// The candidates of that plan, ascending.
+    pub used: Vec<CandidateId>,
+    /// Planner calls that it took.
+    pub calls: u64,
+}
+
 /// Why a what-if call gave no cost.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum WhatIfError {
@@ -62,6 +73,20 @@ pub trait WhatIf {
         statement: StatementId,
         configuration: &[CandidateId],
     ) -> Result<PlanCost, WhatIfError>;
+
+    /// The least of what `statement` costs with the prices of the indexes that its plan uses; each candidate of `priced` (ascending, no
+    /// duplicates) is given with its price, planner units. Never more than any part of them would come to; where a plan could use an
+    /// index in several places, it may count for less than its price. None if the planner cannot be asked that.
+    ///
+    /// Plans that cost more than `most_in_memory` when all pages are in memory may be left out.
+    fn cost_at_prices(
+        &mut self,
+        _statement: StatementId,
+        _priced: &[(CandidateId, f64)],
+        _most_in_memory: f64,
+    ) -> Result<Option<Priced>, WhatIfError> {
+        Ok(None)
+    }
 
     /// True once a statement has had all the planning time that one may take: it is asked about no more, but for its plan
     /// with the answer.

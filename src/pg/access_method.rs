@@ -100,6 +100,11 @@ impl Traits {
         }
     }
 
+    /// How the planner costs its indexes.
+    pub fn cost(&self) -> pg_sys::amcostestimate_function {
+        self.cost
+    }
+
     /// For each column, keys first, whether an index-only scan can return it (`amcanreturn` of each access method, which wants
     /// the index itself: nbtree.c, gistscan.c's gistcanreturn, spgutils.c's spgcanreturn).
     pub fn can_return(&self, keys: &[Key], included: usize) -> Vec<bool> {

@@ -137,6 +137,38 @@ pub unsafe fn partition_ancestors(relation: pg_sys::Oid) -> *mut pg_sys::List {
     unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| get_partition_ancestors(relation)) }
 }
 
+/// Whether a relation has no path yet that makes this one pointless (`add_path_precheck`, pathnode.c).
+///
+/// # Safety
+/// Both must be valid and of one planner call.
+pub unsafe fn is_worth_adding(rel: *mut pg_sys::RelOptInfo, path: *mut pg_sys::Path) -> bool {
+    unsafe {
+        let param = (*path).param_info;
+        let required = if param.is_null() { std::ptr::null_mut() } else { (*param).ppi_req_outer };
+        #[cfg(not(feature = "pg18"))]
+        {
+            pg_sys::add_path_precheck(
+                rel,
+                (*path).startup_cost,
+                (*path).total_cost,
+                (*path).pathkeys,
+                required,
+            )
+        }
+        #[cfg(feature = "pg18")]
+        {
+            pg_sys::add_path_precheck(
+                rel,
+                (*path).disabled_nodes,
+                (*path).startup_cost,
+                (*path).total_cost,
+                (*path).pathkeys,
+                required,
+            )
+        }
+    }
+}
+
 /// Raises "permission denied" unless the current role may run the plan, as the executor would check on start.
 ///
 /// # Safety

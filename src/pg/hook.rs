@@ -17,6 +17,7 @@ use super::expression_statistics::{self, ExpressionStatistics};
 use super::facts::Collector;
 use super::hypothetical::Hypothetical;
 use super::index_cost::Costing;
+use super::pricing::{self, Pricing};
 use super::side_by_side::SideBySide;
 use crate::catalog::Oid;
 use pgrx::pg_sys;
@@ -39,6 +40,8 @@ pub struct Configuration<'a> {
     pub statistics_without_index: bool,
     /// How rows lie in the tables, for the cost in memory.
     pub side_by_side: Option<&'a SideBySide>,
+    /// What the hypothetical indexes cost to have.
+    pub pricing: Option<&'a Pricing>,
 }
 
 impl<'a> Configuration<'a> {
@@ -49,7 +52,14 @@ impl<'a> Configuration<'a> {
         statistics: &'a [Rc<ExpressionStatistics>],
         side_by_side: Option<&'a SideBySide>,
     ) -> Configuration<'a> {
-        Configuration { indexes, hidden, statistics, statistics_without_index: true, side_by_side }
+        Configuration {
+            indexes,
+            hidden,
+            statistics,
+            statistics_without_index: true,
+            side_by_side,
+            pricing: None,
+        }
     }
 }
 
@@ -95,6 +105,14 @@ type PathlistHook = unsafe extern "C-unwind" fn(
     *mut pg_sys::RangeTblEntry,
 );
 
+type JoinPathlistHook = unsafe extern "C-unwind" fn(
+    *mut pg_sys::PlannerInfo,
+    *mut pg_sys::RelOptInfo,
+    *mut pg_sys::RelOptInfo,
+    *mut pg_sys::RelOptInfo,
+    pg_sys::JoinType::Type,
+    *mut pg_sys::JoinPathExtraData,
+);
 type IndexStatisticsHook = unsafe extern "C-unwind" fn(
     *mut pg_sys::PlannerInfo,
     pg_sys::Oid,
@@ -110,6 +128,7 @@ type PlannerHook = unsafe extern "C-unwind" fn(
 
 static PREVIOUS_RELATION_INFO: Previous<RelationInfoHook> = Previous::none();
 static PREVIOUS_PATHLIST: Previous<PathlistHook> = Previous::none();
+static PREVIOUS_JOIN_PATHLIST: Previous<JoinPathlistHook> = Previous::none();
 static PREVIOUS_PLANNER: Previous<PlannerHook> = Previous::none();
 static PREVIOUS_INDEX_STATISTICS: Previous<IndexStatisticsHook> = Previous::none();
 
@@ -121,6 +140,8 @@ pub fn init() {
         pg_sys::get_relation_info_hook = Some(relation_info);
         PREVIOUS_PATHLIST.keep(pg_sys::set_rel_pathlist_hook);
         pg_sys::set_rel_pathlist_hook = Some(pathlist);
+        PREVIOUS_JOIN_PATHLIST.keep(pg_sys::set_join_pathlist_hook);
+        pg_sys::set_join_pathlist_hook = Some(join_pathlist);
         PREVIOUS_PLANNER.keep(pg_sys::planner_hook);
         pg_sys::planner_hook = Some(planner);
         PREVIOUS_INDEX_STATISTICS.keep(pg_sys::get_index_stats_hook);
@@ -180,6 +201,21 @@ pub(super) fn costing(index: Oid) -> Option<Costing> {
     configuration.indexes.iter().find(|found| found.fake_oid == index).map(|found| found.costing)
 }
 
+/// The cost function of an index of the configuration in force, and what `path` is charged on top; None unless it has a price.
+pub(super) unsafe fn priced(
+    index: Oid,
+    root: *mut pg_sys::PlannerInfo,
+    path: *const pg_sys::IndexPath,
+) -> Option<(pricing::CostFunction, f64)> {
+    // SAFETY: what is in force outlives the planner call (InForce::begin), within which cost functions run.
+    unsafe {
+        let configuration = CONFIGURATION.get().as_ref()?;
+        let charge = configuration.pricing?.charge(root, path);
+        let found = configuration.indexes.iter().find(|found| found.fake_oid == index)?;
+        Some((found.cost_function()?, charge))
+    }
+}
+
 #[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
 unsafe extern "C-unwind" fn relation_info(
     root: *mut pg_sys::PlannerInfo,
@@ -225,7 +261,7 @@ unsafe extern "C-unwind" fn apply_configuration(oid: pg_sys::Oid, rel: *mut pg_s
                 }
             }
         }
-        inject(oid, rel, configuration.indexes, &mut lineage);
+        inject(oid, rel, configuration, &mut lineage);
     }
 }
 
@@ -249,12 +285,13 @@ impl Lineage {
 unsafe fn inject(
     oid: pg_sys::Oid,
     rel: *mut pg_sys::RelOptInfo,
-    indexes: &[&Hypothetical],
+    configuration: &Configuration<'_>,
     lineage: &mut Lineage,
 ) {
     unsafe {
         let mut relation: pg_sys::Relation = std::ptr::null_mut();
-        for index in indexes {
+        let place = configuration.pricing.map(|pricing| pricing.next_place(oid.to_u32()));
+        for index in configuration.indexes {
             if !lineage.contains(index.relation) {
                 continue;
             }
@@ -264,6 +301,9 @@ unsafe fn inject(
             }
             let info = index.build(rel, relation);
             if !info.is_null() {
+                if let (Some(pricing), Some(place)) = (configuration.pricing, place) {
+                    pricing.put_on(info, place, index.share_of(info));
+                }
                 (*rel).indexlist = pg_sys::lcons(info.cast(), (*rel).indexlist);
             }
         }
@@ -331,6 +371,58 @@ unsafe extern "C-unwind" fn pathlist(
         }
         if !COLLECTOR.get().is_null() {
             collect(root, rel, rti, rte);
+        }
+        if !CONFIGURATION.get().is_null() {
+            put_aside(root, rel);
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn put_aside(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo) {
+    // SAFETY: a configuration outlives the time that it is in force.
+    unsafe {
+        if let Some(pricing) = CONFIGURATION.get().as_ref().and_then(|configuration| configuration.pricing) {
+            pricing.put_aside(root, rel);
+        }
+    }
+}
+
+#[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
+unsafe extern "C-unwind" fn join_pathlist(
+    root: *mut pg_sys::PlannerInfo,
+    joinrel: *mut pg_sys::RelOptInfo,
+    outer: *mut pg_sys::RelOptInfo,
+    inner: *mut pg_sys::RelOptInfo,
+    jointype: pg_sys::JoinType::Type,
+    extra: *mut pg_sys::JoinPathExtraData,
+) {
+    // SAFETY: called by add_paths_to_joinrel (joinpath.c) with valid arguments.
+    unsafe {
+        if let Some(previous) = PREVIOUS_JOIN_PATHLIST.get() {
+            previous(root, joinrel, outer, inner, jointype, extra);
+        }
+        if !CONFIGURATION.get().is_null() {
+            join(root, joinrel, outer, inner, jointype, extra);
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn join(
+    root: *mut pg_sys::PlannerInfo,
+    joinrel: *mut pg_sys::RelOptInfo,
+    outer: *mut pg_sys::RelOptInfo,
+    inner: *mut pg_sys::RelOptInfo,
+    jointype: pg_sys::JoinType::Type,
+    extra: *mut pg_sys::JoinPathExtraData,
+) {
+    // SAFETY: a configuration outlives the time that it is in force.
+    unsafe {
+        if let Some(configuration) = CONFIGURATION.get().as_ref()
+            && let Some(pricing) = configuration.pricing
+        {
+            pricing.join(root, joinrel, outer, inner, jointype, extra, configuration);
         }
     }
 }

@@ -137,6 +137,19 @@ impl Hypothetical {
         self.statistics.as_ref()
     }
 
+    /// The part of it that lies on the relation of what `build` gave.
+    ///
+    /// # Safety
+    /// `info` must be valid.
+    pub unsafe fn share_of(&self, info: *const pg_sys::IndexOptInfo) -> f64 {
+        unsafe { (*info).tuples / self.size.tuples.max(1.0) }
+    }
+
+    /// How it is costed.
+    pub fn cost_function(&self) -> Option<super::pricing::CostFunction> {
+        self.costing.function().or(self.traits.cost())
+    }
+
     /// Whether it holds only some of the rows.
     pub fn is_partial(&self) -> bool {
         self.predicate.is_some()

@@ -37,6 +37,7 @@ mod page_work;
 pub mod parameters;
 mod planner;
 mod predicates;
+pub mod pricing;
 pub mod process;
 pub mod progress;
 pub mod sample;

@@ -17,6 +17,8 @@ use crate::cost::in_memory::PageWork;
 use joins::{anew, remembered};
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::{self, *};
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -31,11 +33,31 @@ const ROUNDS: f64 = 10.0;
 /// # Safety
 /// `root` must be NULL or the top of a planner call of this backend that is over, and its memory still there.
 pub unsafe fn of(root: *mut pg_sys::PlannerInfo, configuration: &Configuration<'_>) -> PageWork {
-    let mut walk = Walk { work: PageWork::default(), configuration, shares: BTreeMap::new() };
+    let mut walk = Walk::new(configuration);
     if !root.is_null() {
         unsafe { walk.query(root) };
     }
+    if let Some(pricing) = configuration.pricing {
+        walk.used.iter().for_each(|index| unsafe { pricing.note(*index) });
+    }
     walk.work
+}
+
+/// What `path` costs when all pages are in memory, planner units, if it runs once; what having its indexes costs does not count.
+///
+/// # Safety
+/// `path` must be a valid path of the planner call of `root` under `configuration`.
+pub unsafe fn in_memory(
+    root: *mut pg_sys::PlannerInfo,
+    path: *mut pg_sys::Path,
+    configuration: &Configuration<'_>,
+) -> f64 {
+    let mut walk = Walk::new(configuration);
+    walk.walked = configuration.pricing.map(|pricing| &pricing.walked);
+    unsafe {
+        walk.path(root, path, Runs::once());
+        walk.work.cost((*path).total_cost, pg_sys::cpu_tuple_cost)
+    }
 }
 
 struct Walk<'c> {
@@ -43,6 +65,22 @@ struct Walk<'c> {
     configuration: &'c Configuration<'c>,
     /// What was sampled of the conditions on a relation, by its place in the range table and what was sampled.
     shares: BTreeMap<(pg_sys::Index, usize), Rc<Shares>>,
+    /// Indexes that were met.
+    used: Vec<*const pg_sys::IndexOptInfo>,
+    /// What was found out of paths before, where that is kept.
+    walked: Option<&'c WalkedPaths>,
+}
+
+/// The work of paths that run once, for those that are looked at again as parts of others.
+#[derive(Default)]
+pub struct WalkedPaths(RefCell<FxHashMap<*mut pg_sys::Path, Memory>>);
+
+#[derive(Clone, Copy)]
+struct Memory {
+    /// Of a path that was thrown away, another may have the address by now; hardly one at the same cost.
+    cost: (f64, f64),
+    work: PageWork,
+    below: Below,
 }
 
 /// Conditions that hold together, and for which share of the rows they do.
@@ -97,6 +135,14 @@ impl Runs<'_> {
         Runs { times: 1.0, planned: 1.0, query: (1.0, 1.0), share: 1.0, outer: None }
     }
 
+    fn is_once(&self) -> bool {
+        self.times == 1.0
+            && self.planned == 1.0
+            && self.query == (1.0, 1.0)
+            && self.share == 1.0
+            && self.outer.is_none()
+    }
+
     /// Of what `path` keeps all rows of, to be read again instead: all of it, and once in a run of the query unless it hangs on a row from
     /// elsewhere.
     unsafe fn kept_by(self, path: *mut pg_sys::Path) -> Self {
@@ -118,6 +164,18 @@ impl Runs<'_> {
 
     fn whole(self) -> Self {
         Runs { share: 1.0, ..self }
+    }
+}
+
+impl<'c> Walk<'c> {
+    fn new(configuration: &'c Configuration<'c>) -> Walk<'c> {
+        Walk {
+            work: PageWork::default(),
+            configuration,
+            shares: BTreeMap::new(),
+            used: Vec::new(),
+            walked: None,
+        }
     }
 }
 
@@ -156,6 +214,29 @@ impl Walk<'_> {
 
     /// A path with all below it.
     unsafe fn path(
+        &mut self,
+        root: *mut pg_sys::PlannerInfo,
+        path: *mut pg_sys::Path,
+        runs: Runs<'_>,
+    ) -> Below {
+        unsafe {
+            let Some(walked) = self.walked.filter(|_| !path.is_null() && runs.is_once()) else {
+                return self.looked_at(root, path, runs);
+            };
+            let cost = ((*path).startup_cost, (*path).total_cost);
+            if let Some(memory) = walked.0.borrow().get(&path).filter(|memory| memory.cost == cost) {
+                self.work = self.work.plus(memory.work, 1.0);
+                return memory.below;
+            }
+            let before = self.work;
+            let below = self.looked_at(root, path, runs);
+            let work = self.work.plus(before, -1.0);
+            walked.0.borrow_mut().insert(path, Memory { cost, work, below });
+            below
+        }
+    }
+
+    unsafe fn looked_at(
         &mut self,
         root: *mut pg_sys::PlannerInfo,
         path: *mut pg_sys::Path,

@@ -16,7 +16,7 @@ use crate::candidate::definition::AccessMethod;
 use crate::candidate::{self, Candidate};
 use crate::catalog::{Catalog, Oid};
 use crate::cost::model::{CostModel, Price};
-use crate::cost::{CandidateId, PlanCost, Reached, StatementId, WhatIf, WhatIfError};
+use crate::cost::{CandidateId, PlanCost, Priced, Reached, StatementId, WhatIf, WhatIfError};
 use crate::statement::LeftOut;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -25,6 +25,12 @@ use std::time::{Duration, Instant};
 
 /// Of the time that a search has, the part that is kept at most to plan each statement with its answer: a tenth.
 const FOR_THE_ANSWER: u32 = 10;
+
+/// A plan that uses an index in fewer places than its price was divided among has been charged too little: it is asked again with the price
+/// there, so many times at most, ...
+const MOST_PARTINGS: u64 = 3;
+/// ... as long as what was not charged is more than this share of the total: a fifth of the planner's fuzz.
+const WORTH_PARTING: f64 = 0.002;
 
 /// Analysed statements and prepared candidates, both by their position.
 pub struct ServerWhatIf<'a> {
@@ -41,6 +47,10 @@ pub struct ServerWhatIf<'a> {
     answering: bool,
     /// What the planner may take for one statement in all.
     statement_time: Option<Duration>,
+    /// How often plans at prices have used a candidate in each place of its table in the statement, ...
+    places: BTreeMap<(StatementId, CandidateId), Vec<f64>>,
+    /// ... and any candidate of a table.
+    places_of_table: BTreeMap<(StatementId, Oid), Vec<f64>>,
 }
 
 impl<'a> ServerWhatIf<'a> {
@@ -90,6 +100,8 @@ impl<'a> ServerWhatIf<'a> {
             most_for_the_answer: left / FOR_THE_ANSWER,
             answering: false,
             statement_time,
+            places: BTreeMap::new(),
+            places_of_table: BTreeMap::new(),
         })
     }
 
@@ -123,20 +135,31 @@ impl<'a> ServerWhatIf<'a> {
         let (after, _) = analysed.explain(&indexes, &[], Format::Text, Values::Hidden)?;
         Ok((before, after))
     }
+}
 
-    fn plan_cost(&self, planned: Planned) -> PlanCost {
-        let last = self.first_oid + self.candidates.len() as Oid;
-        let (used, used_existing): (Vec<Oid>, Vec<Oid>) =
-            planned.indexes.into_iter().partition(|oid| (self.first_oid..last).contains(oid));
-        PlanCost {
-            startup: planned.startup,
-            total: planned.total,
-            in_memory: planned.in_memory,
-            rows: planned.rows,
-            used: used.into_iter().map(|oid| (oid - self.first_oid) as CandidateId).collect(),
-            used_existing,
-        }
+/// A plan by the numbers of the `count` candidates whose OIDs begin with `first`.
+fn plan_cost(planned: Planned, first: Oid, count: usize) -> PlanCost {
+    let candidates = first..first + count as Oid;
+    let (used, used_existing): (Vec<Oid>, Vec<Oid>) =
+        planned.indexes.into_iter().partition(|oid| candidates.contains(oid));
+    PlanCost {
+        startup: planned.startup,
+        total: planned.total,
+        in_memory: planned.in_memory,
+        rows: planned.rows,
+        used: used.into_iter().map(|oid| (oid - first) as CandidateId).collect(),
+        used_existing,
     }
+}
+
+/// The parts of a price that each place of a table in a statement is charged: by how often the index was `used` there, or the same for
+/// all. Whatever the parts, no plan is charged more than the price.
+fn shared(price: f64, places: usize, used: Option<&Vec<f64>>) -> Vec<f64> {
+    let places = places.max(1);
+    let count = |place: usize| used.map_or(1.0, |used| used.get(place).copied().unwrap_or(0.0));
+    let all: f64 = (0..places).map(count).sum();
+    let part = |place: usize| if all > 0.0 { count(place) / all } else { 1.0 / places as f64 };
+    (0..places).map(|place| price * part(place)).collect()
 }
 
 /// Analyses queries as the caller.
@@ -233,7 +256,66 @@ impl WhatIf for ServerWhatIf<'_> {
         self.planner_time += started.elapsed();
         self.planner_calls += 1;
         progress::step();
-        Ok(self.plan_cost(planned.map_err(|error| WhatIfError::Statement(error.message))?))
+        let planned = planned.map_err(|error| WhatIfError::Statement(error.message))?;
+        Ok(plan_cost(planned, self.first_oid, self.candidates.len()))
+    }
+
+    fn cost_at_prices(
+        &mut self,
+        statement: StatementId,
+        priced: &[(CandidateId, f64)],
+        most_in_memory: f64,
+    ) -> Result<Option<Priced>, WhatIfError> {
+        let indexes: Vec<&Hypothetical> = priced.iter().map(|(id, _)| &self.candidates[*id]).collect();
+        let analysed = &mut self.statements[statement];
+        let mut parts: Vec<Vec<f64>> = priced
+            .iter()
+            .zip(&indexes)
+            .map(|((candidate, price), index)| {
+                let relations = analysed.facts.relations.iter();
+                let places = relations.filter(|usage| usage.relation == index.relation).count();
+                let used = self.places.get(&(statement, *candidate));
+                let of_table = || self.places_of_table.get(&(statement, index.relation));
+                shared(*price, places, used.or_else(of_table))
+            })
+            .collect();
+        let mut best: Option<Priced> = None;
+        for calls in 1..=MOST_PARTINGS {
+            pgrx::check_for_interrupts!();
+            let started = Instant::now();
+            let planned = analysed.plan_at_prices(&indexes, &parts, most_in_memory);
+            self.planner_time += started.elapsed();
+            self.planner_calls += 1;
+            progress::step();
+            let (planned, places) = planned.map_err(|error| WhatIfError::Statement(error.message))?;
+            let mut uncharged = 0.0;
+            for (oid, places) in places {
+                let candidate = (oid - self.first_oid) as CandidateId;
+                let Ok(at) = priced.binary_search_by_key(&candidate, |(candidate, _)| *candidate) else {
+                    continue;
+                };
+                let all = 0..parts[at].len();
+                let there: Vec<f64> =
+                    all.map(|place| if places.contains(&place) { 1.0 } else { 0.0 }).collect();
+                uncharged += priced[at].1 - there.iter().zip(&parts[at]).map(|(a, b)| a * b).sum::<f64>();
+                let of_table = self.places_of_table.entry((statement, indexes[at].relation)).or_default();
+                let of_candidate = self.places.entry((statement, candidate)).or_default();
+                for counts in [of_table, of_candidate] {
+                    counts.resize(there.len(), 0.0);
+                    counts.iter_mut().zip(&there).for_each(|(count, there)| *count += there);
+                }
+                parts[at] = shared(priced[at].1, there.len(), Some(&there));
+            }
+            let plan = plan_cost(planned, self.first_oid, self.candidates.len());
+            if best.as_ref().is_none_or(|best| plan.total > best.total) {
+                best = Some(Priced { total: plan.total, used: plan.used, calls });
+            }
+            best.iter_mut().for_each(|best| best.calls = calls);
+            if uncharged <= WORTH_PARTING * plan.total {
+                break;
+            }
+        }
+        Ok(best)
     }
 
     fn is_spent(&mut self, statement: StatementId) -> bool {

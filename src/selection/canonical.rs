@@ -5,7 +5,7 @@
 //! question. Changes numbers only.
 
 use super::{CandidateCost, Problem, Selection, WeightedStatement};
-use crate::cost::{CandidateId, PlanCost, Reached, StatementId, WhatIf, WhatIfError};
+use crate::cost::{CandidateId, PlanCost, Priced, Reached, StatementId, WhatIf, WhatIfError};
 
 /// Which candidate and which statement of a problem stands where.
 pub(super) struct Canonical {
@@ -105,6 +105,19 @@ impl<W: WhatIf> WhatIf for View<'_, W> {
     ) -> Result<PlanCost, WhatIfError> {
         let plan = self.what_if.cost(statement, &placed(configuration, &self.order.candidates))?;
         Ok(self.order.plan(plan))
+    }
+
+    fn cost_at_prices(
+        &mut self,
+        statement: StatementId,
+        priced: &[(CandidateId, f64)],
+        most_in_memory: f64,
+    ) -> Result<Option<Priced>, WhatIfError> {
+        let there = |(candidate, price): &(CandidateId, f64)| (self.order.candidates[*candidate], *price);
+        let mut priced: Vec<(CandidateId, f64)> = priced.iter().map(there).collect();
+        priced.sort_by_key(|(candidate, _)| *candidate);
+        let found = self.what_if.cost_at_prices(statement, &priced, most_in_memory)?;
+        Ok(found.map(|found| Priced { used: placed(&found.used, &self.order.places), ..found }))
     }
 
     fn is_spent(&mut self, statement: StatementId) -> bool {

@@ -1,31 +1,30 @@
 //! `Certificate`: a proof of how far the chosen set can be from the best within the limits.
 //!
-//! Costs of a statement are bounded from below by cuts: its cost with nearly all candidates present, less what each of
-//! the few absent ones would take off. A cut holds for every set of candidates (not only for those that the search moved)
-//! if the planner's costs do not rise by more than its fuzz when indexes are added, and if the absent ones do not help
-//! each other beyond what is known of them; sets under which a statement gets slower than the user allows do not count.
-//! Every plan that the planner ever gave is held against every cut, pairs are sampled, and a cut that claims too much is
-//! lowered. `relaxation` makes one bound of all cuts. Chooses nothing, but a
-//! set that the relaxed program proposes and that turns out better is offered to the search.
+//! The planner is asked what each statement costs at least when every candidate has a price (`offers`): what it says is a cut, which
+//! holds for every set of candidates, helped by each other or not, as far as the planner finds its cheapest plan. The prices
+//! are those at which the known plans would make the most of the room (`market`); where the planner knows a better
+//! plan at these prices, that is known from then on. Sets under which a statement gets slower than the user allows do not count. `relaxation`
+//! makes one bound of all cuts. Every plan that the planner ever gave is held against every cut, and a cut that claims too much is
+//! lowered. Chooses nothing, but what is learnt is offered to the search.
 
-mod admissible;
-mod describe;
 mod knapsack;
+mod market;
+mod offers;
 mod relaxation;
 mod saddle;
-mod sketch;
 #[cfg(test)]
 mod tests;
 
-use super::peel::by_weight;
+use super::peel::{admit, by_weight, widest};
 use super::search::{FLOOR_SLACK, Search};
 use super::{Limits, improve, propose};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
 use knapsack::Room;
+use market::Market;
+use offers::Offer;
 use relaxation::{Bound, Cut, Relaxation, Taken};
 use serde::{Deserialize, Serialize};
-use sketch::Sketch;
 use std::collections::BTreeSet;
 
 /// How far the answer can be from the best set of the candidates considered, in planner cost.
@@ -59,8 +58,9 @@ pub(super) struct Evidence {
     complete: bool,
 }
 
-/// Rounds of asking where the relaxed program hovers.
-const ROUNDS: usize = 60;
+/// Rounds of prices, and how many without a better bound end them.
+const ROUNDS: usize = 80;
+const IDLE_ROUNDS: usize = 6;
 /// Planner calls for each statement that a run comes to with its proof, ...
 const CALLS_A_STATEMENT: u64 = 40;
 /// ... for the proof alone at least, ...
@@ -68,19 +68,28 @@ const CALLS_FOR_PROOF: u64 = 12;
 /// ... and what a run may come to however few statements it has: a second of them. With the search after it and the last look at the answer, 1,500.
 const CALLS_ANYWAY: u64 = 1_280;
 /// Of the calls that a proof has, the shares after which the search looks at what it has learnt.
-const SEARCHED_AGAIN: [f64; 2] = [0.8, 0.4];
+const SEARCHED_AGAIN: [f64; 3] = [0.85, 0.5, 0.2];
 /// The proof is good enough at this share of the cost before: a third of the planner's own fuzz.
 const GOAL: f64 = 0.003;
 /// What is not known to this share of the cost before is worth a planner call.
 const WORTH_ASKING: f64 = 0.0005;
-/// Of what there is to ask before the relaxed program is solved again, one in so many is asked. Few at a time spend the calls where the
-/// bound rests: measured on TPC-H, a third of the calls for the same bound.
+/// Statements asked about in a round at least; of many, one in `PARTS`.
+const AT_A_TIME: usize = 30;
 const PARTS: usize = 20;
+/// What is left open of a statement is less than one in so many parts of its share of the gap.
+const PARTS_OF_GAP: usize = 5;
+/// How far the next prices go from the best so far towards those of the market, which leap from one extreme to the other (smoothing;
+/// Wentges 1997).
+const STRIDE: f64 = 0.6;
 /// Looks at the clock that the relaxation gets when time has run out already: some milliseconds.
 const LATE_STEPS: usize = 8;
 /// Larger sets that help each other are bounded by pairs: as many variants of a cut as a pair has members.
 const LARGEST_SPLIT: usize = 2;
-/// Cuts kept of a statement: a handful matters, the cap guards against interactions without end.
+/// Of a candidate, the share that the market holds of it by rounding.
+const HARDLY: f64 = 0.05;
+/// Offers kept of a statement, the newest, beside those that the best bound rests on: a handful matters.
+const OFFERS: usize = 12;
+/// Cuts that one may be taken apart to: a guard against interactions without end.
 const CUTS: usize = 120;
 
 impl Certificate {
@@ -131,12 +140,13 @@ struct Proof<'s, 'a, W: WhatIf> {
     last_call: u64,
     /// The numbers of planner calls in all at which the search looks at what has been learnt, descending.
     searches: Vec<u64>,
+    market: Market,
+    /// By statement: its known plans that the market knows of.
+    learnt: Vec<usize>,
     /// By statement.
-    sketches: Vec<Vec<Sketch>>,
-    /// By statement: the known plans and the sketches that its cuts are drawn from.
-    drawn_from: Vec<(usize, usize)>,
-    /// Statements with the candidates absent from a cut of theirs.
-    described: BTreeSet<(usize, Vec<CandidateId>)>,
+    offers: Vec<Vec<Offer>>,
+    /// By statement: candidates that make it slower than the user accepts when they are there alone.
+    slow_alone: Vec<BTreeSet<CandidateId>>,
     /// Statements with the combinations that known plans were held against.
     checked: BTreeSet<(usize, Vec<CandidateId>)>,
     violations: BTreeSet<(usize, Vec<CandidateId>)>,
@@ -167,15 +177,19 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             table: c.table,
         });
         let program = Relaxation::new(candidates.collect(), Room { bytes: room, count, per_table }, &floors);
+        let market = Market::new(&program.candidates, room, count, &fields, search.total_before);
         let statements = problem.statements.len() as u64;
         let calls = search.cache.counters().planner_calls;
         let least = calls + CALLS_FOR_PROOF * statements;
         let last_call = least.max(CALLS_A_STATEMENT * statements).max(CALLS_ANYWAY);
         let left = last_call.saturating_sub(calls) as f64;
         let searches = SEARCHED_AGAIN.iter().map(|share| calls + (share * left) as u64).collect();
-        let (described, checked, violations) = Default::default();
-        let sketches = fields.iter().map(|_| Vec::new()).collect();
+        let (checked, violations) = Default::default();
         Proof {
+            learnt: vec![0; fields.len()],
+            offers: vec![Vec::new(); fields.len()],
+            slow_alone: vec![BTreeSet::new(); fields.len()],
+            market,
             search,
             program,
             fields,
@@ -183,47 +197,124 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             in_time,
             last_call,
             searches,
-            sketches,
-            drawn_from: vec![(0, 0); statements as usize],
-            described,
             checked,
             violations,
         }
     }
 
     fn run(&mut self) -> Bound {
-        let order = by_weight(self.search);
-        let answer = shares(&self.search.best.members, self.search.problem.candidates.len());
-        for &statement in &order {
+        for statement in by_weight(self.search) {
             self.floor(statement);
         }
-        for &statement in &order {
-            self.describe(statement, &answer);
-        }
-        let mut bound = self.tighten();
+        let worth = WORTH_ASKING * self.search.total_before;
+        let (mut best, mut kept, mut idle) = (f64::NEG_INFINITY, Vec::new(), 0);
         for _ in 0..ROUNDS {
-            let gap = self.best_ms() - bound.least;
-            if gap <= GOAL * self.search.total_before || !self.may_ask() {
+            if self.best_ms() - best <= GOAL * self.search.total_before
+                || idle >= IDLE_ROUNDS
+                || !self.may_ask()
+            {
                 break;
             }
-            if !self.ask_about(&bound.mean) {
-                // Between several sets there is nothing left to learn; of one of them there may be.
-                let set = shares(&bound.set, bound.mean.len());
-                if !self.ask_about(&set) {
-                    break;
-                }
+            let prices = self.next_prices(&kept);
+            // What all statements leave open together should be a part of the gap.
+            let part = (self.best_ms() - best) / (PARTS_OF_GAP * self.fields.len()) as f64;
+            self.ask_at(&prices, worth.min(part));
+            let offers: Vec<Offer> =
+                prices.into_iter().enumerate().map(|(s, prices)| self.known_at(s, prices)).collect();
+            let cuts: Vec<Cut> = offers.iter().enumerate().map(|(s, offer)| self.cut_of(s, offer)).collect();
+            let bound = self.program.bound_of(&cuts);
+            idle = if bound > best + worth { 0 } else { idle + 1 };
+            if bound > best {
+                (best, kept) = (bound, offers);
             }
-            self.offer(&bound.set);
             self.search_again();
-            bound = self.tighten();
         }
-        bound
+        self.conclude(kept)
     }
 
-    /// Asks what the bound at `shares` rests on. Returns whether anything was learnt.
-    fn ask_about(&mut self, shares: &[f64]) -> bool {
-        let refined = self.refine(shares);
-        self.describe_doubtful(shares) || refined
+    /// Prices to ask at: on the way from those of the best bound so far to those of the market.
+    fn next_prices(&mut self, kept: &[Offer]) -> Vec<Vec<f64>> {
+        for statement in 0..self.fields.len() {
+            self.learn(statement);
+        }
+        let (cache, in_time) = (&mut self.search.cache, &mut self.in_time);
+        let mut prices = self.market.solve(&self.floors, &mut || {
+            *in_time &= cache.check_time().is_ok();
+            *in_time
+        });
+        for (prices, kept) in prices.iter_mut().zip(kept) {
+            for (price, kept) in prices.iter_mut().zip(&kept.prices) {
+                *price = STRIDE * *price + (1.0 - STRIDE) * kept;
+            }
+        }
+        prices
+    }
+
+    /// Asks about the statements of which least is known at these prices.
+    fn ask_at(&mut self, prices: &[Vec<f64>], worth: f64) {
+        let mut doubts: Vec<(f64, usize)> = (0..self.fields.len())
+            .filter(|statement| !self.fields[*statement].is_empty())
+            .map(|s| (self.market.cheapest(s, &prices[s]) - self.at_least(s, &prices[s]), s))
+            .filter(|(doubt, _)| *doubt > worth / 2.0)
+            .collect();
+        doubts.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let most = self.fields.len().div_ceil(PARTS).max(AT_A_TIME);
+        for (_, statement) in doubts.into_iter().take(most) {
+            if let Some(least) = self.least_at(statement, &prices[statement], worth) {
+                let offers = &mut self.offers[statement];
+                offers.push(Offer { prices: prices[statement].clone(), least });
+                if offers.len() > OFFERS {
+                    offers.remove(0);
+                }
+            }
+        }
+    }
+
+    /// What a statement costs at least with the prices of what it uses, by what is known, milliseconds a day.
+    fn at_least(&self, statement: usize, prices: &[f64]) -> f64 {
+        let floor = FLOOR_SLACK * self.floors[statement];
+        self.offers[statement].iter().map(|offer| offer.at(prices)).fold(floor, f64::max)
+    }
+
+    fn known_at(&self, statement: usize, prices: Vec<f64>) -> Offer {
+        Offer { least: self.at_least(statement, &prices), prices }
+    }
+
+    /// The market hears of plans that it does not know of yet.
+    fn learn(&mut self, statement: usize) {
+        let field = &self.fields[statement];
+        let weight = self.search.problem.statements[statement].weight;
+        let new: Vec<PlanCost> =
+            self.search.cache.plans(statement).skip(self.learnt[statement]).cloned().collect();
+        self.learnt[statement] += new.len();
+        for plan in &new {
+            admit(self.search, &plan.used);
+            let used: Option<Vec<usize>> = plan.used.iter().map(|c| field.binary_search(c).ok()).collect();
+            if let Some(used) = used.filter(|_| self.is_accepted(statement, plan)) {
+                self.market.learn(statement, weight * plan.total, used);
+            }
+        }
+    }
+
+    /// One bound of all that was learnt, beginning with the best so far.
+    fn conclude(&mut self, kept: Vec<Offer>) -> Bound {
+        for (statement, best) in kept.iter().enumerate() {
+            if self.fields[statement].is_empty() {
+                continue;
+            }
+            let mut cuts: Vec<Cut> = vec![self.cut_of(statement, best)];
+            cuts.extend(self.offers[statement].iter().map(|offer| self.cut_of(statement, offer)));
+            self.program.replace(statement, &[], cuts);
+            self.program.begin_with(statement, 0);
+        }
+        for statement in 0..self.fields.len() {
+            self.reconcile(statement);
+        }
+        let bound = self.tighten();
+        self.offer(&bound.set);
+        let set = self.rounded();
+        self.in_time &= !self.in_time || propose::from(self.search, set).is_ok();
+        bound
     }
 
     fn may_ask(&self) -> bool {
@@ -236,14 +327,6 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
     }
 
     fn tighten(&mut self) -> Bound {
-        for statement in 0..self.fields.len() {
-            let known = (self.search.cache.plans(statement).count(), self.sketches[statement].len());
-            if self.drawn_from[statement] != known {
-                self.draw(statement);
-                self.reconcile(statement);
-                self.drawn_from[statement] = known;
-            }
-        }
         let target = self.best_ms();
         let (cache, in_time) = (&mut self.search.cache, &mut self.in_time);
         let mut late_steps = LATE_STEPS;
@@ -272,24 +355,28 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         self.search.problem.statements[statement].weight / FLOOR_SLACK
     }
 
-    /// No set makes a statement cheaper than all candidates together.
+    /// No set that the user accepts makes a statement cheaper than all candidates together.
     fn floor(&mut self, statement: usize) {
-        if self.fields[statement].is_empty() {
+        let field = self.fields[statement].clone();
+        if field.is_empty() {
             return;
         }
-        if let Some(floor) = self.cheapest_accepted(statement) {
-            self.floors[statement] = self.scale(statement) * floor;
-            self.program.fix(statement, self.floors[statement]);
+        let weight = self.search.problem.statements[statement].weight;
+        let mut least = self.search.cache.dearest_superset(statement, &field);
+        if self.may_ask() && !self.search.cache.is_spent(statement) {
+            match widest(self.search, statement, &field) {
+                Ok(plan) if self.is_accepted(statement, &plan) => least = plan.total,
+                Ok(plan) => {
+                    let (free, worth) = (vec![0.0; field.len()], WORTH_ASKING * self.search.total_before);
+                    self.learn(statement);
+                    let accepted = self.least_at(statement, &free, worth);
+                    least = accepted.map_or(plan.total, |ms| plan.total.max(ms / weight));
+                }
+                Err(Expired) => self.in_time = false,
+            }
         }
-    }
-
-    /// A cut, from planner units.
-    fn cut(&self, statement: usize, level: f64, mut reliefs: Vec<(CandidateId, f64)>) -> Cut {
-        let scale = self.scale(statement);
-        reliefs.iter_mut().for_each(|(_, relief)| *relief *= scale);
-        reliefs.retain(|(_, relief)| *relief > 0.0);
-        reliefs.sort_by_key(|(candidate, _)| *candidate);
-        Cut { level: scale * level, reliefs }
+        self.floors[statement] = self.scale(statement) * least;
+        self.program.fix(statement, self.floors[statement]);
     }
 
     /// Lowers the cuts of a statement until none claims more than a known plan costs.
@@ -297,11 +384,6 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         let s = &self.search.problem.statements[statement];
         if self.search.cache.is_frozen(statement) {
             self.program.fix(statement, s.weight * s.before.total);
-            return;
-        }
-        // What its indexes do together could not be asked, so a cut may claim too much.
-        if self.search.cache.is_spent(statement) {
-            self.program.fix(statement, self.floors[statement]);
             return;
         }
         let field = &self.fields[statement];
@@ -322,7 +404,11 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
                 None => done.push(cut),
             }
         }
-        self.program.replace(statement, &old, done);
+        if done != old {
+            self.program.replace(statement, &old, done);
+        } else {
+            self.program.cuts[statement] = done;
+        }
     }
 
     /// The first known plan that costs less than a cut claims: the absent candidates in it, and how much the cut is too
@@ -355,13 +441,31 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         None
     }
 
-    /// Lets the search look at what the proof has learnt, now and then: a better answer is nearer to the bound, and the bound
-    /// is asked about where it matters for that answer.
+    /// Lets the search look at what the proof has learnt, now and then, also from where the market is: a better answer is nearer to the
+    /// bound.
     fn search_again(&mut self) {
         let calls = self.search.cache.counters().planner_calls;
         if self.may_ask() && self.searches.pop_if(|next| *next <= calls).is_some() {
-            self.in_time &= propose::again(self.search).is_ok();
+            let set = self.rounded();
+            self.in_time &=
+                propose::again(self.search).and_then(|()| propose::from(self.search, set)).is_ok();
         }
+    }
+
+    /// The candidates that the market would have most of, as many as fit.
+    fn rounded(&self) -> Vec<CandidateId> {
+        let shares = &self.market.shares;
+        let mut wanted: Vec<CandidateId> = (0..shares.len()).filter(|c| shares[*c] > HARDLY).collect();
+        wanted.sort_by(|a, b| shares[*b].total_cmp(&shares[*a]).then(a.cmp(b)));
+        let mut set: Vec<CandidateId> = Vec::new();
+        for candidate in wanted {
+            let more = [set.as_slice(), &[candidate]].concat();
+            if self.search.fits(&more) && !self.search.has_rivals_within(&more) {
+                set = more;
+            }
+        }
+        set.sort_unstable();
+        set
     }
 
     /// Offers the set of the relaxed program to the search: now and then it is the better answer.
@@ -408,17 +512,4 @@ fn lowered(cut: &Cut, together: &[CandidateId], missing: f64, cuts: usize) -> Ve
             vec![with(&|candidate, relief| if many.contains(&candidate) { relief.max(half) } else { relief })]
         }
     }
-}
-
-/// A set of candidates as shares of all there are.
-fn shares(set: &[CandidateId], candidates: usize) -> Vec<f64> {
-    let mut shares = vec![0.0; candidates];
-    set.iter().for_each(|candidate| shares[*candidate] = 1.0);
-    shares
-}
-
-/// Both together, ascending.
-fn united(some: &[CandidateId], others: &[CandidateId]) -> Vec<CandidateId> {
-    let all: BTreeSet<CandidateId> = some.iter().chain(others).copied().collect();
-    all.into_iter().collect()
 }

@@ -6,7 +6,7 @@ use super::greedy::{self, KEYS, Key, fill};
 use super::search::{Configuration, Search};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, WhatIf};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 /// Rounds of exchanges; the second rarely finds anything, the cap only guards against a crawl.
@@ -33,8 +33,11 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
     let end = search.looked_at.get() + looks_over(search.problem.statements.len());
     for _ in 0..ROUNDS {
         let start = search.best.net;
+        let lacking = lacking(search);
+        force_in(search, lacking, end)?;
         leave_one_out(search, end)?;
-        force_in(search, end)?;
+        let promising = promising(search);
+        force_in(search, promising, end)?;
         if search.looked_at.get() >= end || search.best.net <= start * (1.0 + WORTH_A_ROUND) {
             break;
         }
@@ -107,23 +110,61 @@ fn leave_one_out<W: WhatIf>(search: &mut Search<'_, W>, end: u64) -> Result<(), 
     Ok(())
 }
 
-/// Puts each promising outsider (or bundle of outsiders) in, makes room for it, and refills: finds the large index
-/// that greedy passed over for small ones, the one that replaces several, and the pair whose halves are worth nothing
-/// alone.
-fn force_in<W: WhatIf>(search: &mut Search<'_, W>, end: u64) -> Result<(), Expired> {
-    let base = search.best.clone();
+/// The outsiders (or bundles of them) that promise most, the most first.
+fn promising<W: WhatIf>(search: &Search<'_, W>) -> Vec<Vec<CandidateId>> {
     let empty = search.empty();
     let sets = search.pool.iter().map(|candidate| vec![*candidate]).chain(search.bundles.iter().cloned());
     let mut outsiders: Vec<(f64, Vec<CandidateId>)> = sets
-        .filter(|set| set.iter().any(|candidate| !base.contains(*candidate)))
-        .filter(|set| search.fits(set) && !search.has_rivals_within(set))
+        .filter(|set| is_outside(search, &search.best, set))
         .map(|set| (search.potential(&empty, &set), set))
         .filter(|(promise, _)| *promise >= search.least_gain)
         .collect();
     outsiders.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    for (_, outsiders) in outsiders.into_iter().take(FORCED) {
+    outsiders.into_iter().take(FORCED).map(|(_, set)| set).collect()
+}
+
+/// What the best configuration lacks for known plans of its statements that are cheaper, by what they save a byte.
+fn lacking<W: WhatIf>(search: &Search<'_, W>) -> Vec<Vec<CandidateId>> {
+    let mut sets: BTreeMap<Vec<CandidateId>, f64> = BTreeMap::new();
+    for (statement, saving) in search.best.savings.iter().enumerate() {
+        for plan in search.cache.plans(statement) {
+            let more = search.saving_by(statement, plan) - saving;
+            if more >= search.least_gain {
+                let lacking = plan.used.iter().copied().filter(|c| !search.best.contains(*c)).collect();
+                *sets.entry(lacking).or_default() += more;
+            }
+        }
+    }
+    let size = |set: &[CandidateId]| search.bytes(set).max(1) as f64;
+    let mut sets: Vec<(f64, Vec<CandidateId>)> =
+        sets.into_iter().map(|(set, more)| (more / size(&set), set)).collect();
+    sets.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let sets = sets.into_iter().map(|(_, set)| set);
+    sets.filter(|set| is_outside(search, &search.best, set)).take(FORCED).collect()
+}
+
+/// Whether a set could be added to what is not all of it there.
+fn is_outside<W: WhatIf>(search: &Search<'_, W>, base: &Configuration, set: &[CandidateId]) -> bool {
+    set.iter().any(|candidate| !base.contains(*candidate))
+        && search.fits(set)
+        && !search.has_rivals_within(set)
+}
+
+/// Puts each of the `outsiders` in, makes room for it, and refills: finds the large index
+/// that greedy passed over for small ones, the one that replaces several, and the pair whose halves are worth nothing
+/// alone.
+fn force_in<W: WhatIf>(
+    search: &mut Search<'_, W>,
+    outsiders: Vec<Vec<CandidateId>>,
+    end: u64,
+) -> Result<(), Expired> {
+    let base = search.best.clone();
+    for outsiders in outsiders {
         if search.looked_at.get() >= end {
             break;
+        }
+        if !is_outside(search, &base, &outsiders) {
+            continue;
         }
         let mut room = base.clone();
         for rival in search.rivals(&base.members, &outsiders) {

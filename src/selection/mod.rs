@@ -136,6 +136,12 @@ impl Limits {
     pub fn allow(&self, slowdown: f64) -> bool {
         self.slowdown.is_none_or(|most| slowdown <= most)
     }
+
+    /// The cost in memory beyond which a statement is slower than it may get, planner units.
+    pub fn most_in_memory(&self, statement: &WeightedStatement) -> f64 {
+        let most = |allowed| in_memory::most(&statement.before, allowed, statement.pace);
+        self.slowdown.map_or(f64::INFINITY, most)
+    }
 }
 
 impl Default for Limits {

@@ -105,7 +105,7 @@ pub(super) fn widest<W: WhatIf>(
 }
 
 /// Adds candidates and their relatives to the pool.
-fn admit<W: WhatIf>(search: &mut Search<'_, W>, candidates: &[CandidateId]) {
+pub(super) fn admit<W: WhatIf>(search: &mut Search<'_, W>, candidates: &[CandidateId]) {
     for &candidate in candidates {
         for member in search.problem.candidates[candidate].relatives.iter().copied().chain([candidate]) {
             let helpful = !search.statements_of[member].is_empty();

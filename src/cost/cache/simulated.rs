@@ -3,7 +3,7 @@
 //!
 //! Monotone by construction, with every interaction that plans can have: rivals, and indexes that only help together.
 
-use crate::cost::{CandidateId, PlanCost, Reached, StatementId, WhatIf, WhatIfError};
+use crate::cost::{CandidateId, PlanCost, Priced, Reached, StatementId, WhatIf, WhatIfError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A plan: the candidates that it needs, ascending, and its cost.
@@ -39,16 +39,19 @@ impl Simulated {
             .filter(possible)
             .min_by(|a, b| a.1.total_cmp(&b.1))
             .expect("the first plan needs nothing");
-        let scattered = self.scattered.iter().filter(|(candidate, _)| used.contains(candidate));
-        let in_memory = scattered.fold(*total, |cost, (_, times)| cost * times);
         PlanCost {
             startup: 0.0,
             total: *total,
-            in_memory,
+            in_memory: self.in_memory(used, *total),
             rows: 1.0,
             used: used.clone(),
             used_existing: Vec::new(),
         }
+    }
+
+    fn in_memory(&self, used: &[CandidateId], total: f64) -> f64 {
+        let scattered = self.scattered.iter().filter(|(candidate, _)| used.contains(candidate));
+        scattered.fold(total, |cost, (_, times)| cost * times)
     }
 
     pub fn relevant(&self, statement: StatementId) -> Vec<CandidateId> {
@@ -82,6 +85,28 @@ impl WhatIf for Simulated {
                 Ok(plan)
             }
         }
+    }
+
+    fn cost_at_prices(
+        &mut self,
+        statement: StatementId,
+        priced: &[(CandidateId, f64)],
+        most_in_memory: f64,
+    ) -> Result<Option<Priced>, WhatIfError> {
+        let configuration: Vec<CandidateId> = priced.iter().map(|(candidate, _)| *candidate).collect();
+        // Counts the call, and fails where it would.
+        self.cost(statement, &configuration)?;
+        let price = |candidate: &CandidateId| {
+            priced.binary_search_by_key(candidate, |(candidate, _)| *candidate).map(|at| priced[at].1).ok()
+        };
+        let possible = self.plans[statement].iter().filter_map(|(needed, total)| {
+            let prices: Option<Vec<f64>> = needed.iter().map(price).collect();
+            let slow = self.in_memory(needed, *total) > most_in_memory;
+            prices.filter(|_| !slow).map(|prices| (total + prices.iter().sum::<f64>(), needed))
+        });
+        let (total, used) =
+            possible.min_by(|a, b| a.0.total_cmp(&b.0)).expect("the first plan needs nothing");
+        Ok(Some(Priced { total, used: used.clone(), calls: 1 }))
     }
 
     fn is_spent(&mut self, statement: StatementId) -> bool {

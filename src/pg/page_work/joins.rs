@@ -56,6 +56,9 @@ impl Walk<'_> {
             } else {
                 self.path(root, inner, if sorted.1 { runs.whole() } else { runs.first(of_inner) })
             };
+            if let Some(pricing) = self.configuration.pricing {
+                self.work.charged += pricing.charged(join.cast());
+            }
             let excess = from_outer.excess * if one_match { 1.0 } else { from_inner.excess };
             self.work.more_rows += (*join).path.rows * runs.planned * runs.share * (excess - 1.0);
             Below { stored: from_outer.stored.filter(|_| !batches && !sorted.0), excess }

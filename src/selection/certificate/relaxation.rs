@@ -109,8 +109,20 @@ impl Relaxation {
         self.mixture[statement] = vec![1.0];
     }
 
+    /// Lets the mixture of a statement begin with one of its cuts alone.
+    pub fn begin_with(&mut self, statement: usize, cut: usize) {
+        self.mixture[statement].iter_mut().for_each(|share| *share = 0.0);
+        self.mixture[statement][cut] = 1.0;
+    }
+
+    /// What one cut of each statement bounds, milliseconds a day.
+    pub fn bound_of(&self, cuts: &[Cut]) -> f64 {
+        let step = self.packed(cuts.iter().map(|cut| (cut, 1.0)), 1);
+        step.least
+    }
+
     /// What the cuts say of a statement under a set.
-    pub fn statement_at(&self, statement: usize, shares: &[f64]) -> f64 {
+    fn statement_at(&self, statement: usize, shares: &[f64]) -> f64 {
         self.cuts[statement].iter().map(|cut| cut.at(shares)).fold(0.0, f64::max)
     }
 
@@ -199,14 +211,20 @@ impl Relaxation {
 
     /// The bound of the present mixture, and the set that the knapsack chose for it.
     fn step(&self, nodes: usize) -> Step {
+        let mixed = self.cuts.iter().zip(&self.mixture).flat_map(|(cuts, mixture)| {
+            cuts.iter().zip(mixture).filter(|(_, share)| **share > 0.0).map(|(cut, share)| (cut, *share))
+        });
+        self.packed(mixed, nodes)
+    }
+
+    /// The bound of cuts with their shares, which add up to 1 for each statement.
+    fn packed<'c>(&self, mixed: impl Iterator<Item = (&'c Cut, f64)>, nodes: usize) -> Step {
         let mut rewards: Vec<f64> = self.candidates.iter().map(|candidate| -candidate.write_ms).collect();
         let mut least = 0.0;
-        for (cuts, mixture) in self.cuts.iter().zip(&self.mixture) {
-            for (cut, share) in cuts.iter().zip(mixture).filter(|(_, share)| **share > 0.0) {
-                least += share * cut.level;
-                for (candidate, relief) in &cut.reliefs {
-                    rewards[*candidate] += share * relief;
-                }
+        for (cut, share) in mixed {
+            least += share * cut.level;
+            for (candidate, relief) in &cut.reliefs {
+                rewards[*candidate] += share * relief;
             }
         }
         let items = rewards.iter().zip(&self.candidates).enumerate();

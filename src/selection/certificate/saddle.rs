@@ -99,9 +99,7 @@ impl<'c> Saddle<'c> {
         let square = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
         let mixtures = start.mixture.iter().zip(&end.mixture).map(|(a, b)| square(a, b)).sum::<f64>().sqrt();
         let shares = square(&start.shares, &end.shares).sqrt();
-        if mixtures > 1e-9 && shares > 1e-9 {
-            self.balance = (self.balance * mixtures / shares).sqrt().clamp(1e-3, 1e3);
-        }
+        self.balance = balanced(self.balance, mixtures, shares);
     }
 
     fn next_shares(&self, now: &Point) -> Vec<f64> {
@@ -122,48 +120,66 @@ impl<'c> Saddle<'c> {
             .zip(&steps)
             .map(|((share, slope), step)| share - step * slope)
             .collect();
-        self.within_limits(&wanted, &steps)
+        within_limits(&wanted, &steps, self.candidates, self.room, self.count).0
     }
+}
 
-    /// The nearest fractions within bytes and count, near as the steps measure it.
-    fn within_limits(&self, wanted: &[f64], steps: &[f64]) -> Vec<f64> {
-        let room = self.room.map(|room| room.max(1) as f64);
-        let size = |candidate: &Taken| room.map_or(0.0, |room| candidate.bytes as f64 / room);
-        // Prices only lower shares, so those that are at nothing already stay there.
-        let active: Vec<(usize, f64, f64, f64)> = (0..wanted.len())
-            .filter(|at| wanted[*at] > 0.0 && steps[*at] > 0.0)
-            .map(|at| (at, wanted[at], steps[at], size(&self.candidates[at])))
-            .collect();
-        let share = |wanted: f64, step: f64, size: f64, bytes: f64, each: f64| {
-            (wanted - step * (bytes * size + each)).clamp(0.0, 1.0)
-        };
-        // What is wanted at these prices, and how fast that falls with the price of what `weigh` says a share takes.
-        let wanted_at = |bytes: f64, each: f64, weigh: &dyn Fn(f64) -> f64| {
-            let (mut sum, mut fall) = (0.0, 0.0);
-            for &(_, wanted, step, size) in &active {
-                let (share, weight) = (share(wanted, step, size, bytes, each), weigh(size));
-                sum += weight * share;
-                if 0.0 < share && share < 1.0 {
-                    fall += weight * weight * step;
-                }
+/// What room costs: the whole of the bytes, and a place.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rents {
+    pub bytes: f64,
+    pub each: f64,
+}
+
+/// The nearest fractions within bytes and count, near as the steps measure it, and what room costs then.
+pub(super) fn within_limits(
+    wanted: &[f64],
+    steps: &[f64],
+    candidates: &[Taken],
+    room: Option<u64>,
+    count: usize,
+) -> (Vec<f64>, Rents) {
+    let room = room.map(|room| room.max(1) as f64);
+    let size = |candidate: &Taken| room.map_or(0.0, |room| candidate.bytes as f64 / room);
+    // Prices only lower shares, so those that are at nothing already stay there.
+    let active: Vec<(usize, f64, f64, f64)> = (0..wanted.len())
+        .filter(|at| wanted[*at] > 0.0 && steps[*at] > 0.0)
+        .map(|at| (at, wanted[at], steps[at], size(&candidates[at])))
+        .collect();
+    let share = |wanted: f64, step: f64, size: f64, bytes: f64, each: f64| {
+        (wanted - step * (bytes * size + each)).clamp(0.0, 1.0)
+    };
+    // What is wanted at these prices, and how fast that falls with the price of what `weigh` says a share takes.
+    let wanted_at = |bytes: f64, each: f64, weigh: &dyn Fn(f64) -> f64| {
+        let (mut sum, mut fall) = (0.0, 0.0);
+        for &(_, wanted, step, size) in &active {
+            let (share, weight) = (share(wanted, step, size, bytes, each), weigh(size));
+            sum += weight * share;
+            if 0.0 < share && share < 1.0 {
+                fall += weight * weight * step;
             }
-            (sum, fall)
-        };
-        let places = 1.0 / self.count.max(1) as f64;
-        let filled = |bytes: f64, each: f64| wanted_at(bytes, each, &|size| size);
-        let number = |bytes: f64, each: f64| wanted_at(bytes, each * places, &|_| places);
-        // The price of bytes, then that of a place: one of them is nearly always 0.
-        let mut bytes = least_price(&|price| filled(price, 0.0));
-        let each = least_price(&|price| number(bytes, price)) * places;
-        if bytes > 0.0 && each > 0.0 {
-            bytes = least_price(&|price| filled(price, each));
         }
-        let mut shares = vec![0.0; wanted.len()];
-        for &(at, wanted, step, size) in &active {
-            shares[at] = share(wanted, step, size, bytes, each);
-        }
-        shares
+        (sum, fall)
+    };
+    let places = 1.0 / count.max(1) as f64;
+    let filled = |bytes: f64, each: f64| wanted_at(bytes, each, &|size| size);
+    let number = |bytes: f64, each: f64| wanted_at(bytes, each * places, &|_| places);
+    // The price of bytes, then that of a place: one of them is nearly always 0.
+    let mut bytes = least_price(&|price| filled(price, 0.0));
+    let each = least_price(&|price| number(bytes, price)) * places;
+    if bytes > 0.0 && each > 0.0 {
+        bytes = least_price(&|price| filled(price, each));
     }
+    let mut shares = vec![0.0; wanted.len()];
+    for &(at, wanted, step, size) in &active {
+        shares[at] = share(wanted, step, size, bytes, each);
+    }
+    (shares, Rents { bytes, each })
+}
+
+/// The balance of two sides for the next walk, by how far the first and the second have moved in the last.
+pub(super) fn balanced(balance: f64, first: f64, second: f64) -> f64 {
+    if first > 1e-9 && second > 1e-9 { (balance * first / second).sqrt().clamp(1e-6, 1e3) } else { balance }
 }
 
 /// The least price, from 0, at which no more than 1 is wanted; `wanted` gives that and how fast it falls. In pieces it is linear:

@@ -1,0 +1,261 @@
+//! `Market`: what each statement would pay for each candidate, if its known plans were all there are.
+//!
+//! The linear program over known plans (CoPhy's, VLDB 2011): statements mix their plans, candidates fill the room in
+//! fractions, and no statement uses more of a candidate than there is. Its dual has a price of each candidate for each statement: where
+//! no unknown plan is better at these prices, the program is a bound (column generation; Dantzig, Wolfe 1960). Solved by
+//! primal-dual hybrid gradient, as `saddle`, from where it ended the last time. Asks no planner, proves nothing by itself.
+
+use super::relaxation::{Taken, onto_simplex};
+use super::saddle::{Rents, balanced, within_limits};
+use crate::cost::CandidateId;
+
+/// Steps of a walk, and walks.
+const STEPS: usize = 60;
+const WALKS: usize = 6;
+/// Walks the first time, when the start is nowhere near.
+const FIRST_WALKS: usize = 20;
+/// Where the balance of the two sides begins: prices are far smaller than shares.
+const FIRST_BALANCE: f64 = 1e-4;
+
+/// A plan that is known of a statement.
+#[derive(Clone, Debug)]
+struct Known {
+    /// Milliseconds a day.
+    cost: f64,
+    /// Positions in the statement's field, ascending.
+    used: Vec<usize>,
+    /// Of the statement's mixture.
+    share: f64,
+}
+
+/// One statement of the program.
+#[derive(Clone, Debug)]
+struct Customer {
+    /// Candidates that could change its plan, ascending.
+    field: Vec<CandidateId>,
+    plans: Vec<Known>,
+    /// By position in the field, milliseconds a day.
+    prices: Vec<f64>,
+}
+
+/// The program and where its solution stands.
+pub(super) struct Market {
+    candidates: Vec<Taken>,
+    room: Option<u64>,
+    count: usize,
+    /// Milliseconds a day that count as 1.
+    unit: f64,
+    customers: Vec<Customer>,
+    /// By candidate, 0 to 1: what the program would choose.
+    pub shares: Vec<f64>,
+    balance: f64,
+    walks: usize,
+}
+
+impl Market {
+    /// Statements by their fields, of which no plan is known yet; `unit` is about what all of them cost.
+    pub fn new(
+        candidates: &[Taken],
+        room: Option<u64>,
+        count: usize,
+        fields: &[Vec<CandidateId>],
+        unit: f64,
+    ) -> Market {
+        let customers = fields.iter().map(|field| Customer {
+            field: field.clone(),
+            plans: Vec::new(),
+            prices: vec![0.0; field.len()],
+        });
+        Market {
+            room,
+            count,
+            unit: unit.max(f64::MIN_POSITIVE),
+            customers: customers.collect(),
+            shares: vec![0.0; candidates.len()],
+            candidates: candidates.to_vec(),
+            balance: FIRST_BALANCE,
+            walks: FIRST_WALKS,
+        }
+    }
+
+    /// Takes up a plan of a statement, unless another does with less at no more; `used` are positions in its field.
+    pub fn learn(&mut self, statement: usize, cost: f64, used: Vec<usize>) {
+        let plans = &mut self.customers[statement].plans;
+        let within = |some: &[usize], all: &[usize]| some.iter().all(|at| all.binary_search(at).is_ok());
+        if plans.iter().any(|known| known.cost <= cost && within(&known.used, &used)) {
+            return;
+        }
+        let mut share = 0.0;
+        plans.retain(|known| {
+            let beaten = cost <= known.cost && within(&used, &known.used);
+            share += if beaten { known.share } else { 0.0 };
+            !beaten
+        });
+        // The first plan is there alone, with what the statement costs as things are.
+        share = if plans.is_empty() { 1.0 } else { share };
+        plans.push(Known { cost, used, share });
+    }
+
+    /// What the cheapest known plan of a statement costs with the prices of what it uses, milliseconds a day.
+    pub fn cheapest(&self, statement: usize, prices: &[f64]) -> f64 {
+        let dear = |known: &Known| known.cost + known.used.iter().map(|at| prices[*at]).sum::<f64>();
+        self.customers[statement].plans.iter().map(dear).fold(f64::INFINITY, f64::min)
+    }
+
+    /// What the plans use that more than `share` of some statement's mixture is made of.
+    pub fn held(&self, share: f64) -> impl Iterator<Item = Vec<CandidateId>> + '_ {
+        self.customers.iter().flat_map(move |customer| {
+            let held = customer.plans.iter().filter(move |known| known.share > share);
+            held.map(|known| known.used.iter().map(|at| customer.field[*at]).collect())
+        })
+    }
+
+    /// Goes on towards the solution until `go_on` says no. What a candidate's room is worth and nobody pays for is laid on those who could
+    /// use it, by what they may save at most below their `floors`: as long as the sum is no more than that, no bound falls by it. The prices
+    /// are given by statement and position in its field, milliseconds a day.
+    pub fn solve(&mut self, floors: &[f64], go_on: &mut dyn FnMut() -> bool) -> Vec<Vec<f64>> {
+        let mut rents = vec![0.0; self.candidates.len()];
+        for _ in 0..std::mem::replace(&mut self.walks, WALKS) {
+            if !go_on() {
+                break;
+            }
+            rents = self.walk();
+        }
+        let mut of: Vec<Vec<f64>> = self.customers.iter().map(|customer| customer.prices.clone()).collect();
+        let mut open = rents;
+        for customer in &self.customers {
+            for (candidate, price) in customer.field.iter().zip(&customer.prices) {
+                open[*candidate] -= price;
+            }
+        }
+        let hopes: Vec<f64> = (0..self.customers.len())
+            .map(|at| (self.cheapest(at, &self.customers[at].prices) - floors[at]).max(0.0))
+            .collect();
+        let mut hoping = vec![0.0; self.candidates.len()];
+        for (customer, hope) in self.customers.iter().zip(&hopes) {
+            customer.field.iter().for_each(|candidate| hoping[*candidate] += hope);
+        }
+        for ((customer, hope), prices) in self.customers.iter().zip(&hopes).zip(&mut of) {
+            for (candidate, price) in customer.field.iter().zip(prices) {
+                if open[*candidate] > 0.0 && hoping[*candidate] > 0.0 {
+                    *price += open[*candidate] * hope / hoping[*candidate];
+                }
+            }
+        }
+        of
+    }
+
+    /// `STEPS` steps; stands at their average then. Returns what the room for each candidate is worth and keeping it costs.
+    fn walk(&mut self) -> Vec<f64> {
+        let unit = self.unit;
+        let mut asked_by = vec![0.0; self.candidates.len()];
+        let rows: Vec<Vec<f64>> = self
+            .customers
+            .iter()
+            .map(|customer| {
+                let mut rows = vec![0.0; customer.field.len()];
+                customer.plans.iter().flat_map(|known| &known.used).for_each(|at| rows[*at] += 1.0);
+                let asked = customer.field.iter().zip(&rows).filter(|(_, rows)| **rows > 0.0);
+                asked.for_each(|(candidate, _)| asked_by[*candidate] += 1.0);
+                rows
+            })
+            .collect();
+        let mixture_steps: Vec<f64> = self
+            .customers
+            .iter()
+            .map(|customer| {
+                let most = customer.plans.iter().map(|known| known.used.len()).max().unwrap_or(0);
+                1.0 / self.balance / most.max(1) as f64
+            })
+            .collect();
+        let share_steps: Vec<f64> = asked_by
+            .iter()
+            .map(|asked| if *asked > 0.0 { 1.0 / asked / self.balance } else { 0.0 })
+            .collect();
+        let start = (self.customers.clone(), self.shares.clone());
+        let mut sums: Vec<(Vec<f64>, Vec<f64>)> = self
+            .customers
+            .iter()
+            .map(|customer| (vec![0.0; customer.plans.len()], vec![0.0; customer.field.len()]))
+            .collect();
+        let mut share_sums = vec![0.0; self.candidates.len()];
+        let mut rent_sums = Rents::default();
+        for _ in 0..STEPS {
+            let mut wanted: Vec<f64> = self.candidates.iter().map(|c| c.write_ms / unit).collect();
+            for customer in &self.customers {
+                for (candidate, price) in customer.field.iter().zip(&customer.prices) {
+                    wanted[*candidate] -= price / unit;
+                }
+            }
+            for ((wanted, share), step) in wanted.iter_mut().zip(&self.shares).zip(&share_steps) {
+                *wanted = share - step * *wanted;
+            }
+            let (shares, rents) =
+                within_limits(&wanted, &share_steps, &self.candidates, self.room, self.count);
+            for (((customer, rows), step), sums) in
+                self.customers.iter_mut().zip(&rows).zip(&mixture_steps).zip(&mut sums)
+            {
+                customer.step(rows, *step, self.balance, unit, &self.shares, &shares);
+                sums.0.iter_mut().zip(&customer.plans).for_each(|(sum, known)| *sum += known.share);
+                sums.1.iter_mut().zip(&customer.prices).for_each(|(sum, price)| *sum += price);
+            }
+            share_sums.iter_mut().zip(&shares).for_each(|(sum, share)| *sum += share);
+            rent_sums.bytes += rents.bytes;
+            rent_sums.each += rents.each;
+            self.shares = shares;
+        }
+        let scale = 1.0 / STEPS as f64;
+        for (customer, (mixture, prices)) in self.customers.iter_mut().zip(sums) {
+            customer.plans.iter_mut().zip(mixture).for_each(|(known, sum)| known.share = sum * scale);
+            customer.prices = prices.into_iter().map(|sum| sum * scale).collect();
+        }
+        self.shares = share_sums.into_iter().map(|sum| sum * scale).collect();
+        self.rebalance(&start.0, &start.1);
+        let rent = |candidate: &Taken| {
+            let size = self.room.map_or(0.0, |room| candidate.bytes as f64 / room.max(1) as f64);
+            unit * scale * (rent_sums.bytes * size + rent_sums.each) + candidate.write_ms
+        };
+        self.candidates.iter().map(rent).collect()
+    }
+
+    /// Lets the side that moved more take the longer steps.
+    fn rebalance(&mut self, customers: &[Customer], shares: &[f64]) {
+        let square = |a: f64, b: f64| (a - b) * (a - b);
+        let (mut moved, mut priced) = (0.0, 0.0);
+        for (before, after) in customers.iter().zip(&self.customers) {
+            let plans = before.plans.iter().zip(&after.plans);
+            moved += plans.map(|(a, b)| square(a.share, b.share)).sum::<f64>();
+            let prices = before.prices.iter().zip(&after.prices);
+            priced += prices.map(|(a, b)| square(a / self.unit, b / self.unit)).sum::<f64>();
+        }
+        moved += shares.iter().zip(&self.shares).map(|(a, b)| square(*a, *b)).sum::<f64>();
+        self.balance = balanced(self.balance, priced.sqrt(), moved.sqrt());
+    }
+}
+
+impl Customer {
+    /// One step of the mixture, then of the prices, between the shares before and after.
+    fn step(&mut self, rows: &[f64], step: f64, balance: f64, unit: f64, before: &[f64], after: &[f64]) {
+        let mut mixture: Vec<f64> = self
+            .plans
+            .iter()
+            .map(|known| {
+                let price: f64 = known.used.iter().map(|at| self.prices[*at]).sum();
+                known.share - step * (known.cost + price) / unit
+            })
+            .collect();
+        onto_simplex(&mut mixture);
+        // How much more is used of each than there is, looked at a step ahead.
+        let mut excess: Vec<f64> =
+            self.field.iter().map(|candidate| before[*candidate] - 2.0 * after[*candidate]).collect();
+        for (known, share) in self.plans.iter_mut().zip(mixture) {
+            let ahead = 2.0 * share - known.share;
+            known.used.iter().for_each(|at| excess[*at] += ahead);
+            known.share = share;
+        }
+        for ((price, excess), rows) in self.prices.iter_mut().zip(excess).zip(rows) {
+            *price =
+                if *rows > 0.0 { (*price + unit * balance / (rows + 1.0) * excess).max(0.0) } else { 0.0 };
+        }
+    }
+}
