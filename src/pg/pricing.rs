@@ -176,6 +176,7 @@ impl Pricing {
                 for index in indexes {
                     (*rel).indexlist = pg_sys::lappend((*rel).indexlist, index.cast());
                 }
+                super::inject::point();
                 pg_sys::create_index_paths(root, rel);
                 node::list((*rel).pathlist).collect()
             };
@@ -257,6 +258,7 @@ impl Pricing {
                 (*joinrel).partial_pathlist = std::ptr::null_mut();
                 (*inner).cheapest_total_path = path;
                 (*inner).cheapest_parameterized_paths = pg_sys::lappend(std::ptr::null_mut(), path.cast());
+                super::inject::point();
                 pg_sys::add_paths_to_joinrel(
                     root,
                     joinrel,

@@ -208,6 +208,28 @@ pub fn costs_before(queries: &[String]) -> Result<Vec<PlanCost>, PgError> {
     Ok(statements.iter().map(Analysed::before_cost).collect())
 }
 
+/// Lets `work` ask about one query with candidates taken evenly from its pool, at most so many. For tests.
+///
+/// # Errors
+/// What keeps the query from being examined.
+#[cfg(any(test, feature = "pg_test"))]
+pub fn with_some_candidates<T>(
+    query: &str,
+    most: usize,
+    work: impl FnOnce(&mut ServerWhatIf<'_>, &[CandidateId], &[Candidate]) -> T,
+) -> Result<T, PgError> {
+    let mut statements = analyse_all(&[query.to_string()])?;
+    let catalog = super::catalog::read_for(&statements)?;
+    let facts = [(0, 1.0, statements[0].facts.clone())];
+    let all = candidate::pool(&facts, &catalog, &candidate::Options::default());
+    let taken = most.min(all.len());
+    let pool: Vec<Candidate> = (0..taken).map(|i| all[i * all.len() / taken].clone()).collect();
+    let (pool, prices) = CostModel::new(&[], None, super::session::cost_units()).priced(pool, &catalog);
+    let candidates: Vec<CandidateId> = (0..pool.len()).collect();
+    let mut what_if = ServerWhatIf::new(&mut statements, &pool, &prices, &catalog, None, None)?;
+    Ok(work(&mut what_if, &candidates, &pool))
+}
+
 /// For each query, the candidates in view and the median time of a what-if call, milliseconds. `indexes` candidates are
 /// taken evenly from the pool of all the queries; of these a query sees the ones that are relevant to it, as in a run.
 /// For the benchmarks.

@@ -320,7 +320,7 @@ fn how_far_from_best(report: &Report) -> Option<String> {
     let late = if certificate.complete { "" } else { " Time ran out before more could be proven." };
     Some(format!(
         "No set of {most}the {}{within} can save more than {} of the examined time on top of this, in planner cost, \
-         if indexes help each other no more than in the plans seen{checked}.{late}",
+         as far as the planner's plans show when every index has a price{checked}.{late}",
         number(report.candidates, "candidate", "candidates"),
         percent(certificate.gap),
     ))

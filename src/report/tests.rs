@@ -406,7 +406,7 @@ fn how_far_from_the_best_is_said_with_what_it_rests_on() {
         &proven,
         &[
             "No set of up to 20 of the 41 candidates within 1024 MB can save more than 2.1 % of the examined time on top \
-           of this, in planner cost, if indexes help each other no more than in the plans seen (240 combinations \
+           of this, in planner cost, as far as the planner's plans show when every index has a price (240 combinations \
            checked, no exception).",
         ],
     );

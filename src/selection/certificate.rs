@@ -40,10 +40,9 @@ pub struct Certificate {
     pub total_after_ms: f64,
     /// What the best set could save on top of the answer at most, as a share of the cost before.
     pub gap: f64,
-    /// Combinations of two and more candidates in known plans that were held against the assumption that candidates do
-    /// not help each other, ...
+    /// Combinations of two and more candidates in known plans that were held against what the bound says of them, ...
     pub checked: u64,
-    /// ... and those that contradicted it. The bound allows for them.
+    /// ... and those, of one too, that contradicted it. The bound allows for them.
     pub violations: u64,
     /// False when time ran out: the bound holds, but a longer time limit would make it tighter.
     pub complete: bool,
@@ -176,8 +175,9 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             keys: c.keys,
             table: c.table,
         });
-        let program = Relaxation::new(candidates.collect(), Room { bytes: room, count, per_table }, &floors);
-        let market = Market::new(&program.candidates, room, count, &fields, search.total_before);
+        let limits = Room { bytes: room, count, per_table };
+        let program = Relaxation::new(candidates.collect(), limits, &floors);
+        let market = Market::new(&program.candidates, limits, &fields, search.total_before);
         let statements = problem.statements.len() as u64;
         let calls = search.cache.counters().planner_calls;
         let least = calls + CALLS_FOR_PROOF * statements;
@@ -207,7 +207,10 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             self.floor(statement);
         }
         let worth = WORTH_ASKING * self.search.total_before;
-        let (mut best, mut kept, mut idle) = (f64::NEG_INFINITY, Vec::new(), 0);
+        let free = |field: &Vec<CandidateId>| vec![0.0; field.len()];
+        let mut kept = self.known_at(self.fields.iter().map(free).collect());
+        let mut best = self.bound_of(&kept);
+        let mut idle = 0;
         for _ in 0..ROUNDS {
             if self.best_ms() - best <= GOAL * self.search.total_before
                 || idle >= IDLE_ROUNDS
@@ -219,10 +222,8 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             // What all statements leave open together should be a part of the gap.
             let part = (self.best_ms() - best) / (PARTS_OF_GAP * self.fields.len()) as f64;
             self.ask_at(&prices, worth.min(part));
-            let offers: Vec<Offer> =
-                prices.into_iter().enumerate().map(|(s, prices)| self.known_at(s, prices)).collect();
-            let cuts: Vec<Cut> = offers.iter().enumerate().map(|(s, offer)| self.cut_of(s, offer)).collect();
-            let bound = self.program.bound_of(&cuts);
+            let offers = self.known_at(prices);
+            let bound = self.bound_of(&offers);
             idle = if bound > best + worth { 0 } else { idle + 1 };
             if bound > best {
                 (best, kept) = (bound, offers);
@@ -242,7 +243,9 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             *in_time &= cache.check_time().is_ok();
             *in_time
         });
-        for (prices, kept) in prices.iter_mut().zip(kept) {
+        // The first are free, and no place to start from.
+        let start = kept.iter().any(|kept| kept.prices.iter().any(|price| *price > 0.0));
+        for (prices, kept) in prices.iter_mut().zip(kept).filter(|_| start) {
             for (price, kept) in prices.iter_mut().zip(&kept.prices) {
                 *price = STRIDE * *price + (1.0 - STRIDE) * kept;
             }
@@ -276,8 +279,16 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         self.offers[statement].iter().map(|offer| offer.at(prices)).fold(floor, f64::max)
     }
 
-    fn known_at(&self, statement: usize, prices: Vec<f64>) -> Offer {
-        Offer { least: self.at_least(statement, &prices), prices }
+    /// What is known of every statement at prices.
+    fn known_at(&self, prices: Vec<Vec<f64>>) -> Vec<Offer> {
+        let known = |(s, prices): (usize, Vec<f64>)| Offer { least: self.at_least(s, &prices), prices };
+        prices.into_iter().enumerate().map(known).collect()
+    }
+
+    /// What one offer of each statement bounds, milliseconds a day.
+    fn bound_of(&self, offers: &[Offer]) -> f64 {
+        let cuts: Vec<Cut> = offers.iter().enumerate().map(|(s, offer)| self.cut_of(s, offer)).collect();
+        self.program.bound_of(&cuts)
     }
 
     /// The market hears of plans that it does not know of yet.

@@ -11,6 +11,7 @@ mod nested;
 mod odd_statements;
 mod page_work;
 mod page_work_paths;
+mod pricing;
 mod sampled_sizes;
 mod schedule;
 mod statements;

@@ -101,6 +101,11 @@ impl WhatIf for Simulated {
         };
         let possible = self.plans[statement].iter().filter_map(|(needed, total)| {
             let prices: Option<Vec<f64>> = needed.iter().map(price).collect();
+            // The same sum, however the candidates are numbered.
+            let prices = prices.map(|mut prices| {
+                prices.sort_by(f64::total_cmp);
+                prices
+            });
             let slow = self.in_memory(needed, *total) > most_in_memory;
             prices.filter(|_| !slow).map(|prices| (total + prices.iter().sum::<f64>(), needed))
         });

@@ -5,9 +5,11 @@
 //! no unknown plan is better at these prices, the program is a bound (column generation; Dantzig, Wolfe 1960). Solved by
 //! primal-dual hybrid gradient, as `saddle`, from where it ended the last time. Asks no planner, proves nothing by itself.
 
+use super::knapsack::Room;
 use super::relaxation::{Taken, onto_simplex};
-use super::saddle::{Rents, balanced, within_limits};
+use super::saddle::{Rents, balanced, least_price, within_limits};
 use crate::cost::CandidateId;
+use std::collections::BTreeMap;
 
 /// Steps of a walk, and walks.
 const STEPS: usize = 60;
@@ -41,8 +43,7 @@ struct Customer {
 /// The program and where its solution stands.
 pub(super) struct Market {
     candidates: Vec<Taken>,
-    room: Option<u64>,
-    count: usize,
+    room: Room,
     /// Milliseconds a day that count as 1.
     unit: f64,
     customers: Vec<Customer>,
@@ -54,13 +55,7 @@ pub(super) struct Market {
 
 impl Market {
     /// Statements by their fields, of which no plan is known yet; `unit` is about what all of them cost.
-    pub fn new(
-        candidates: &[Taken],
-        room: Option<u64>,
-        count: usize,
-        fields: &[Vec<CandidateId>],
-        unit: f64,
-    ) -> Market {
+    pub fn new(candidates: &[Taken], room: Room, fields: &[Vec<CandidateId>], unit: f64) -> Market {
         let customers = fields.iter().map(|field| Customer {
             field: field.clone(),
             plans: Vec::new(),
@@ -68,7 +63,6 @@ impl Market {
         });
         Market {
             room,
-            count,
             unit: unit.max(f64::MIN_POSITIVE),
             customers: customers.collect(),
             shares: vec![0.0; candidates.len()],
@@ -180,6 +174,7 @@ impl Market {
             .collect();
         let mut share_sums = vec![0.0; self.candidates.len()];
         let mut rent_sums = Rents::default();
+        let mut crowding = vec![0.0; self.candidates.len()];
         for _ in 0..STEPS {
             let mut wanted: Vec<f64> = self.candidates.iter().map(|c| c.write_ms / unit).collect();
             for customer in &self.customers {
@@ -190,8 +185,9 @@ impl Market {
             for ((wanted, share), step) in wanted.iter_mut().zip(&self.shares).zip(&share_steps) {
                 *wanted = share - step * *wanted;
             }
-            let (shares, rents) =
-                within_limits(&wanted, &share_steps, &self.candidates, self.room, self.count);
+            let (mut shares, rents) =
+                within_limits(&wanted, &share_steps, &self.candidates, self.room.bytes, self.room.count);
+            self.spread(&mut shares, &share_steps, &mut crowding);
             for (((customer, rows), step), sums) in
                 self.customers.iter_mut().zip(&rows).zip(&mixture_steps).zip(&mut sums)
             {
@@ -211,11 +207,41 @@ impl Market {
         }
         self.shares = share_sums.into_iter().map(|sum| sum * scale).collect();
         self.rebalance(&start.0, &start.1);
-        let rent = |candidate: &Taken| {
-            let size = self.room.map_or(0.0, |room| candidate.bytes as f64 / room.max(1) as f64);
-            unit * scale * (rent_sums.bytes * size + rent_sums.each) + candidate.write_ms
+        let rent = |(candidate, crowding): (&Taken, &f64)| {
+            let size = self.room.bytes.map_or(0.0, |room| candidate.bytes as f64 / room.max(1) as f64);
+            unit * scale * (rent_sums.bytes * size + rent_sums.each + crowding) + candidate.write_ms
         };
-        self.candidates.iter().map(rent).collect()
+        self.candidates.iter().zip(&crowding).map(rent).collect()
+    }
+
+    /// Leaves no more on a table than may be there, and adds to each candidate's `crowding` what a place on its table costs then.
+    fn spread(&self, shares: &mut [f64], steps: &[f64], crowding: &mut [f64]) {
+        let Some(most) = self.room.per_table else { return };
+        let mut tables: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for (at, candidate) in self.candidates.iter().enumerate().filter(|(at, _)| shares[*at] > 0.0) {
+            tables.entry(candidate.table).or_default().push(at);
+        }
+        let place = 1.0 / most.max(1) as f64;
+        for on_it in tables.values() {
+            let wanted = |price: f64| {
+                let (mut sum, mut fall) = (0.0, 0.0);
+                for at in on_it {
+                    let share = (shares[*at] - price * place * steps[*at]).max(0.0);
+                    sum += place * share;
+                    fall += if share > 0.0 { place * place * steps[*at] } else { 0.0 };
+                }
+                (sum, fall)
+            };
+            let price = least_price(&wanted) * place;
+            for at in on_it {
+                shares[*at] = (shares[*at] - price * steps[*at]).max(0.0);
+            }
+            if price > 0.0 {
+                let table = self.candidates[on_it[0]].table;
+                let there = self.candidates.iter().zip(&mut *crowding);
+                there.filter(|(c, _)| c.table == table).for_each(|(_, crowding)| *crowding += price);
+            }
+        }
     }
 
     /// Lets the side that moved more take the longer steps.

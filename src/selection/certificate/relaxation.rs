@@ -52,8 +52,6 @@ pub(super) struct Bound {
     pub least: f64,
     /// The set that the relaxed program would choose.
     pub set: Vec<CandidateId>,
-    /// The fractions that the linear program would choose.
-    pub mean: Vec<f64>,
 }
 
 /// Steps of a walk towards the optimum of the linear program, and walks.
@@ -135,19 +133,19 @@ impl Relaxation {
     /// Tightens the bound until `go_on` says no or nothing is to be gained: by the linear program first, then for whole
     /// indexes; `target` is what an allowed set costs.
     pub fn tighten(&mut self, target: f64, go_on: &mut dyn FnMut() -> bool) -> Bound {
-        let mean = self.solve_in_fractions(target, go_on);
+        self.solve_in_fractions(target, go_on);
         self.climb(target, go_on);
         let last = self.step(LAST_NODES);
         let set = (0..self.candidates.len()).filter(|candidate| last.shares[*candidate] == 1.0).collect();
-        Bound { least: last.least, set, mean }
+        Bound { least: last.least, set }
     }
 
-    /// Leaves the mixture at the best that the linear program came to, and returns the fractions that go with it.
-    fn solve_in_fractions(&mut self, target: f64, go_on: &mut dyn FnMut() -> bool) -> Vec<f64> {
+    /// Leaves the mixture at the best that the linear program came to.
+    fn solve_in_fractions(&mut self, target: f64, go_on: &mut dyn FnMut() -> bool) {
         let (cuts, candidates) = (self.cuts.clone(), self.candidates.clone());
         let mut saddle = Saddle::new(&cuts, &candidates, self.room.bytes, self.room.count, target);
         let mut now = Point { mixture: self.mixture.clone(), shares: vec![0.0; candidates.len()] };
-        let (mut most, mut mean) = (self.program_at(&now.shares), now.shares.clone());
+        let mut most = self.program_at(&now.shares);
         let mut best = self.step(1).least;
         let mut kept = self.mixture.clone();
         let mut idle = 0;
@@ -159,9 +157,7 @@ impl Relaxation {
             let ends = saddle.walk(&now, STEPS);
             for (end, gap) in ends.iter().zip(&mut gaps) {
                 let cost = self.program_at(&end.shares);
-                if cost < most {
-                    (most, mean) = (cost, end.shares.clone());
-                }
+                most = most.min(cost);
                 self.mixture.clone_from(&end.mixture);
                 let least = self.step(1).least;
                 if least > best {
@@ -175,7 +171,6 @@ impl Relaxation {
             now = if gaps[1] <= gaps[0] { average } else { last };
         }
         self.mixture = kept;
-        mean
     }
 
     /// Subgradient steps with whole indexes in the knapsack, from where the linear program ended.

@@ -184,7 +184,7 @@ pub(super) fn balanced(balance: f64, first: f64, second: f64) -> f64 {
 
 /// The least price, from 0, at which no more than 1 is wanted; `wanted` gives that and how fast it falls. In pieces it is linear:
 /// Newton's steps, halvings where they lead astray.
-fn least_price(wanted: &dyn Fn(f64) -> (f64, f64)) -> f64 {
+pub(super) fn least_price(wanted: &dyn Fn(f64) -> (f64, f64)) -> f64 {
     let (mut price, mut low, mut high) = (0.0, 0.0, f64::INFINITY);
     for _ in 0..PRICES {
         let (sum, fall) = wanted(price);

@@ -275,9 +275,8 @@ fn indexes_that_help_each_other_are_found_out() {
     let found = select(&problem, &mut planner.clone());
     assert_eq!(members(&found), [2, 3]);
     let gap = check(&problem, &planner, &found);
-    assert!(found.certificate.violations > 0, "{:?}", found.certificate);
-    // An index and half of the pair's saving would be 195; with the fuzz of 1.5 % of 180.
-    assert!(gap.is_ok_and(|gap| gap <= 0.02), "{:?}", found.certificate);
+    // An index and half of the pair's saving would be 195; the fuzz alone is 1.5 % of 180.
+    assert!(gap.is_ok_and(|gap| gap <= 0.01), "{:?}", found.certificate);
 }
 
 #[test]
@@ -548,7 +547,7 @@ fn tight_on_a_workload_of_a_realistic_shape() {
     let found = select(&problem, &mut planner);
     let c = &found.certificate;
     assert!(c.complete && found.search.complete);
-    assert!(c.gap <= 0.015 && c.checked >= 100, "{c:?}");
+    assert!(c.gap <= 0.012 && c.violations == 0, "{c:?}");
     assert!(planner.calls <= 1_500 && planner.calls == found.search.planner_calls, "{} calls", planner.calls);
     // The whole pool was looked at, not what the search moved.
     assert!(problem.candidates.len() > 250);
