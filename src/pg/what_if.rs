@@ -216,7 +216,7 @@ pub fn costs_before(queries: &[String]) -> Result<Vec<PlanCost>, PgError> {
 pub fn with_some_candidates<T>(
     query: &str,
     most: usize,
-    work: impl FnOnce(&mut ServerWhatIf<'_>, &[CandidateId], &[Candidate]) -> T,
+    work: impl FnOnce(&mut ServerWhatIf<'_>, &[CandidateId]) -> T,
 ) -> Result<T, PgError> {
     let mut statements = analyse_all(&[query.to_string()])?;
     let catalog = super::catalog::read_for(&statements)?;
@@ -227,7 +227,7 @@ pub fn with_some_candidates<T>(
     let (pool, prices) = CostModel::new(&[], None, super::session::cost_units()).priced(pool, &catalog);
     let candidates: Vec<CandidateId> = (0..pool.len()).collect();
     let mut what_if = ServerWhatIf::new(&mut statements, &pool, &prices, &catalog, None, None)?;
-    Ok(work(&mut what_if, &candidates, &pool))
+    Ok(work(&mut what_if, &candidates))
 }
 
 /// For each query, the candidates in view and the median time of a what-if call, milliseconds. `indexes` candidates are
