@@ -373,17 +373,21 @@ unsafe extern "C-unwind" fn pathlist(
             collect(root, rel, rti, rte);
         }
         if !CONFIGURATION.get().is_null() {
-            put_aside(root, rel);
+            put_aside(root, rel, rte);
         }
     }
 }
 
 #[pg_guard]
-unsafe extern "C-unwind" fn put_aside(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo) {
+unsafe extern "C-unwind" fn put_aside(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    entry: *mut pg_sys::RangeTblEntry,
+) {
     // SAFETY: a configuration outlives the time that it is in force.
     unsafe {
         if let Some(pricing) = CONFIGURATION.get().as_ref().and_then(|configuration| configuration.pricing) {
-            pricing.put_aside(root, rel);
+            pricing.put_aside(root, rel, entry);
         }
     }
 }

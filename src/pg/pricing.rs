@@ -144,13 +144,20 @@ impl Pricing {
     }
 
     /// Puts the look-ups of a base relation aside, with all of them that are best at some price.
-    pub unsafe fn put_aside(&self, root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo) {
+    pub unsafe fn put_aside(
+        &self,
+        root: *mut pg_sys::PlannerInfo,
+        rel: *mut pg_sys::RelOptInfo,
+        entry: *mut pg_sys::RangeTblEntry,
+    ) {
         unsafe {
-            if (*rel).reloptkind != pg_sys::RelOptKind::RELOPT_BASEREL
-                || (*rel).rtekind != pg_sys::RTEKind::RTE_RELATION
-                || !(*rel).lateral_relids.is_null()
-                || runs_for_each_row(root)
-            {
+            // Where set_plain_rel_pathlist (allpaths.c) has made the paths, and not because the relation is known to be empty.
+            let plain = (*rel).reloptkind == pg_sys::RelOptKind::RELOPT_BASEREL
+                && (*rel).rtekind == pg_sys::RTEKind::RTE_RELATION
+                && !(*entry).inh
+                && (*entry).tablesample.is_null()
+                && !node::list::<pg_sys::Path>((*rel).pathlist).any(|path| node::is_a(path, T_AppendPath));
+            if !plain || !(*rel).lateral_relids.is_null() || runs_for_each_row(root) {
                 return;
             }
             let all: Vec<*mut pg_sys::IndexOptInfo> = node::list((*rel).indexlist).collect();
@@ -161,14 +168,11 @@ impl Pricing {
             let free: Vec<_> = all.iter().copied().filter(|index| self.price_of(*index) <= 0.0).collect();
             let (indexlist, partial) = ((*rel).indexlist, (*rel).partial_pathlist);
             let found: Vec<*mut pg_sys::Path> = node::list((*rel).pathlist).collect();
-            let mut kept: Vec<*mut pg_sys::Path> =
-                found.iter().copied().filter(|path| (**path).param_info.is_null()).collect();
-            let mut aside: Vec<Lookup> = found
-                .iter()
-                .copied()
-                .filter(|path| !(**path).param_info.is_null())
-                .map(|path| Lookup { path, price: self.price_of_path(path) })
-                .collect();
+            let (mut kept, aside): (Vec<_>, Vec<_>) = found
+                .into_iter()
+                .partition(|path| (**path).param_info.is_null() || self.price_of_path(*path) <= 0.0);
+            let mut aside: Vec<Lookup> =
+                aside.into_iter().map(|path| Lookup { path, price: self.price_of_path(path) }).collect();
             let with = |indexes: &[*mut pg_sys::IndexOptInfo]| -> Vec<*mut pg_sys::Path> {
                 (*rel).pathlist = std::ptr::null_mut();
                 (*rel).partial_pathlist = std::ptr::null_mut();
@@ -216,7 +220,6 @@ impl Pricing {
                 pg_sys::add_path(rel, path);
             }
             self.in_full.set(false);
-            aside.retain(|lookup| lookup.price > 0.0);
             if !aside.is_empty() {
                 self.lookups.borrow_mut().insert(rel, best_at_some_price(aside));
             }
@@ -416,11 +419,30 @@ unsafe fn most_arms(rel: *const pg_sys::RelOptInfo) -> f64 {
     unsafe {
         let clauses = node::list::<pg_sys::RestrictInfo>((*rel).baserestrictinfo)
             .chain(node::list((*rel).joininfo))
-            .filter(|clause| !(**clause).orclause.is_null())
-            .map(|clause| {
-                node::list::<pg_sys::Node>((*(*clause).orclause.cast::<pg_sys::BoolExpr>()).args).count()
-            });
-        clauses.max().unwrap_or(1) as f64
+            .filter(|clause| !(**clause).orclause.is_null());
+        clauses.map(|clause| arms((*clause).orclause.cast())).max().unwrap_or(1) as f64
+    }
+}
+
+/// The arms of an OR with ORs within them, as extended by `make_sub_restrictinfos` (restrictinfo.c); 1 for any other clause.
+unsafe fn arms(clause: *mut pg_sys::Node) -> usize {
+    unsafe {
+        pg_sys::check_stack_depth();
+        match node::tag(clause) {
+            Some(T_RestrictInfo) => {
+                let info = clause.cast::<pg_sys::RestrictInfo>();
+                arms(if (*info).orclause.is_null() { (*info).clause } else { (*info).orclause }.cast())
+            }
+            Some(T_BoolExpr) => {
+                let expr = clause.cast::<pg_sys::BoolExpr>();
+                let within = node::list::<pg_sys::Node>((*expr).args).map(|arm| arms(arm));
+                match (*expr).boolop {
+                    pg_sys::BoolExprType::OR_EXPR => within.sum(),
+                    _ => within.max().unwrap_or(1),
+                }
+            }
+            _ => 1,
+        }
     }
 }
 

@@ -74,7 +74,7 @@ mod tests {
 
     /// Each with the least share of the true least that may be found: less than 1 where what cannot be charged once is not charged.
     /// Of parallel joins the planner itself finds dearer ones with more indexes, as smaller scans get fewer workers.
-    const QUERIES: [(&str, f64); 19] = [
+    const QUERIES: [(&str, f64); 22] = [
         ("SELECT amount FROM fact WHERE store = 7 AND day = '2020-03-01'", 0.985),
         ("SELECT count(*) FROM fact WHERE item = 70", 0.985),
         ("SELECT store, sum(amount) FROM fact GROUP BY store ORDER BY store", 0.985),
@@ -94,6 +94,13 @@ mod tests {
         ("SELECT part.w FROM store JOIN part ON part.v = store.id WHERE store.region = 2", 0.2),
         // Arms of an OR: a scan by several indexes is charged but a part of each.
         ("SELECT amount FROM fact WHERE (store = 7 AND item < 10) OR (day = '2020-03-01' AND item = 4)", 0.2),
+        (
+            "SELECT amount FROM fact WHERE (store = 7 AND (item < 10 OR item > 1990)) OR (day = '2020-03-01' AND item = 4)",
+            0.2,
+        ),
+        // A sample is read by no index, and what is known to be empty by none.
+        ("SELECT s.amount FROM fact TABLESAMPLE SYSTEM (10) s JOIN item ON item.id = s.item WHERE item.kind = 5", 0.985),
+        ("SELECT amount FROM fact WHERE store = 7 AND item = 5 AND item = 6 OR store = 8 AND day < '2020-02-01'", 0.2),
         // Two places, and either may hold the index.
         (
             "SELECT a.amount FROM fact a JOIN fact b ON b.item = a.item WHERE a.day = '2020-03-01' AND b.store = 3",

@@ -96,14 +96,6 @@ impl Market {
         self.customers[statement].plans.iter().map(dear).fold(f64::INFINITY, f64::min)
     }
 
-    /// What the plans use that more than `share` of some statement's mixture is made of.
-    pub fn held(&self, share: f64) -> impl Iterator<Item = Vec<CandidateId>> + '_ {
-        self.customers.iter().flat_map(move |customer| {
-            let held = customer.plans.iter().filter(move |known| known.share > share);
-            held.map(|known| known.used.iter().map(|at| customer.field[*at]).collect())
-        })
-    }
-
     /// Goes on towards the solution until `go_on` says no. What a candidate's room is worth and nobody pays for is laid on those who could
     /// use it, by what they may save at most below their `floors`: as long as the sum is no more than that, no bound falls by it. The prices
     /// are given by statement and position in its field, milliseconds a day.
@@ -283,5 +275,79 @@ impl Customer {
             *price =
                 if *rows > 0.0 { (*price + unit * balance / (rows + 1.0) * excess).max(0.0) } else { 0.0 };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MB: u64 = 1 << 20;
+
+    fn taken(bytes: u64, table: u32) -> Taken {
+        Taken { bytes, write_ms: 0.0, keys: None, table }
+    }
+
+    /// Two statements want different indexes of 60 MB, one of them twice as much as the other, and there is room for one.
+    fn rivals(room: Room) -> Market {
+        let fields = [vec![0, 1], vec![1]];
+        let mut market = Market::new(&[taken(60 * MB, 0), taken(60 * MB, 0)], room, &fields, 200.0);
+        for (statement, cost, used) in
+            [(0, 100.0, vec![]), (0, 20.0, vec![0]), (1, 100.0, vec![]), (1, 60.0, vec![0])]
+        {
+            market.learn(statement, cost, used);
+        }
+        market
+    }
+
+    fn solved(market: &mut Market) -> Vec<Vec<f64>> {
+        let mut prices = Vec::new();
+        for _ in 0..20 {
+            prices = market.solve(&[10.0, 10.0], &mut || true);
+        }
+        prices
+    }
+
+    #[test]
+    fn what_is_worth_most_gets_the_room_and_all_pay_what_it_is_worth() {
+        let mut market = rivals(Room { bytes: Some(60 * MB), count: 10, per_table: None });
+        let prices = solved(&mut market);
+        assert!(market.shares[0] > 0.99 && market.shares[1] < 0.01, "{:?}", market.shares);
+        // The room is worth at least what the loser would save by it, and no more than the winner does.
+        assert!((40.0 - 0.5..=80.0 + 0.5).contains(&prices[0][0]), "{prices:?}");
+        // At these prices the known plans cost what they cost in the program: 20 and 100.
+        let least: f64 = (0..2).map(|s| market.cheapest(s, &prices[s])).sum();
+        let rents = prices[0][0].max(prices[0][1] + prices[1][0]);
+        assert!((least - rents - 120.0).abs() < 1.0, "{least} {prices:?}");
+        // Nobody knows a plan of the first with 1, and yet it pays: by what it might save.
+        assert!(prices[0][1] > 1.0, "{prices:?}");
+    }
+
+    #[test]
+    fn what_there_is_room_for_costs_nothing() {
+        let mut market = rivals(Room { bytes: Some(200 * MB), count: 10, per_table: None });
+        let prices = solved(&mut market);
+        assert!(market.shares.iter().all(|share| *share > 0.99), "{:?}", market.shares);
+        assert!(prices.iter().flatten().all(|price| *price < 0.5), "{prices:?}");
+    }
+
+    #[test]
+    fn places_on_a_table_are_room_too() {
+        let mut market = rivals(Room { bytes: None, count: 10, per_table: Some(1) });
+        let prices = solved(&mut market);
+        assert!(market.shares[0] > 0.99 && market.shares[1] < 0.01, "{:?}", market.shares);
+        assert!((40.0 - 0.5..=80.0 + 0.5).contains(&prices[0][0]), "{prices:?}");
+    }
+
+    #[test]
+    fn a_plan_that_another_beats_is_not_taken_up() {
+        let mut market = rivals(Room { bytes: None, count: 1, per_table: None });
+        market.learn(0, 30.0, vec![0, 1]);
+        assert_eq!(market.customers[0].plans.len(), 2);
+        market.learn(0, 15.0, vec![0]);
+        assert_eq!(market.customers[0].plans.len(), 2);
+        let shares: f64 = market.customers[0].plans.iter().map(|known| known.share).sum();
+        assert!((shares - 1.0).abs() < 1e-9);
+        assert_eq!(market.cheapest(0, &[10.0, 0.0]), 25.0);
     }
 }
