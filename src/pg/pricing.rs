@@ -281,7 +281,13 @@ impl Pricing {
             // What still depends on rows from elsewhere is a look-up itself, and is charged where these come in.
             let (debts, made): (Vec<_>, Vec<_>) =
                 made.into_iter().partition(|(path, _)| !(**path).param_info.is_null());
-            if !debts.is_empty() {
+            if (*root).join_rel_level.is_null() {
+                // The genetic search throws its joins away, and others take their addresses (geqo_eval, geqo_eval.c): nothing may be kept
+                // of them, so they go uncharged.
+                for (path, _) in debts {
+                    pg_sys::add_path(joinrel, path);
+                }
+            } else if !debts.is_empty() {
                 let mut lookups = self.lookups.borrow_mut();
                 let known = lookups.entry(joinrel).or_default();
                 known.extend(debts.into_iter().map(|(path, price)| Lookup { path, price }));

@@ -99,7 +99,7 @@ mod tests {
             0.2,
         ),
         // A sample is read by no index, and what is known to be empty by none.
-        ("SELECT s.amount FROM fact TABLESAMPLE SYSTEM (10) s JOIN item ON item.id = s.item WHERE item.kind = 5", 0.985),
+        ("SELECT s.amount FROM fact AS s TABLESAMPLE SYSTEM (10) JOIN item ON item.id = s.item WHERE item.kind = 5", 0.985),
         ("SELECT amount FROM fact WHERE store = 7 AND item = 5 AND item = 6 OR store = 8 AND day < '2020-02-01'", 0.2),
         // Two places, and either may hold the index.
         (
@@ -148,6 +148,30 @@ mod tests {
         run("SET LOCAL min_parallel_table_scan_size = 0");
         run("SET LOCAL min_parallel_index_scan_size = 0");
         check(1.25);
+    }
+
+    /// The genetic search makes joins and throws them away by the thousand: nothing of them may be remembered.
+    #[pg_test]
+    fn joins_of_the_genetic_search_are_forgotten() {
+        tables();
+        run("SET LOCAL geqo_threshold = 2");
+        run("SET LOCAL max_parallel_workers_per_gather = 0");
+        run("SET LOCAL random_page_cost = 1.1");
+        let star = "SELECT f.amount FROM fact f JOIN item i ON i.id = f.item JOIN store s ON s.id = f.store
+             JOIN fact g ON g.item = i.id AND g.store = s.id JOIN item j ON j.id = g.item JOIN store t ON t.id = g.store
+             LEFT JOIN part p ON p.v = f.store AND p.k = i.id WHERE i.kind = 5 AND s.region = 2 AND j.kind = 5";
+        let found = with_some_candidates(star, 12, |what_if, candidates| {
+            let before = what_if.cost(0, &[]).expect("planned").total;
+            for list in 0..40 {
+                let price = |c: &CandidateId| (*c, before * 0.1 * share(list * 1000 + *c as u64));
+                let priced: Vec<(CandidateId, f64)> = candidates.iter().map(price).collect();
+                let most = if list % 2 == 0 { f64::INFINITY } else { before };
+                let found = what_if.cost_at_prices(0, &priced, most).expect("planned").expect("asked");
+                assert!(found.total > 0.0 && found.total < 1.2 * before, "{found:?}, {before} before");
+            }
+            candidates.len()
+        });
+        assert!(found.is_ok_and(|candidates| candidates > 4));
     }
 
     /// Of the greatest value the planner takes the first order of nulls in which there is any index, whatever that costs
