@@ -17,7 +17,7 @@ use super::expression_statistics::{self, ExpressionStatistics};
 use super::facts::Collector;
 use super::hypothetical::Hypothetical;
 use super::index_cost::Costing;
-use super::pricing::{self, Pricing};
+use super::pricing::{self, Join, Pricing};
 use super::side_by_side::SideBySide;
 use crate::catalog::Oid;
 use pgrx::pg_sys;
@@ -407,26 +407,19 @@ unsafe extern "C-unwind" fn join_pathlist(
             previous(root, joinrel, outer, inner, jointype, extra);
         }
         if !CONFIGURATION.get().is_null() {
-            join(root, joinrel, outer, inner, jointype, extra);
+            join(root, &Join { joinrel, outer, inner, jointype, extra });
         }
     }
 }
 
 #[pg_guard]
-unsafe extern "C-unwind" fn join(
-    root: *mut pg_sys::PlannerInfo,
-    joinrel: *mut pg_sys::RelOptInfo,
-    outer: *mut pg_sys::RelOptInfo,
-    inner: *mut pg_sys::RelOptInfo,
-    jointype: pg_sys::JoinType::Type,
-    extra: *mut pg_sys::JoinPathExtraData,
-) {
+unsafe extern "C-unwind" fn join(root: *mut pg_sys::PlannerInfo, join: *const Join) {
     // SAFETY: a configuration outlives the time that it is in force.
     unsafe {
         if let Some(configuration) = CONFIGURATION.get().as_ref()
             && let Some(pricing) = configuration.pricing
         {
-            pricing.join(root, joinrel, outer, inner, jointype, extra, configuration);
+            pricing.join(root, &*join, configuration);
         }
     }
 }

@@ -61,6 +61,15 @@ pub struct Pricing {
     places: RefCell<Places>,
 }
 
+/// What `add_paths_to_joinrel` (joinpath.c) makes paths for.
+pub struct Join {
+    pub joinrel: *mut pg_sys::RelOptInfo,
+    pub outer: *mut pg_sys::RelOptInfo,
+    pub inner: *mut pg_sys::RelOptInfo,
+    pub jointype: pg_sys::JoinType::Type,
+    pub extra: *mut pg_sys::JoinPathExtraData,
+}
+
 /// A path that finds rows of one relation by values of others, with indexes that have a price.
 #[derive(Clone, Copy)]
 struct Lookup {
@@ -230,14 +239,11 @@ impl Pricing {
     pub unsafe fn join(
         &self,
         root: *mut pg_sys::PlannerInfo,
-        joinrel: *mut pg_sys::RelOptInfo,
-        outer: *mut pg_sys::RelOptInfo,
-        inner: *mut pg_sys::RelOptInfo,
-        jointype: pg_sys::JoinType::Type,
-        extra: *mut pg_sys::JoinPathExtraData,
+        join: &Join,
         configuration: &Configuration<'_>,
     ) {
         use pg_sys::JoinType::*;
+        let Join { joinrel, outer, inner, jointype, extra } = *join;
         unsafe {
             if self.joining.get()
                 || !matches!(jointype, JOIN_INNER | JOIN_LEFT | JOIN_SEMI | JOIN_ANTI | JOIN_UNIQUE_OUTER)
