@@ -179,7 +179,7 @@ impl Market {
             }
             let (mut shares, rents) =
                 within_limits(&wanted, &share_steps, &self.candidates, self.room.bytes, self.room.count);
-            self.spread(&mut shares, &share_steps, &mut crowding);
+            self.spread(&wanted, rents, &share_steps, &mut shares, &mut crowding);
             for (((customer, rows), step), sums) in
                 self.customers.iter_mut().zip(&rows).zip(&mixture_steps).zip(&mut sums)
             {
@@ -207,29 +207,30 @@ impl Market {
     }
 
     /// Leaves no more on a table than may be there, and adds to each candidate's `crowding` what a place on its table costs then.
-    fn spread(&self, shares: &mut [f64], steps: &[f64], crowding: &mut [f64]) {
+    fn spread(&self, wanted: &[f64], rents: Rents, steps: &[f64], shares: &mut [f64], crowding: &mut [f64]) {
         let Some(most) = self.room.per_table else { return };
-        let mut tables: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        let size = |bytes: u64| self.room.bytes.map_or(0.0, |room| bytes as f64 / room.max(1) as f64);
+        let mut tables: BTreeMap<u32, Vec<(usize, f64)>> = BTreeMap::new();
         for (at, candidate) in self.candidates.iter().enumerate().filter(|(at, _)| shares[*at] > 0.0) {
-            tables.entry(candidate.table).or_default().push(at);
+            // Above 1 where it is worth more than its room: that much later it gives way.
+            let wish = wanted[at] - steps[at] * (rents.bytes * size(candidate.bytes) + rents.each);
+            tables.entry(candidate.table).or_default().push((at, wish));
         }
         let place = 1.0 / most.max(1) as f64;
-        for on_it in tables.values() {
-            let wanted = |price: f64| {
+        for (table, on_it) in tables {
+            let share = |at: usize, wish: f64, price: f64| (wish - price * steps[at]).clamp(0.0, 1.0);
+            let filled = |price: f64| {
                 let (mut sum, mut fall) = (0.0, 0.0);
-                for at in on_it {
-                    let share = (shares[*at] - price * place * steps[*at]).max(0.0);
+                for &(at, wish) in &on_it {
+                    let share = share(at, wish, price * place);
                     sum += place * share;
-                    fall += if share > 0.0 { place * place * steps[*at] } else { 0.0 };
+                    fall += if 0.0 < share && share < 1.0 { place * place * steps[at] } else { 0.0 };
                 }
                 (sum, fall)
             };
-            let price = least_price(&wanted) * place;
-            for at in on_it {
-                shares[*at] = (shares[*at] - price * steps[*at]).max(0.0);
-            }
+            let price = least_price(&filled) * place;
             if price > 0.0 {
-                let table = self.candidates[on_it[0]].table;
+                on_it.iter().for_each(|&(at, wish)| shares[at] = share(at, wish, price));
                 let there = self.candidates.iter().zip(&mut *crowding);
                 there.filter(|(c, _)| c.table == table).for_each(|(_, crowding)| *crowding += price);
             }
