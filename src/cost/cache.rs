@@ -265,11 +265,17 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
                 Ok(found)
             }
             Err(WhatIfError::Statement(reason)) => {
-                known.frozen = true;
-                self.failures.push((known.id, reason));
+                self.freeze(statement, reason);
                 Ok(None)
             }
         }
+    }
+
+    /// Leaves a statement that cannot be planned any more at its cost before.
+    fn freeze(&mut self, statement: usize, reason: String) {
+        let known = &mut self.statements[statement];
+        known.frozen = true;
+        self.failures.push((known.id, reason));
     }
 
     /// The dearest known plan of any configuration that contains this one; 0 when none is known.
@@ -449,8 +455,7 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
                 Ok(known.insert(set, plan))
             }
             Err(WhatIfError::Statement(reason)) => {
-                known.frozen = true;
-                self.failures.push((known.id, reason));
+                self.freeze(statement, reason);
                 Ok(0)
             }
         }

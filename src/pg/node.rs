@@ -28,6 +28,26 @@ pub unsafe fn tag<T>(node: *const T) -> Option<pg_sys::NodeTag> {
     (!node.is_null()).then(|| unsafe { (*node.cast::<pg_sys::Node>()).type_ })
 }
 
+/// The scans of indexes that a scan of one relation is made of: itself, or the parts of its bitmap.
+///
+/// # Safety
+/// `path` must be NULL or a valid path.
+pub unsafe fn index_paths(path: *mut pg_sys::Path) -> Vec<*mut pg_sys::IndexPath> {
+    use pg_sys::NodeTag::*;
+    unsafe {
+        let parts = match tag(path) {
+            Some(T_IndexPath) => return vec![path.cast()],
+            Some(T_BitmapHeapPath) => {
+                return index_paths((*path.cast::<pg_sys::BitmapHeapPath>()).bitmapqual);
+            }
+            Some(T_BitmapAndPath) => (*path.cast::<pg_sys::BitmapAndPath>()).bitmapquals,
+            Some(T_BitmapOrPath) => (*path.cast::<pg_sys::BitmapOrPath>()).bitmapquals,
+            _ => return Vec::new(),
+        };
+        list(parts).flat_map(|part| index_paths(part)).collect()
+    }
+}
+
 /// The members of a Bitmapset.
 ///
 /// # Safety

@@ -351,62 +351,24 @@ impl Pricing {
         &self,
         root: *mut pg_sys::PlannerInfo,
         path: *mut pg_sys::Path,
-        done: &mut Vec<*mut pg_sys::Path>,
+        done: &mut Vec<*mut pg_sys::IndexPath>,
     ) {
         unsafe {
-            let parts = match node::tag(path) {
-                Some(T_IndexPath) if !done.contains(&path) => {
-                    done.push(path);
-                    let index = path.cast::<pg_sys::IndexPath>();
-                    (*index).indextotalcost -= self.charge(root, index);
-                    return;
+            for scan in node::index_paths(path) {
+                if !done.contains(&scan) {
+                    done.push(scan);
+                    (*scan).indextotalcost -= self.charge(root, scan);
                 }
-                Some(T_BitmapHeapPath) => {
-                    return self.forget_charges(
-                        root,
-                        (*path.cast::<pg_sys::BitmapHeapPath>()).bitmapqual,
-                        done,
-                    );
-                }
-                Some(T_BitmapAndPath) => (*path.cast::<pg_sys::BitmapAndPath>()).bitmapquals,
-                Some(T_BitmapOrPath) => (*path.cast::<pg_sys::BitmapOrPath>()).bitmapquals,
-                _ => return,
-            };
-            for part in node::list(parts) {
-                self.forget_charges(root, part, done);
             }
         }
     }
 
     /// What the indexes of a scan cost to have, each counted once.
     unsafe fn price_of_path(&self, path: *mut pg_sys::Path) -> f64 {
-        let mut indexes = BTreeMap::new();
-        unsafe { self.collect(path, &mut indexes) };
-        indexes.values().sum()
-    }
-
-    unsafe fn collect(&self, path: *mut pg_sys::Path, indexes: &mut BTreeMap<Oid, f64>) {
         unsafe {
-            match node::tag(path) {
-                Some(T_IndexPath) => {
-                    let index = (*path.cast::<pg_sys::IndexPath>()).indexinfo;
-                    indexes.insert((*index).indexoid.to_u32(), self.price_of(index));
-                }
-                Some(T_BitmapHeapPath) => {
-                    self.collect((*path.cast::<pg_sys::BitmapHeapPath>()).bitmapqual, indexes);
-                }
-                Some(T_BitmapAndPath) => {
-                    for part in node::list((*path.cast::<pg_sys::BitmapAndPath>()).bitmapquals) {
-                        self.collect(part, indexes);
-                    }
-                }
-                Some(T_BitmapOrPath) => {
-                    for part in node::list((*path.cast::<pg_sys::BitmapOrPath>()).bitmapquals) {
-                        self.collect(part, indexes);
-                    }
-                }
-                _ => {}
-            }
+            let indexes = node::index_paths(path).into_iter().map(|scan| (*scan).indexinfo);
+            let prices = indexes.map(|index| ((*index).indexoid.to_u32(), self.price_of(index)));
+            prices.collect::<BTreeMap<Oid, f64>>().values().sum()
         }
     }
 }

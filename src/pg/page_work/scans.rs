@@ -42,7 +42,8 @@ impl Walk<'_> {
     ) -> Below {
         unsafe {
             let rel = (*path).path.parent;
-            self.used.extend(indexes_of((*path).bitmapqual));
+            let scans = node::index_paths((*path).bitmapqual);
+            self.used.extend(scans.into_iter().map(|scan| (*scan).indexinfo.cast_const()));
             let (mut index_cost, mut selectivity, mut looked_at) = (0.0, 0.0, 0.0);
             pg_sys::cost_bitmap_tree_node((*path).bitmapqual, &mut index_cost, &mut selectivity);
             // With the others on those pages of which the bitmap, where it is short of memory, knows no more than that there is something.
@@ -201,19 +202,6 @@ impl Walk<'_> {
             let stored = Some(Stored { relation: (*rel).relid, strictly: in_order });
             Below { stored, excess }
         }
-    }
-}
-
-/// The indexes of a bitmap scan.
-unsafe fn indexes_of(path: *mut pg_sys::Path) -> Vec<*const pg_sys::IndexOptInfo> {
-    unsafe {
-        let parts = match node::tag(path) {
-            Some(T_IndexPath) => return vec![(*path.cast::<pg_sys::IndexPath>()).indexinfo.cast_const()],
-            Some(T_BitmapAndPath) => (*path.cast::<pg_sys::BitmapAndPath>()).bitmapquals,
-            Some(T_BitmapOrPath) => (*path.cast::<pg_sys::BitmapOrPath>()).bitmapquals,
-            _ => return Vec::new(),
-        };
-        node::list(parts).flat_map(|part| indexes_of(part)).collect()
     }
 }
 
