@@ -13,6 +13,8 @@ const HALF_NEAR: f64 = 6e6;
 const LEAF_GAP: f64 = 0.5;
 /// ... and of the pages of a table, where they leave out so many.
 const PAGE_GAP: f64 = 100.0;
+/// How the wait for a row falls as fewer rows beside it are left out: with half of them, it is a third.
+const FETCHED_AHEAD: f64 = 1.5;
 /// The first page of a run takes so much longer than those that follow: within a run, the processor works ahead.
 const FIRST_PAGE: f64 = 1.4;
 
@@ -41,6 +43,13 @@ impl Visits {
         // Where they fill a page, the next ones are on the next page.
         let scattered = visits.scattered * (1.0 - (beside * pages / in_table.max(1.0)).min(1.0));
         Visits { forward: visits.forward + visits.scattered - scattered, scattered }
+    }
+
+    /// How many of `rows` are waited for, of those on the pages visited, which hold `to_a_page` each: none where a page is read from end to
+    /// end, which the processor fetches ahead; all where the others on it are left out.
+    pub fn rows_apart(self, rows: f64, to_a_page: f64) -> f64 {
+        let left_out = 1.0 - rows / (self.all() * to_a_page).max(1.0);
+        rows * left_out.max(0.0).powf(FETCHED_AHEAD)
     }
 
     /// All of them.

@@ -196,6 +196,10 @@ impl Walk<'_> {
             self.work.scattered += far * visits.scattered;
             self.work.index_rows += runs.times * runs.share * scanned;
             self.work.table_rows += rows * fetched;
+            if outer.is_none() {
+                let apart = together.rows_apart(tuples, (*rel).tuples / pages);
+                self.work.rows_apart += far * ordered * apart;
+            }
             self.work.descents += runs.times;
             self.work.scattered_descents += runs.times * far_leaf * out_of_caches(leaves * bytes);
             let in_order = if one_key(path) { 1.0 } else { ordered };
