@@ -22,6 +22,7 @@ mod improve;
 mod keep;
 mod peel;
 mod propose;
+mod ruin;
 mod search;
 mod slim;
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! round. Plans stand in for CoPhy's atomic configurations (VLDB 2011), made when they are wanted as in column generation.
 
 use super::search::Search;
-use super::{explore, greedy, guard, improve};
+use super::{explore, greedy, guard, improve, ruin};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, WhatIf};
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
     explore::from_nothing(search)?;
     for _ in 0..ROUNDS {
         let calls = search.cache.counters().planner_calls;
-        propose(search)?;
+        propose(search, ruin::LOOKS)?;
         search.cache.go_offline_after(most);
         explore::around_best(search)?;
         if search.cache.counters().planner_calls == calls {
@@ -49,7 +49,7 @@ pub(super) fn again<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired
     for _ in 0..ROUNDS_AGAIN {
         let (empty, before) = (search.empty(), search.best.members.clone());
         search.best = search.moved(&empty, before.clone())?;
-        propose(search)?;
+        propose(search, 2 * ruin::LOOKS)?;
         if search.best.members == before {
             break;
         }
@@ -67,35 +67,17 @@ pub(super) fn from<W: WhatIf>(search: &mut Search<'_, W>, members: Vec<Candidate
         let counted = search.moved(&empty, members.clone())?;
         let found = guard::run(search, counted)
             .and_then(|guarded| greedy::run_from(search, &guarded))
-            .and_then(|()| improve::run(search));
+            .and_then(|()| ruin::run(search, 2 * ruin::LOOKS));
         search.consider(&best);
         found
     })
 }
 
 /// Searches offline, and keeps what is found if the planner confirms that it is better.
-fn propose<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+fn propose<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(), Expired> {
     search.cache.go_offline_after(0);
     // On expiry the best proposal stands, as one whose saving is at least what is known.
-    confirm(search, |search| greedy::run(search).and_then(|()| improve::run(search)))?;
-    if search.limits().slowdown.is_none() {
-        return Ok(());
-    }
-    search.cache.go_offline_after(0);
-    confirm(search, |search| from_the_boldest(search).and_then(|()| improve::run(search)))
-}
-
-/// Begins anew with the set that would be best if slowdowns counted for nothing, and takes away what causes them: on the way up, an index
-/// that is in the way of one statement is passed over, though the next would have cured that.
-fn from_the_boldest<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
-    let empty = search.empty();
-    let careful = std::mem::replace(&mut search.best, empty.clone());
-    let found = search.ignoring_slowdowns(|search| greedy::run(search).and_then(|()| improve::run(search)));
-    let boldest = std::mem::replace(&mut search.best, careful);
-    found?;
-    let counted = search.moved(&empty, boldest.members)?;
-    let guarded = guard::run(search, counted)?;
-    greedy::run_from(search, &guarded)
+    confirm(search, |search| greedy::run(search).and_then(|()| ruin::run(search, looks)))
 }
 
 /// Adds what the planner says is worth adding, and tries exchanges while calls last.
@@ -106,7 +88,7 @@ fn polish<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
         improve::settle(search, filled, key)?;
     }
     search.cache.go_offline_after(CALLS_A_STATEMENT * search.problem.statements.len() as u64);
-    confirm(search, |search| improve::run(search))
+    confirm(search, |search| ruin::run(search, ruin::LOOKS))
 }
 
 /// Lets `moves` better the best configuration with as few planner calls as the cache was told, and keeps what they find if the

@@ -18,7 +18,7 @@ const SATURATED: f64 = 1.001;
 pub(super) const FLOOR_SLACK: f64 = 1.015;
 /// Plans whose costs are within this factor may change places when indexes are built: the planner's fuzz (1 %, pathnode.c) and as much
 /// again for sizes that are estimates.
-const NEARLY: f64 = 1.02;
+pub(super) const NEARLY: f64 = 1.02;
 /// How many times a slowdown beyond what the user allows weighs in the sum: it is to be avoided, not to be paid for, and
 /// still the search must be able to pass through it on the way to a set that cures it.
 const REGRET: f64 = 3.0;

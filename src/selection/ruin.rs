@@ -1,0 +1,114 @@
+//! Ruin and recreate: takes several members out at once and fills what that frees, again and again, on the known plans alone.
+//!
+//! Exchanges of one member end where several have to give way together. Here a cheaper plan of a statement is put in, some members
+//! are taken out by lot, and the room is filled with the plans that save most (Schrimpf et al., J. Comput. Phys. 159, 2000; large
+//! neighbourhoods: Shaw 1998). What is a little worse is gone on from, the less the longer it lasts. The lots come from a fixed seed,
+//! so that the same question has the same answer. Asks no planner.
+
+mod ground;
+
+use super::greedy::Key;
+use super::search::Search;
+use crate::cost::WhatIf;
+use crate::cost::cache::Expired;
+use fastrand::Rng;
+use ground::{Ground, Standing};
+
+/// Plans looked at in a run, after which it ends: some hundredths of a second.
+pub(super) const LOOKS: u64 = 3_000_000;
+/// Tries for each candidate that known plans use, after which a run ends too: few candidates are soon through.
+const TRIES: usize = 8;
+/// Plans that are looked at for what to fill the room with, at least: all of a small workload's. Of a large one, those of the statements
+/// that lost something, and of others by lot.
+const IN_VIEW: usize = 2_000;
+/// What is worse by this share of the cost before is gone on from at first as often as not, later by less.
+const WARMTH: f64 = 0.0005;
+/// Tries without a better set, after which it begins anew from the best without half of its members, ...
+const PATIENCE: usize = 200;
+/// ... filled with far more left to the lot.
+const NEW_NOISE: f64 = 2.0;
+/// How often a cheaper plan is put in; else members are only taken out.
+const PUT_IN: f64 = 0.6;
+/// Members taken out in a try, fewer than: with a plan put in, and without.
+const OUT: (usize, usize) = (3, 5);
+/// How far lots may lift one plan's gain over another's while the room is filled.
+const NOISE: f64 = 0.4;
+/// How often members taken out may come back at once, and how often the room is filled by what is saved a byte.
+const BACK: f64 = 0.5;
+const BY_BYTES: f64 = 0.8;
+
+/// Betters the best configuration as far as known plans tell.
+pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(), Expired> {
+    let ground = Ground::of(search);
+    let mut lots = Rng::with_seed(search.cache.counters().planner_calls);
+    let mut best = ground.standing(&search.best.members);
+    let mut current = best.clone();
+    let mut idle = 0;
+    let tries = TRIES * ground.size();
+    for tried in 0..tries {
+        let left = 1.0 - (ground.looks() as f64 / looks as f64).max(tried as f64 / tries as f64);
+        if left <= 0.0 {
+            break;
+        }
+        search.cache.check_time()?;
+        let next = attempt(&ground, &current, &mut lots);
+        idle += 1;
+        let warmth = WARMTH * search.total_before * left;
+        let worse = current.net - next.net;
+        if worse <= 0.0 || lots.f64() < (-worse / warmth).exp() {
+            current = next;
+        }
+        if current.net > best.net + search.least_gain {
+            best.clone_from(&current);
+            idle = 0;
+        } else if idle >= PATIENCE {
+            current = anew(&ground, &best, &mut lots);
+            idle = 0;
+        }
+    }
+    let empty = search.empty();
+    let found = search.moved(&empty, ground.members(&best))?;
+    search.consider(&found);
+    Ok(())
+}
+
+/// What comes of a set without half of its members, left to the lot.
+fn anew(ground: &Ground, best: &Standing, lots: &mut Rng) -> Standing {
+    let mut next = best.clone();
+    for member in &best.members {
+        if lots.bool() {
+            ground.remove(&mut next, *member);
+        }
+    }
+    ground.fill(&mut next, by_lot(lots), NEW_NOISE, &[], lots);
+    ground.prune(&mut next);
+    next
+}
+
+fn by_lot(lots: &mut Rng) -> Key {
+    if lots.f64() < BY_BYTES { Key::GainPerByte } else { Key::Gain }
+}
+
+/// One ruin and what is made of it; within the limits.
+fn attempt(ground: &Ground, current: &Standing, lots: &mut Rng) -> Standing {
+    let mut next = current.clone();
+    let kept = if lots.f64() < PUT_IN { ground.put_in(&mut next, lots) } else { Vec::new() };
+    let mut out = Vec::new();
+    for _ in 0..if kept.is_empty() { lots.usize(1..OUT.1) } else { lots.usize(0..OUT.0) } {
+        let others: Vec<usize> = next.members.iter().copied().filter(|m| !kept.contains(m)).collect();
+        let Some(member) = lots.choice(others) else { break };
+        ground.remove(&mut next, member);
+        out.push(member);
+    }
+    if !ground.make_room(&mut next, &kept, lots) {
+        return current.clone();
+    }
+    if lots.f64() < BACK {
+        out.clear();
+    }
+    let key = by_lot(lots);
+    ground.fill(&mut next, key, NOISE, &out, lots);
+    ground.prune(&mut next);
+    ground.fill(&mut next, key, 0.0, &[], lots);
+    next
+}

@@ -1,0 +1,422 @@
+//! `Ground`: the known plans in flat arrays, and `Standing`, a set of candidates on it. A look at a plan takes nanoseconds.
+
+use super::IN_VIEW;
+use crate::cost::{CandidateId, WhatIf};
+use crate::selection::greedy::Key;
+use crate::selection::search::{NEARLY, Search};
+use fastrand::Rng;
+use std::cell::Cell;
+
+/// Bytes that every index counts as more when savings are compared by the byte: the smallest are not free.
+const EVERY_INDEX: f64 = 8192.0;
+
+/// A candidate that some known plan uses.
+struct Item {
+    id: CandidateId,
+    bytes: u64,
+    write_ms: f64,
+    keys: Option<u32>,
+    table: u32,
+    /// Statements with a known plan that uses it.
+    users: Vec<usize>,
+}
+
+/// A known plan of a statement.
+struct Plan {
+    total: f64,
+    /// Milliseconds a day; less than 0 where the plan is slower than the user allows.
+    saving: f64,
+    is_slow: bool,
+    /// Positions among the items.
+    used: Vec<usize>,
+}
+
+/// The known plans of a statement.
+#[derive(Default)]
+struct Plans {
+    /// By cost, without those that others do as well for: the first whose indexes are there is chosen.
+    ranked: Vec<Plan>,
+    /// By cost: those that are slower than the user allows.
+    slow: Vec<Plan>,
+}
+
+/// What can be stood on.
+pub(super) struct Ground {
+    items: Vec<Item>,
+    statements: Vec<Plans>,
+    /// By table number: what may be on it, at most.
+    per_table: Option<usize>,
+    tables: usize,
+    storage_bytes: u64,
+    max_indexes: usize,
+    least_gain: f64,
+    /// Plans looked at so far.
+    looks: Cell<u64>,
+}
+
+/// A set of items with what it saves.
+#[derive(Clone)]
+pub(super) struct Standing {
+    /// Positions among the items, in no order.
+    pub members: Vec<usize>,
+    is_member: Vec<bool>,
+    on_table: Vec<usize>,
+    bytes: u64,
+    savings: Vec<f64>,
+    /// Net of write costs, milliseconds a day.
+    pub net: f64,
+}
+
+impl Ground {
+    pub fn of<W: WhatIf>(search: &Search<'_, W>) -> Ground {
+        let problem = search.problem;
+        let mut known: Vec<Vec<(Plan, &[CandidateId])>> = Vec::with_capacity(problem.statements.len());
+        let mut ids: Vec<CandidateId> = search.best.members.clone();
+        for (at, statement) in problem.statements.iter().enumerate() {
+            let mut plans: Vec<(Plan, &[CandidateId])> = Vec::new();
+            let before = search.cache.is_frozen(at).then_some(&statement.before);
+            let entries = search.cache.plans(at).filter(|_| before.is_none()).chain(before);
+            for entry in entries {
+                let saving = search.saving_by(at, entry);
+                let is_slow = !search.limits().allow(statement.slowdown(entry));
+                plans.push((Plan { total: entry.total, saving, is_slow, used: Vec::new() }, &entry.used));
+            }
+            // Of equal costs the smaller set first: it does as well for the larger.
+            plans.sort_by(|a, b| a.0.total.total_cmp(&b.0.total).then(a.1.len().cmp(&b.1.len())));
+            plans.iter().for_each(|(_, used)| ids.extend(*used));
+            known.push(plans);
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        let mut items: Vec<Item> = ids
+            .iter()
+            .map(|id| {
+                let candidate = &problem.candidates[*id];
+                Item {
+                    id: *id,
+                    bytes: candidate.size_bytes,
+                    write_ms: candidate.write_ms,
+                    keys: candidate.keys,
+                    table: candidate.table,
+                    users: Vec::new(),
+                }
+            })
+            .collect();
+        let statements = known.into_iter().enumerate().map(|(at, plans)| {
+            let mut kept = Plans::default();
+            for (plan, used) in plans {
+                let used: Vec<usize> = used.iter().filter_map(|id| ids.binary_search(id).ok()).collect();
+                let plan = Plan { used, ..plan };
+                if plan.is_slow && !kept.slow.iter().any(|slow| slow.is_within(&plan)) {
+                    kept.slow.push(Plan { used: plan.used.clone(), ..plan });
+                }
+                if !kept.ranked.iter().any(|better| better.is_within(&plan)) {
+                    kept.ranked.push(plan);
+                }
+            }
+            let used = kept.ranked.iter().chain(&kept.slow).flat_map(|plan| &plan.used);
+            for item in used {
+                if items[*item].users.last() != Some(&at) {
+                    items[*item].users.push(at);
+                }
+            }
+            kept
+        });
+        let statements = statements.collect();
+        let limits = search.limits();
+        Ground {
+            statements,
+            tables: items.iter().map(|item| item.table as usize + 1).max().unwrap_or(0),
+            per_table: limits.max_indexes_per_table,
+            storage_bytes: limits.storage_bytes.unwrap_or(u64::MAX),
+            max_indexes: limits.max_indexes,
+            least_gain: search.least_gain,
+            looks: Cell::new(0),
+            items,
+        }
+    }
+
+    /// Candidates that some known plan uses.
+    pub fn size(&self) -> usize {
+        self.items.len()
+    }
+
+    pub fn looks(&self) -> u64 {
+        self.looks.get()
+    }
+
+    /// Of candidates, those that some known plan uses.
+    pub fn standing(&self, members: &[CandidateId]) -> Standing {
+        let mut standing = Standing {
+            members: Vec::new(),
+            is_member: vec![false; self.items.len()],
+            on_table: vec![0; self.tables],
+            bytes: 0,
+            savings: vec![0.0; self.statements.len()],
+            net: 0.0,
+        };
+        for member in members {
+            if let Ok(item) = self.items.binary_search_by_key(member, |item| item.id) {
+                self.toggle(&mut standing, item);
+            }
+        }
+        standing.savings = (0..self.statements.len()).map(|s| self.saving(s, &standing.is_member)).collect();
+        let write_ms: f64 = standing.members.iter().map(|item| self.items[*item].write_ms).sum();
+        standing.net = standing.savings.iter().sum::<f64>() - write_ms;
+        standing
+    }
+
+    /// Ascending.
+    pub fn members(&self, standing: &Standing) -> Vec<CandidateId> {
+        let mut ids: Vec<CandidateId> = standing.members.iter().map(|item| self.items[*item].id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// What a statement saves, as `Search::saving` says.
+    fn saving(&self, statement: usize, is_member: &[bool]) -> f64 {
+        let plans = &self.statements[statement];
+        let mut looks = 0;
+        let mut is_there = |plan: &&Plan| {
+            looks += 1;
+            plan.used.iter().all(|item| is_member[*item])
+        };
+        let chosen = plans.ranked.iter().find(&mut is_there);
+        let saving = chosen.map_or(0.0, |chosen| {
+            if chosen.is_slow || chosen.saving <= 0.0 {
+                return chosen.saving;
+            }
+            let near = plans.slow.iter().take_while(|slow| slow.total <= NEARLY * chosen.total);
+            near.filter(is_there).map(|slow| slow.saving).fold(chosen.saving, f64::min)
+        });
+        self.looks.set(self.looks.get() + looks);
+        saving
+    }
+
+    /// Puts an item in or takes it out, without a look at what that saves.
+    fn toggle(&self, standing: &mut Standing, item: usize) {
+        let Item { bytes, table, .. } = self.items[item];
+        if standing.is_member[item] {
+            standing.members.retain(|member| *member != item);
+            standing.on_table[table as usize] -= 1;
+            standing.bytes -= bytes;
+        } else {
+            standing.members.push(item);
+            standing.on_table[table as usize] += 1;
+            standing.bytes += bytes;
+        }
+        standing.is_member[item] = !standing.is_member[item];
+    }
+
+    /// Puts items in or takes them out, whichever changes something.
+    fn change(&self, standing: &mut Standing, items: &[usize]) {
+        for item in items {
+            self.toggle(standing, *item);
+            let write_ms = self.items[*item].write_ms;
+            standing.net += if standing.is_member[*item] { -write_ms } else { write_ms };
+        }
+        for (at, item) in items.iter().enumerate() {
+            for statement in &self.items[*item].users {
+                // Once for each.
+                let seen = |other: &usize| self.items[*other].users.binary_search(statement).is_ok();
+                if !items[..at].iter().any(seen) {
+                    let saving = self.saving(*statement, &standing.is_member);
+                    standing.net += saving - standing.savings[*statement];
+                    standing.savings[*statement] = saving;
+                }
+            }
+        }
+    }
+
+    pub fn remove(&self, standing: &mut Standing, member: usize) {
+        self.change(standing, &[member]);
+    }
+
+    /// What would be lost without a member, net.
+    fn loss(&self, standing: &mut Standing, member: usize) -> f64 {
+        standing.is_member[member] = false;
+        let item = &self.items[member];
+        let lost = |s: &usize| standing.savings[*s] - self.saving(*s, &standing.is_member);
+        let loss = item.users.iter().map(lost).sum::<f64>() - item.write_ms;
+        standing.is_member[member] = true;
+        loss
+    }
+
+    /// Items of a plan that are not there.
+    fn lacking(&self, standing: &Standing, plan: &Plan) -> Vec<usize> {
+        plan.used.iter().copied().filter(|item| !standing.is_member[*item]).collect()
+    }
+
+    /// Members that have the same keys as one of `items`.
+    fn rivals(&self, standing: &Standing, items: &[usize]) -> Vec<usize> {
+        let same =
+            |a: usize, b: usize| self.items[a].keys.is_some() && self.items[a].keys == self.items[b].keys;
+        let is_rival =
+            |member: &usize| !items.contains(member) && items.iter().any(|item| same(*item, *member));
+        standing.members.iter().copied().filter(is_rival).collect()
+    }
+
+    fn are_rivals(&self, items: &[usize]) -> bool {
+        let keys = |item: &usize| self.items[*item].keys;
+        let same =
+            |(at, item)| keys(item).is_some() && items[..at].iter().any(|other| keys(other) == keys(item));
+        items.iter().enumerate().any(same)
+    }
+
+    fn is_crowded(&self, standing: &Standing, item: usize, more: usize) -> bool {
+        let on_table = standing.on_table[self.items[item].table as usize];
+        self.per_table.is_some_and(|most| on_table + more > most)
+    }
+
+    /// Whether items that are not there may be added.
+    fn fits(&self, standing: &Standing, added: &[usize]) -> bool {
+        let bytes: u64 = added.iter().map(|item| self.items[*item].bytes).sum();
+        let on_table = |item: &usize| {
+            let table = self.items[*item].table;
+            added.iter().filter(|other| self.items[**other].table == table).count()
+        };
+        standing.bytes.saturating_add(bytes) <= self.storage_bytes
+            && standing.members.len() + added.len() <= self.max_indexes
+            && !added.iter().any(|item| self.is_crowded(standing, *item, on_table(item)))
+    }
+
+    /// Puts a plan of some statement in that is cheaper than what it has, limits or not; returns its items.
+    pub fn put_in(&self, standing: &mut Standing, lots: &mut Rng) -> Vec<usize> {
+        let statement = lots.usize(0..self.statements.len().max(1));
+        let Some(plans) = self.statements.get(statement) else { return Vec::new() };
+        let better: Vec<&Plan> = self.better(plans, standing.savings[statement]).collect();
+        let Some(plan) = lots.choice(better).filter(|plan| !self.are_rivals(&plan.used)) else {
+            return Vec::new();
+        };
+        let rivals = self.rivals(standing, &plan.used);
+        self.change(standing, &rivals);
+        let lacking = self.lacking(standing, plan);
+        self.change(standing, &lacking);
+        plan.used.clone()
+    }
+
+    /// Plans of a statement that the user accepts and that save more than `saving`.
+    fn better<'p>(&self, plans: &'p Plans, saving: f64) -> impl Iterator<Item = &'p Plan> {
+        let ranked = plans.ranked.iter().filter(|plan| !plan.is_slow);
+        ranked.take_while(move |plan| plan.saving > saving)
+    }
+
+    /// Takes out members, but none of `kept`, until the limits are kept to; false where that cannot be.
+    pub fn make_room(&self, standing: &mut Standing, kept: &[usize], lots: &mut Rng) -> bool {
+        loop {
+            let crowded = |item: &usize| self.is_crowded(standing, *item, 0);
+            let anywhere = !standing.members.iter().any(crowded);
+            if anywhere && self.fits(standing, &[]) {
+                return true;
+            }
+            let others: Vec<usize> = standing
+                .members
+                .iter()
+                .copied()
+                .filter(|m| !kept.contains(m) && (anywhere || crowded(m)))
+                .collect();
+            let by_bytes = anywhere && standing.bytes > self.storage_bytes;
+            let mut cheapest: Option<(f64, usize)> = None;
+            for member in others {
+                let bytes = if by_bytes { self.items[member].bytes as f64 + EVERY_INDEX } else { 1.0 };
+                let price = self.loss(standing, member).max(0.0) / bytes * (0.5 + lots.f64());
+                if cheapest.is_none_or(|(least, _)| price < least) {
+                    cheapest = Some((price, member));
+                }
+            }
+            let Some((_, member)) = cheapest else { return false };
+            self.remove(standing, member);
+        }
+    }
+
+    /// Adds what the plans lack that save most by `key`, until nothing fits or saves enough; nothing of `banned`.
+    pub fn fill(&self, standing: &mut Standing, key: Key, noise: f64, banned: &[usize], lots: &mut Rng) {
+        let mut banned = banned.to_vec();
+        let in_view = self.in_view(standing, &banned, lots);
+        loop {
+            let mut best: Option<(f64, &Plan)> = None;
+            let mut looks = 0;
+            for statement in &in_view {
+                for plan in self.better(&self.statements[*statement], standing.savings[*statement]) {
+                    looks += 1;
+                    if plan.used.iter().any(|item| banned.contains(item)) {
+                        continue;
+                    }
+                    let lacking = plan.used.iter().filter(|item| !standing.is_member[**item]);
+                    let bytes: u64 = lacking.map(|item| self.items[*item].bytes).sum();
+                    if bytes == 0 || standing.bytes.saturating_add(bytes) > self.storage_bytes {
+                        continue;
+                    }
+                    let gain = (plan.saving - standing.savings[*statement]) * (1.0 + noise * lots.f64());
+                    let value = match key {
+                        Key::GainPerByte => gain / (bytes as f64 + EVERY_INDEX),
+                        Key::Gain => gain,
+                    };
+                    if best.is_none_or(|(most, _)| value > most) {
+                        let lacking = self.lacking(standing, plan);
+                        if self.fits(standing, &lacking)
+                            && !self.are_rivals(&lacking)
+                            && self.rivals(standing, &lacking).is_empty()
+                        {
+                            best = Some((value, plan));
+                        }
+                    }
+                }
+            }
+            self.looks.set(self.looks.get() + looks);
+            let Some((_, plan)) = best else { return };
+            let before = standing.net;
+            let added = self.lacking(standing, plan);
+            self.change(standing, &added);
+            if standing.net < before + self.least_gain {
+                self.change(standing, &added);
+                banned.extend(added);
+            }
+        }
+    }
+
+    /// Statements whose plans are looked at to fill the room: those that lost what they had by `out`, then others by lot.
+    fn in_view(&self, standing: &Standing, out: &[usize], lots: &mut Rng) -> Vec<usize> {
+        let plans = |statement: usize| self.statements[statement].ranked.len();
+        let all = self.statements.len();
+        if (0..all).map(plans).sum::<usize>() <= IN_VIEW {
+            return (0..all).collect();
+        }
+        let mut in_view: Vec<usize> =
+            out.iter().flat_map(|item| self.items[*item].users.iter().copied()).collect();
+        in_view.extend(standing.members.last().map(|item| &self.items[*item].users).into_iter().flatten());
+        let mut seen: usize = in_view.iter().copied().map(plans).sum();
+        while seen < IN_VIEW {
+            let statement = lots.usize(0..all);
+            seen += plans(statement).max(1);
+            in_view.push(statement);
+        }
+        in_view.sort_unstable();
+        in_view.dedup();
+        in_view
+    }
+
+    /// Takes out members that save less than they have to, the least useful first.
+    pub fn prune(&self, standing: &mut Standing) {
+        loop {
+            let mut weakest: Option<(f64, usize)> = None;
+            for member in standing.members.clone() {
+                let loss = self.loss(standing, member);
+                if weakest.is_none_or(|(least, _)| loss < least) {
+                    weakest = Some((loss, member));
+                }
+            }
+            match weakest.filter(|(loss, _)| *loss < self.least_gain) {
+                Some((_, member)) => self.remove(standing, member),
+                None => return,
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// Whether `other` uses all that this one does.
+    fn is_within(&self, other: &Plan) -> bool {
+        self.used.iter().all(|item| other.used.binary_search(item).is_ok())
+    }
+}
