@@ -30,7 +30,7 @@ pub(super) fn start<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired
     let empty = search.empty();
     let mut previous = search.moved(&empty, previous)?;
     while !search.fits(&previous.members) {
-        let Some(out) = improve::cheapest_room(search, &previous, &[])? else { return Ok(()) };
+        let Some(out) = improve::cheapest_room(search, &previous)? else { return Ok(()) };
         previous = search.moved(&previous, previous.without(out))?;
     }
     let whole_net = previous.net;

@@ -3,7 +3,7 @@
 //! Pure and deterministic: costs come through the cost cache, time through `WhatIf::expired`.
 //!
 //! The search is made of moves on a `search::Configuration`: `peel` finds the candidates worth moving, `greedy` adds,
-//! `improve` drops and exchanges, `slim` takes smaller ones, `guard` drops what makes a statement slower, `attribution` says what each chosen index brings. `propose`
+//! `improve` drops, `ruin` exchanges, `slim` takes smaller ones, `guard` drops what makes a statement slower, `attribution` says what each chosen index brings. `propose`
 //! runs the moves on what is known and asks the planner only about what they find, `explore` asks for what is not known
 //! yet: planner calls are what a run waits for. A further move is a further module beside them. The greedy step is that of
 //! Extend (ICDE 2019) without its widening, which the candidates already hold. `certificate` then proves how far the

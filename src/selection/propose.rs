@@ -1,6 +1,6 @@
 //! Proposals: the search on what is known, and the planner to confirm what it finds.
 //!
-//! A configuration's cost is at most that of the cheapest known plan that it allows, so greedy and local search can run
+//! A configuration's cost is at most that of the cheapest known plan that it allows, so greedy and ruin can run
 //! on the known plans alone: thousands of configurations a second, and none is promised more than it gives. The planner
 //! is then asked for the one proposed and for what it lacks (`explore`), which makes better known plans for the next
 //! round. Plans stand in for CoPhy's atomic configurations (VLDB 2011), made when they are wanted as in column generation.
@@ -15,10 +15,6 @@ use std::collections::BTreeSet;
 const ROUNDS: usize = 6;
 /// Rounds with what the proof has learnt, at most: plans are more by then, and good exchanges among them rarer.
 const ROUNDS_AGAIN: usize = 2;
-/// Planner calls for each statement, in all, after which exchanges are judged by known plans alone. Below this few
-/// statements and candidates are searched as thoroughly as if calls were free.
-const CALLS_A_STATEMENT: u64 = 15;
-
 /// Planner calls for each statement, in all, after which nothing more is asked but to confirm, ...
 const MOST_CALLS_A_STATEMENT: u64 = 20;
 /// ... and what a search may come to however few statements there are: a third of a second of them. A proof takes what is left of
@@ -80,14 +76,14 @@ fn propose<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(), Expi
     confirm(search, |search| greedy::run(search).and_then(|()| ruin::run(search, looks)))
 }
 
-/// Adds what the planner says is worth adding, and tries exchanges while calls last.
+/// Adds what the planner says is worth adding, and goes on from there on what is known.
 fn polish<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     for key in greedy::KEYS {
         let best = search.best.clone();
         let filled = greedy::fill(search, &best, key, &BTreeSet::new())?;
         improve::settle(search, filled, key)?;
     }
-    search.cache.go_offline_after(CALLS_A_STATEMENT * search.problem.statements.len() as u64);
+    search.cache.go_offline_after(0);
     confirm(search, |search| ruin::run(search, ruin::LOOKS))
 }
 

@@ -8,7 +8,6 @@ use super::{Limits, Problem};
 use crate::cost::cache::{CostCache, Expired};
 use crate::cost::{CandidateId, PlanCost, Reached, WhatIf};
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -52,8 +51,6 @@ pub(super) struct Search<'a, W: WhatIf> {
     heeds_slowdowns: bool,
     /// By statement.
     slow: Vec<SlowPlans>,
-    /// Statements looked at so far, whether the planner was asked or not: what the search costs by itself.
-    pub looked_at: Cell<u64>,
 }
 
 /// The known plans of a statement that are slower than the user allows.
@@ -134,7 +131,6 @@ impl<'a, W: WhatIf> Search<'a, W> {
             total_before,
             heeds_slowdowns: true,
             slow: vec![SlowPlans::default(); problem.statements.len()],
-            looked_at: Cell::new(0),
         }
     }
 
@@ -271,8 +267,6 @@ impl<'a, W: WhatIf> Search<'a, W> {
         let helped = |candidate: &CandidateId| -> &[usize] {
             if offline { self.cache.users(*candidate) } else { &self.statements_of[*candidate] }
         };
-        let looked_at: usize = candidates.iter().map(|candidate| helped(candidate).len()).sum();
-        self.looked_at.set(self.looked_at.get() + looked_at as u64);
         if let [candidate] = candidates {
             return Cow::Borrowed(helped(candidate));
         }
