@@ -45,7 +45,7 @@ pub(super) fn again<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired
     for _ in 0..ROUNDS_AGAIN {
         let (empty, before) = (search.empty(), search.best.members.clone());
         search.best = search.moved(&empty, before.clone())?;
-        propose(search, 2 * ruin::LOOKS)?;
+        propose(search, ruin::LOOKS)?;
         if search.best.members == before {
             break;
         }

@@ -6,6 +6,8 @@
 //! so that the same question has the same answer. Asks no planner.
 
 mod ground;
+#[cfg(test)]
+mod tests;
 
 use super::greedy::Key;
 use super::search::Search;
@@ -81,7 +83,7 @@ fn anew(ground: &Ground, best: &Standing, lots: &mut Rng) -> Standing {
         }
     }
     ground.fill(&mut next, by_lot(lots), NEW_NOISE, &[], lots);
-    ground.prune(&mut next);
+    ground.prune(&mut next, best);
     next
 }
 
@@ -108,7 +110,7 @@ fn attempt(ground: &Ground, current: &Standing, lots: &mut Rng) -> Standing {
     }
     let key = by_lot(lots);
     ground.fill(&mut next, key, NOISE, &out, lots);
-    ground.prune(&mut next);
+    ground.prune(&mut next, current);
     ground.fill(&mut next, key, 0.0, &[], lots);
     next
 }

@@ -3,6 +3,8 @@
 mod limits;
 mod stability;
 
+pub(super) use limits::by_table;
+
 use super::*;
 use crate::cost::cache::simulated::{Numbers, Simulated, arbitrary, relational};
 use proptest::prelude::*;
@@ -47,7 +49,7 @@ fn bytes(problem: &Problem, members: &[CandidateId]) -> u64 {
     members.iter().map(|c| problem.candidates[*c].size_bytes).sum()
 }
 
-fn fits(problem: &Problem, members: &[CandidateId]) -> bool {
+pub(super) fn fits(problem: &Problem, members: &[CandidateId]) -> bool {
     let on_one_table = |a: &CandidateId| {
         let table = |c: &CandidateId| problem.candidates[*c].table;
         members.iter().filter(|b| table(a) == table(b)).count()
@@ -64,7 +66,7 @@ fn total_before(problem: &Problem) -> f64 {
 }
 
 /// The best net saving of any set within the limits.
-fn optimum(problem: &Problem, planner: &Simulated) -> f64 {
+pub(super) fn optimum(problem: &Problem, planner: &Simulated) -> f64 {
     let subsets = (0_u32..1 << problem.candidates.len()).map(|mask| {
         (0..problem.candidates.len()).filter(|c| mask >> c & 1 == 1).collect::<Vec<CandidateId>>()
     });
@@ -79,7 +81,7 @@ fn members(selection: &Selection) -> Vec<CandidateId> {
 }
 
 /// A random instance with at most ten candidates, half of each kind, under random limits.
-fn small_instance(seed: u64) -> (Problem, Simulated) {
+pub(super) fn small_instance(seed: u64) -> (Problem, Simulated) {
     let mut numbers = Numbers(seed);
     let candidates = 3 + numbers.below(8);
     let statements = 1 + numbers.below(8);

@@ -10,6 +10,9 @@ use std::cell::Cell;
 /// Bytes that every index counts as more when savings are compared by the byte: the smallest are not free.
 const EVERY_INDEX: f64 = 8192.0;
 
+/// Members of which the one goes whose room costs least: all that a few statements have, some of thousands'.
+const ASKED_TO_GO: usize = 40;
+
 /// A candidate that some known plan uses.
 struct Item {
     id: CandidateId,
@@ -315,6 +318,7 @@ impl Ground {
                 .copied()
                 .filter(|m| !kept.contains(m) && (anywhere || crowded(m)))
                 .collect();
+            let others = lots.choose_multiple(others, ASKED_TO_GO);
             let by_bytes = anywhere && standing.bytes > self.storage_bytes;
             let mut cheapest: Option<(f64, usize)> = None;
             for member in others {
@@ -396,11 +400,27 @@ impl Ground {
         in_view
     }
 
-    /// Takes out members that save less than they have to, the least useful first.
-    pub fn prune(&self, standing: &mut Standing) {
+    /// Takes out members that save less than they have to, the least useful first, of those that help statements that other members
+    /// have helped since `before`.
+    pub fn prune(&self, standing: &mut Standing, before: &Standing) {
+        let mut changed: Vec<usize> = (0..self.items.len())
+            .filter(|item| standing.is_member[*item] != before.is_member[*item])
+            .collect();
+        let mut is_touched = vec![false; self.statements.len()];
         loop {
+            let touched = changed.drain(..).flat_map(|item| &self.items[item].users);
+            touched.for_each(|statement| is_touched[*statement] = true);
+            let suspects: Vec<usize> = standing
+                .members
+                .iter()
+                .copied()
+                .filter(|member| {
+                    let users = &self.items[*member].users;
+                    users.is_empty() || users.iter().any(|statement| is_touched[*statement])
+                })
+                .collect();
             let mut weakest: Option<(f64, usize)> = None;
-            for member in standing.members.clone() {
+            for member in suspects {
                 let loss = self.loss(standing, member);
                 if weakest.is_none_or(|(least, _)| loss < least) {
                     weakest = Some((loss, member));
@@ -410,6 +430,7 @@ impl Ground {
                 Some((_, member)) => self.remove(standing, member),
                 None => return,
             }
+            changed.extend(weakest.map(|(_, member)| member));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A random instance with candidates dealt out to some tables, and few of each table allowed.
-pub(super) fn by_table(seed: u64) -> (Problem, Simulated) {
+pub(in crate::selection) fn by_table(seed: u64) -> (Problem, Simulated) {
     let (mut problem, truth) = small_instance(seed);
     let mut numbers = Numbers(seed ^ 0xab1e);
     let tables = 1 + numbers.below(4);

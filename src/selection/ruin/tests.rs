@@ -1,0 +1,86 @@
+//! What it says of a set is what the search says, and where all plans are known it finds the best set.
+
+use super::ground::Ground;
+use super::{LOOKS, run};
+use crate::cost::CandidateId;
+use crate::cost::cache::simulated::Numbers;
+use crate::selection::search::Search;
+use crate::selection::tests::{by_table, fits, optimum, small_instance};
+use proptest::prelude::*;
+
+/// The sets of so many candidates.
+fn sets(candidates: usize) -> impl Iterator<Item = Vec<CandidateId>> {
+    (0_u32..1 << candidates).map(move |mask| (0..candidates).filter(|c| mask >> c & 1 == 1).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #[test]
+    fn a_set_saves_what_the_search_says(seed: u64, scattered in 1.0..3.0) {
+        let (mut problem, mut truth) = small_instance(seed);
+        let mut numbers = Numbers(seed);
+        truth.scattered = vec![(numbers.below(problem.candidates.len()), scattered)];
+        problem.limits.slowdown = [None, Some(0.05)][numbers.below(2)];
+        // Members that no known plan uses are none to the ground.
+        problem.candidates.iter_mut().for_each(|candidate| candidate.write_ms = 0.0);
+        for statement in &mut problem.statements {
+            statement.before = truth.plan(statement.id, &[]);
+        }
+        let mut search = Search::new(&problem, &mut truth);
+        let empty = search.empty();
+        let mut some = || -> Vec<CandidateId> {
+            (0..problem.candidates.len()).filter(|_| numbers.below(2) == 0).collect()
+        };
+        let asked: Vec<_> = (0..12).map(|_| some()).collect();
+        let others: Vec<_> = (0..40).map(|_| some()).collect();
+        for members in asked {
+            search.moved(&empty, members).expect("no time limit");
+        }
+        search.cache.go_offline();
+        let ground = Ground::of(&search);
+        for members in others {
+            let net = ground.standing(&members).net;
+            let found = search.moved(&empty, members).expect("no time limit");
+            let close = 1e-6 * search.total_before;
+            prop_assert!((net - found.net).abs() <= close, "{net} for {}: {:?}", found.net, found.members);
+        }
+    }
+
+    #[test]
+    fn what_is_found_keeps_to_every_limit(seed: u64) {
+        let (problem, mut truth) = by_table(seed);
+        let mut search = Search::new(&problem, &mut truth);
+        let empty = search.empty();
+        for members in sets(problem.candidates.len()).step_by(7) {
+            search.moved(&empty, members).expect("no time limit");
+        }
+        search.cache.go_offline();
+        run(&mut search, LOOKS).expect("no time limit");
+        prop_assert!(fits(&problem, &search.best.members));
+        prop_assert!(search.best.net >= 0.0);
+    }
+}
+
+#[test]
+fn where_all_plans_are_known_the_best_set_is_found() {
+    let (mut missed, mut instances) = (0.0, 0);
+    for seed in 0..40 {
+        let (problem, mut truth) = small_instance(seed);
+        let best = optimum(&problem, &truth);
+        let mut search = Search::new(&problem, &mut truth);
+        let empty = search.empty();
+        for members in sets(problem.candidates.len()) {
+            search.moved(&empty, members).expect("no time limit");
+        }
+        search.cache.go_offline();
+        run(&mut search, LOOKS).expect("no time limit");
+        missed += (best - search.best.net) / search.total_before;
+        instances += 1;
+        // The same lots, the same set.
+        let found = std::mem::replace(&mut search.best, empty);
+        run(&mut search, LOOKS).expect("no time limit");
+        assert_eq!(search.best.members, found.members, "seed {seed}");
+    }
+    let missed = missed / f64::from(instances);
+    assert!(missed < 0.001, "{missed} of the cost");
+}
