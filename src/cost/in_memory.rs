@@ -202,9 +202,8 @@ mod tests {
                 rows_apart: visits.rows_apart(rows, all / pages),
                 ..PageWork::default()
             };
-            // The planner charges the row itself.
-            let predicted = 0.003 * work.cost(rows * 0.01, 0.01);
-            assert!((predicted / measured - 1.0).abs() < 0.25, "{rows} rows: {predicted} for {measured}");
+            let predicted = 0.003 * work.cost(0.0, 0.01);
+            assert!((predicted / measured - 1.0).abs() < 0.2, "{rows} rows: {predicted} for {measured}");
         }
     }
 
