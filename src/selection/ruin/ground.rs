@@ -71,6 +71,7 @@ pub(super) struct Standing {
 }
 
 impl Ground {
+    /// The ground of all plans that a search knows now.
     pub fn of<W: WhatIf>(search: &Search<'_, W>) -> Ground {
         let problem = search.problem;
         let mut known: Vec<Vec<(Plan, &[CandidateId])>> = Vec::with_capacity(problem.statements.len());
