@@ -5,6 +5,7 @@
 pub mod cache;
 pub mod in_memory;
 pub mod model;
+pub mod parting;
 pub mod size;
 pub mod write;
 

@@ -12,10 +12,11 @@ use super::planner::Planned;
 use super::progress::{self, Phase};
 use super::sample::Sampler;
 use super::session_indexes::Named;
-use crate::candidate::definition::AccessMethod;
+use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::candidate::{self, Candidate};
 use crate::catalog::{Catalog, Oid};
 use crate::cost::model::{CostModel, Price};
+use crate::cost::parting::{Parting, Seen, Ware};
 use crate::cost::{CandidateId, PlanCost, Priced, Reached, StatementId, WhatIf, WhatIfError};
 use crate::statement::LeftOut;
 use std::collections::BTreeMap;
@@ -26,8 +27,8 @@ use std::time::{Duration, Instant};
 /// Of the time that a search has, the part that is kept at most to plan each statement with its answer: a tenth.
 const FOR_THE_ANSWER: u32 = 10;
 
-/// A plan that uses an index in fewer places than its price was divided among has been charged too little: it is asked again with the price
-/// there, so many times at most, ...
+/// A plan that uses an index in fewer places than its price was divided among has been charged too little: it is asked again with other
+/// parts, so many times at most, ...
 const MOST_PARTINGS: u64 = 3;
 /// ... as long as what was not charged is more than this share of the total: a fifth of the planner's fuzz.
 const WORTH_PARTING: f64 = 0.002;
@@ -47,10 +48,10 @@ pub struct ServerWhatIf<'a> {
     answering: bool,
     /// What the planner may take for one statement in all.
     statement_time: Option<Duration>,
-    /// How often plans at prices have used a candidate in each place of its table in the statement, ...
-    places: BTreeMap<(StatementId, CandidateId), Vec<f64>>,
-    /// ... and any candidate of a table.
-    places_of_table: BTreeMap<(StatementId, Oid), Vec<f64>>,
+    /// How prices are divided among the places of a statement.
+    partings: BTreeMap<StatementId, Parting>,
+    /// By candidate: those that can serve the same places share a number.
+    kinds: Vec<usize>,
 }
 
 impl<'a> ServerWhatIf<'a> {
@@ -100,8 +101,8 @@ impl<'a> ServerWhatIf<'a> {
             most_for_the_answer: left / FOR_THE_ANSWER,
             answering: false,
             statement_time,
-            places: BTreeMap::new(),
-            places_of_table: BTreeMap::new(),
+            partings: BTreeMap::new(),
+            kinds: kinds(pool),
         })
     }
 
@@ -152,14 +153,19 @@ fn plan_cost(planned: Planned, first: Oid, count: usize) -> PlanCost {
     }
 }
 
-/// The parts of a price that each place of a table in a statement is charged: by how often the index was `used` there, or the same for
-/// all. Whatever the parts, no plan is charged more than the price.
-fn shared(price: f64, places: usize, used: Option<&Vec<f64>>) -> Vec<f64> {
-    let places = places.max(1);
-    let count = |place: usize| used.map_or(1.0, |used| used.get(place).copied().unwrap_or(0.0));
-    let all: f64 = (0..places).map(count).sum();
-    let part = |place: usize| if all > 0.0 { count(place) / all } else { 1.0 / places as f64 };
-    (0..places).map(|place| price * part(place)).collect()
+/// A number for each candidate, the same for those of a table that begin with the same key and hold the same rows.
+fn kinds(pool: &[Candidate]) -> Vec<usize> {
+    let kind = |candidate: &Candidate| {
+        let IndexDefinition { relation, access_method, keys, predicate, .. } = &candidate.definition;
+        (*relation, *access_method, keys.first().map(|key| key.part.clone()), predicate.clone())
+    };
+    let mut known = BTreeMap::new();
+    pool.iter()
+        .map(|candidate| {
+            let next = known.len();
+            *known.entry(kind(candidate)).or_insert(next)
+        })
+        .collect()
 }
 
 /// Analyses queries as the caller.
@@ -290,50 +296,48 @@ impl WhatIf for ServerWhatIf<'_> {
     ) -> Result<Option<Priced>, WhatIfError> {
         let indexes: Vec<&Hypothetical> = priced.iter().map(|(id, _)| &self.candidates[*id]).collect();
         let analysed = &mut self.statements[statement];
-        let mut parts: Vec<Vec<f64>> = priced
-            .iter()
-            .zip(&indexes)
-            .map(|((candidate, price), index)| {
-                let relations = analysed.facts.relations.iter();
-                let places = relations.filter(|usage| usage.relation == index.relation).count();
-                let used = self.places.get(&(statement, *candidate));
-                let of_table = || self.places_of_table.get(&(statement, index.relation));
-                shared(*price, places, used.or_else(of_table))
-            })
-            .collect();
+        let of_table =
+            |table| analysed.facts.relations.iter().filter(|usage| usage.relation == table).count();
+        let ware = |((candidate, price), index): (&(CandidateId, f64), &&Hypothetical)| Ware {
+            candidate: *candidate,
+            price: *price,
+            table: index.relation,
+            kind: self.kinds[*candidate],
+            places: of_table(index.relation),
+        };
+        let wares: Vec<Ware> = priced.iter().zip(&indexes).map(ware).collect();
+        let parting = self.partings.entry(statement).or_default();
         let mut best: Option<Priced> = None;
         for calls in 1..=MOST_PARTINGS {
             pgrx::check_for_interrupts!();
+            let mut parts = parting.divide(&wares);
+            for (parts, ware) in parts.iter_mut().zip(&wares) {
+                parts.iter_mut().for_each(|part| *part *= ware.price);
+            }
             let started = Instant::now();
             let planned = analysed.plan_at_prices(&indexes, &parts, most_in_memory);
             self.planner_time += started.elapsed();
             self.planner_calls += 1;
             progress::step();
             let (planned, places) = planned.map_err(|error| WhatIfError::Statement(error.message))?;
+            let mut seen = Seen { cost: planned.total, used: Vec::new() };
             let mut uncharged = 0.0;
             for (oid, places) in places {
                 let candidate = (oid - self.first_oid) as CandidateId;
-                let Ok(at) = priced.binary_search_by_key(&candidate, |(candidate, _)| *candidate) else {
-                    continue;
-                };
-                let all = 0..parts[at].len();
-                let there: Vec<f64> =
-                    all.map(|place| if places.contains(&place) { 1.0 } else { 0.0 }).collect();
-                uncharged += priced[at].1 - there.iter().zip(&parts[at]).map(|(a, b)| a * b).sum::<f64>();
-                let of_table = self.places_of_table.entry((statement, indexes[at].relation)).or_default();
-                let of_candidate = self.places.entry((statement, candidate)).or_default();
-                for counts in [of_table, of_candidate] {
-                    counts.resize(there.len(), 0.0);
-                    counts.iter_mut().zip(&there).for_each(|(count, there)| *count += there);
-                }
-                parts[at] = shared(priced[at].1, there.len(), Some(&there));
+                let Ok(at) = wares.binary_search_by_key(&candidate, |ware| ware.candidate) else { continue };
+                let charged: f64 = places.iter().filter_map(|place| parts[at].get(*place)).sum();
+                uncharged += wares[at].price - charged;
+                seen.cost -= charged;
+                seen.used.push((candidate, places.into_iter().collect()));
             }
+            let is_new = parting.learn(seen, &wares);
             let plan = plan_cost(planned, self.first_oid, self.candidates.len());
             if best.as_ref().is_none_or(|best| plan.total > best.total) {
                 best = Some(Priced { total: plan.total, used: plan.used, calls });
             }
             best.iter_mut().for_each(|best| best.calls = calls);
-            if uncharged <= WORTH_PARTING * plan.total {
+            // The parts are the best against all known plans.
+            if !is_new || uncharged <= WORTH_PARTING * best.as_ref().map_or(0.0, |best| best.total) {
                 break;
             }
         }

@@ -3,10 +3,11 @@
 //! The planner is asked what each statement costs at least when every candidate has a price (`offers`): what it says is a cut, which
 //! holds for every set of candidates, helped by each other or not, as far as the planner finds its cheapest plan. The prices
 //! are those at which the known plans would make the most of the room (`market`); where the planner knows a better
-//! plan at these prices, that is known from then on. Sets under which a statement gets slower than the user allows do not count. `relaxation`
-//! makes one bound of all cuts. Every plan that the planner ever gave is held against every cut, and a cut that claims too much is
+//! plan at these prices, that is known from then on. Sets under which a statement gets slower than the user allows do not count, and what
+//! these sets must hold beside an index that makes it slow is a cut of its own (`covers`). `relaxation` makes one bound of all cuts. Every plan that the planner ever gave is held against every cut, and a cut that claims too much is
 //! lowered. Chooses nothing, but what is learnt is offered to the search.
 
+mod covers;
 mod knapsack;
 mod market;
 mod offers;
@@ -17,12 +18,13 @@ mod tests;
 
 use super::peel::{admit, by_weight, widest};
 use super::search::{FLOOR_SLACK, Search};
-use super::{Limits, improve, propose};
+use super::{Limits, improve, propose, ruin};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
+use covers::{Cover, Refused};
 use knapsack::Room;
 use market::Market;
-use offers::Offer;
+use offers::{Offer, REFUSED};
 use relaxation::{Bound, Cut, Relaxation, Taken};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -65,7 +67,7 @@ const CALLS_A_STATEMENT: u64 = 40;
 /// ... for the proof alone at least, ...
 const CALLS_FOR_PROOF: u64 = 12;
 /// ... and what a run may come to however few statements it has: a second of them. With the search after it and the last look at the answer, 1,500.
-const CALLS_ANYWAY: u64 = 1_280;
+const CALLS_ANYWAY: u64 = 1_250;
 /// Of the calls that a proof has, the shares after which the search looks at what it has learnt.
 const SEARCHED_AGAIN: [f64; 3] = [0.85, 0.5, 0.2];
 /// The proof is good enough at this share of the cost before: a third of the planner's own fuzz.
@@ -80,6 +82,8 @@ const PARTS_OF_GAP: usize = 5;
 /// How far the next prices go from the best so far towards those of the market, which leap from one extreme to the other (smoothing;
 /// Wentges 1997).
 const STRIDE: f64 = 0.6;
+/// The toll of a cover that the program may go to at least, as a share of the cost before.
+const LEAST_TOLL: f64 = 0.01;
 /// Looks at the clock that the relaxation gets when time has run out already: some milliseconds.
 const LATE_STEPS: usize = 8;
 /// Larger sets that help each other are bounded by pairs: as many variants of a cut as a pair has members.
@@ -127,6 +131,22 @@ pub(super) fn certify<W: WhatIf>(search: &mut Search<'_, W>, in_time: bool) -> E
     }
 }
 
+/// What is charged for what the program takes, milliseconds a day.
+#[derive(Clone, Debug)]
+struct Charges {
+    /// By statement and position in its field.
+    prices: Vec<Vec<f64>>,
+    /// By cover, for breaking it; none for the newest.
+    tolls: Vec<f64>,
+}
+
+/// What is known at some charges.
+struct Charged {
+    /// By statement.
+    offers: Vec<Offer>,
+    tolls: Vec<f64>,
+}
+
 struct Proof<'s, 'a, W: WhatIf> {
     search: &'s mut Search<'a, W>,
     program: Relaxation,
@@ -146,6 +166,11 @@ struct Proof<'s, 'a, W: WhatIf> {
     offers: Vec<Vec<Offer>>,
     /// By statement: candidates that make it slower than the user accepts when they are there alone.
     slow_alone: Vec<BTreeSet<CandidateId>>,
+    /// By statement: known plans that are slower than the user accepts.
+    refused: Vec<Vec<Refused>>,
+    covers: Vec<Cover>,
+    /// Covers that the planner did not confirm.
+    doubted: Vec<Cover>,
     /// Statements with the combinations that known plans were held against.
     checked: BTreeSet<(usize, Vec<CandidateId>)>,
     violations: BTreeSet<(usize, Vec<CandidateId>)>,
@@ -189,6 +214,9 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             learnt: vec![0; fields.len()],
             offers: vec![Vec::new(); fields.len()],
             slow_alone: vec![BTreeSet::new(); fields.len()],
+            refused: vec![Vec::new(); fields.len()],
+            covers: Vec::new(),
+            doubted: Vec::new(),
             market,
             search,
             program,
@@ -208,7 +236,8 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         }
         let worth = WORTH_ASKING * self.search.total_before;
         let free = |field: &Vec<CandidateId>| vec![0.0; field.len()];
-        let mut kept = self.known_at(self.fields.iter().map(free).collect());
+        let prices = self.fields.iter().map(free).collect();
+        let mut kept = self.known_at(Charges { prices, tolls: Vec::new() });
         let mut best = self.bound_of(&kept);
         let mut idle = 0;
         for _ in 0..ROUNDS {
@@ -218,39 +247,42 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             {
                 break;
             }
-            let prices = self.next_prices(&kept);
+            let charges = self.next_charges(&kept);
             // What all statements leave open together should be a part of the gap.
             let part = (self.best_ms() - best) / (PARTS_OF_GAP * self.fields.len()) as f64;
-            self.ask_at(&prices, worth.min(part));
-            let offers = self.known_at(prices);
-            let bound = self.bound_of(&offers);
-            idle = if bound > best + worth { 0 } else { idle + 1 };
+            self.ask_at(&charges.prices, worth.min(part));
+            let known = self.known_at(charges);
+            let bound = self.bound_of(&known);
+            idle = if bound > best + worth || self.cover() { 0 } else { idle + 1 };
             if bound > best {
-                (best, kept) = (bound, offers);
+                (best, kept) = (bound, known);
             }
             self.search_again();
         }
         self.conclude(kept)
     }
 
-    /// Prices to ask at: on the way from those of the best bound so far to those of the market.
-    fn next_prices(&mut self, kept: &[Offer]) -> Vec<Vec<f64>> {
+    /// Charges to ask at: on the way from those of the best bound so far to those of the market.
+    fn next_charges(&mut self, kept: &Charged) -> Charges {
         for statement in 0..self.fields.len() {
             self.learn(statement);
         }
         let (cache, in_time) = (&mut self.search.cache, &mut self.in_time);
-        let mut prices = self.market.solve(&self.floors, &mut || {
+        self.market.keep_to(&self.covers);
+        let mut charges = self.market.solve(&self.floors, &mut || {
             *in_time &= cache.check_time().is_ok();
             *in_time
         });
         // The first are free, and no place to start from.
-        let start = kept.iter().any(|kept| kept.prices.iter().any(|price| *price > 0.0));
-        for (prices, kept) in prices.iter_mut().zip(kept).filter(|_| start) {
-            for (price, kept) in prices.iter_mut().zip(&kept.prices) {
-                *price = STRIDE * *price + (1.0 - STRIDE) * kept;
-            }
+        let start = kept.offers.iter().any(|kept| kept.prices.iter().any(|price| *price > 0.0));
+        let towards = |charge: &mut f64, kept: f64| *charge = STRIDE * *charge + (1.0 - STRIDE) * kept;
+        for (prices, kept) in charges.prices.iter_mut().zip(&kept.offers).filter(|_| start) {
+            prices.iter_mut().zip(&kept.prices).for_each(|(price, kept)| towards(price, *kept));
         }
-        prices
+        for (at, toll) in charges.tolls.iter_mut().enumerate().filter(|_| start) {
+            towards(toll, kept.tolls.get(at).copied().unwrap_or(0.0));
+        }
+        charges
     }
 
     /// Asks about the statements of which least is known at these prices.
@@ -263,7 +295,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         doubts.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let most = self.fields.len().div_ceil(PARTS).max(AT_A_TIME);
         for (_, statement) in doubts.into_iter().take(most) {
-            if let Some(least) = self.least_at(statement, &prices[statement], worth) {
+            if let Some(least) = self.least_at(statement, &prices[statement], worth, REFUSED) {
                 let offers = &mut self.offers[statement];
                 offers.push(Offer { prices: prices[statement].clone(), least });
                 if offers.len() > OFFERS {
@@ -280,36 +312,43 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
     }
 
     /// What is known of every statement at prices.
-    fn known_at(&self, prices: Vec<Vec<f64>>) -> Vec<Offer> {
+    fn known_at(&self, charges: Charges) -> Charged {
         let known = |(s, prices): (usize, Vec<f64>)| Offer { least: self.at_least(s, &prices), prices };
-        prices.into_iter().enumerate().map(known).collect()
+        Charged { offers: charges.prices.into_iter().enumerate().map(known).collect(), tolls: charges.tolls }
     }
 
-    /// What one offer of each statement bounds, milliseconds a day.
-    fn bound_of(&self, offers: &[Offer]) -> f64 {
-        let cuts: Vec<Cut> = offers.iter().enumerate().map(|(s, offer)| self.cut_of(s, offer)).collect();
+    /// What one offer of each statement and the tolls bound, milliseconds a day.
+    fn bound_of(&self, known: &Charged) -> f64 {
+        let offers = known.offers.iter().enumerate().map(|(s, offer)| self.cut_of(s, offer));
+        let covers = self.covers.iter().zip(&known.tolls).map(|(cover, toll)| cover.cut(*toll));
+        let cuts: Vec<Cut> = offers.chain(covers).collect();
         self.program.bound_of(&cuts)
     }
 
     /// The market hears of plans that it does not know of yet.
     fn learn(&mut self, statement: usize) {
-        let field = &self.fields[statement];
         let weight = self.search.problem.statements[statement].weight;
         let new: Vec<PlanCost> =
             self.search.cache.plans(statement).skip(self.learnt[statement]).cloned().collect();
         self.learnt[statement] += new.len();
         for plan in &new {
             admit(self.search, &plan.used);
+            if !self.is_accepted(statement, plan) {
+                self.refuse(statement, plan);
+                continue;
+            }
+            let field = &self.fields[statement];
             let used: Option<Vec<usize>> = plan.used.iter().map(|c| field.binary_search(c).ok()).collect();
-            if let Some(used) = used.filter(|_| self.is_accepted(statement, plan)) {
+            if let Some(used) = used {
+                self.mend_covers(statement, plan);
                 self.market.learn(statement, weight * plan.total, used);
             }
         }
     }
 
     /// One bound of all that was learnt, beginning with the best so far.
-    fn conclude(&mut self, kept: Vec<Offer>) -> Bound {
-        for (statement, best) in kept.iter().enumerate() {
+    fn conclude(&mut self, kept: Charged) -> Bound {
+        for (statement, best) in kept.offers.iter().enumerate() {
             if self.fields[statement].is_empty() {
                 continue;
             }
@@ -319,7 +358,17 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             self.program.begin_with(statement, 0);
         }
         for statement in 0..self.fields.len() {
+            self.learn(statement);
             self.reconcile(statement);
+        }
+        for (at, cover) in self.covers.iter().enumerate() {
+            // Of a statement that can no longer be planned no plan counts.
+            if self.search.cache.is_frozen(cover.statement) {
+                continue;
+            }
+            let toll = kept.tolls.get(at).copied().unwrap_or(0.0);
+            let most = (2.0 * toll).max(LEAST_TOLL * self.search.total_before);
+            self.program.require(cover.cut(most), toll / most);
         }
         let bound = self.tighten();
         self.offer(&bound.set);
@@ -380,7 +429,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
                 Ok(plan) => {
                     let (free, worth) = (vec![0.0; field.len()], WORTH_ASKING * self.search.total_before);
                     self.learn(statement);
-                    let accepted = self.least_at(statement, &free, worth);
+                    let accepted = self.least_at(statement, &free, worth, REFUSED);
                     least = accepted.map_or(plan.total, |ms| plan.total.max(ms / weight));
                 }
                 Err(Expired) => self.in_time = false,
@@ -458,8 +507,9 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         let calls = self.search.cache.counters().planner_calls;
         if self.may_ask() && self.searches.pop_if(|next| *next <= calls).is_some() {
             let set = self.rounded();
-            self.in_time &=
-                propose::again(self.search).and_then(|()| propose::from(self.search, set)).is_ok();
+            self.in_time &= propose::again(self.search, ruin::LOOKS)
+                .and_then(|()| propose::from(self.search, set))
+                .is_ok();
         }
     }
 

@@ -249,7 +249,7 @@ fn select_in_order<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
     search.cache.reached(Reached::Proof);
     let evidence = certificate::certify(&mut search, complete);
     // On expiry the best answer stands.
-    let complete = complete && propose::again(&mut search).is_ok();
+    let complete = complete && propose::again(&mut search, ruin::LAST_LOOKS).is_ok();
     let kept = keep::decide(&mut search);
     Selection { kept, ..attribution::conclude(search, complete, &evidence) }
 }

@@ -41,11 +41,11 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
 
 /// Searches once more with the plans that the proof asked for: they may show the best set to be slower than it looked, or another
 /// to be better.
-pub(super) fn again<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+pub(super) fn again<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(), Expired> {
     for _ in 0..ROUNDS_AGAIN {
         let (empty, before) = (search.empty(), search.best.members.clone());
         search.best = search.moved(&empty, before.clone())?;
-        propose(search, ruin::LOOKS)?;
+        propose(search, looks)?;
         if search.best.members == before {
             break;
         }

@@ -17,18 +17,22 @@ use fastrand::Rng;
 use ground::{Ground, Standing};
 
 /// Plans looked at in a run, after which it ends: some hundredths of a second.
-pub(super) const LOOKS: u64 = 3_000_000;
+pub(super) const LOOKS: u64 = 2_000_000;
+/// In the last run, when all is known that will be.
+pub(super) const LAST_LOOKS: u64 = 10_000_000;
 /// Tries for each candidate that known plans use, after which a run ends too: few candidates are soon through.
-const TRIES: usize = 8;
+const TRIES: usize = 24;
 /// Plans that are looked at for what to fill the room with, at least: all of a small workload's. Of a large one, those of the statements
 /// that lost something, and of others by lot.
 const IN_VIEW: usize = 2_000;
 /// What is worse by this share of the cost before is gone on from at first as often as not, later by less.
 const WARMTH: f64 = 0.0005;
 /// Tries without a better set, after which it begins anew from the best without half of its members, ...
-const PATIENCE: usize = 200;
+const PATIENCE: usize = 60;
 /// ... filled with far more left to the lot.
 const NEW_NOISE: f64 = 2.0;
+/// How often it begins with a plan that is put in and stays until it begins anew again.
+const PINNED: f64 = 0.7;
 /// How often a cheaper plan is put in; else members are only taken out.
 const PUT_IN: f64 = 0.6;
 /// Members taken out in a try, fewer than: with a plan put in, and without.
@@ -46,6 +50,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
     let mut best = ground.standing(&search.best.members);
     let mut current = best.clone();
     let mut idle = 0;
+    let mut pinned = Vec::new();
     let tries = TRIES * ground.size();
     for tried in 0..tries {
         let left = 1.0 - (ground.looks() as f64 / looks as f64).max(tried as f64 / tries as f64);
@@ -53,7 +58,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
             break;
         }
         search.cache.check_time()?;
-        let next = attempt(&ground, &current, &mut lots);
+        let next = attempt(&ground, &current, &pinned, &mut lots);
         idle += 1;
         let warmth = WARMTH * search.total_before * left;
         let worse = current.net - next.net;
@@ -64,7 +69,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
             best.clone_from(&current);
             idle = 0;
         } else if idle >= PATIENCE {
-            current = anew(&ground, &best, &mut lots);
+            (current, pinned) = anew(&ground, &best, &mut lots);
             idle = 0;
         }
     }
@@ -74,17 +79,26 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
     Ok(())
 }
 
-/// What comes of a set without half of its members, left to the lot.
-fn anew(ground: &Ground, best: &Standing, lots: &mut Rng) -> Standing {
+/// What comes of a set without half of its members, left to the lot; now and then with a plan that is to stay.
+fn anew(ground: &Ground, best: &Standing, lots: &mut Rng) -> (Standing, Vec<usize>) {
     let mut next = best.clone();
+    if lots.f64() < PINNED {
+        let pinned = ground.put_in(&mut next, lots);
+        if ground.make_room(&mut next, &pinned, lots) {
+            ground.fill(&mut next, by_lot(lots), NOISE, &[], lots);
+            ground.prune(&mut next, best, &pinned);
+            return (next, pinned);
+        }
+        next = best.clone();
+    }
     for member in &best.members {
         if lots.bool() {
             ground.remove(&mut next, *member);
         }
     }
     ground.fill(&mut next, by_lot(lots), NEW_NOISE, &[], lots);
-    ground.prune(&mut next, best);
-    next
+    ground.prune(&mut next, best, &[]);
+    (next, Vec::new())
 }
 
 fn by_lot(lots: &mut Rng) -> Key {
@@ -92,11 +106,13 @@ fn by_lot(lots: &mut Rng) -> Key {
 }
 
 /// One ruin and what is made of it; within the limits.
-fn attempt(ground: &Ground, current: &Standing, lots: &mut Rng) -> Standing {
+fn attempt(ground: &Ground, current: &Standing, pinned: &[usize], lots: &mut Rng) -> Standing {
     let mut next = current.clone();
-    let kept = if lots.f64() < PUT_IN { ground.put_in(&mut next, lots) } else { Vec::new() };
+    let mut kept = if lots.f64() < PUT_IN { ground.put_in(&mut next, lots) } else { Vec::new() };
+    let bare = kept.is_empty();
+    kept.extend(pinned);
     let mut out = Vec::new();
-    for _ in 0..if kept.is_empty() { lots.usize(1..OUT.1) } else { lots.usize(0..OUT.0) } {
+    for _ in 0..if bare { lots.usize(1..OUT.1) } else { lots.usize(0..OUT.0) } {
         let others: Vec<usize> = next.members.iter().copied().filter(|m| !kept.contains(m)).collect();
         let Some(member) = lots.choice(others) else { break };
         ground.remove(&mut next, member);
@@ -110,7 +126,8 @@ fn attempt(ground: &Ground, current: &Standing, lots: &mut Rng) -> Standing {
     }
     let key = by_lot(lots);
     ground.fill(&mut next, key, NOISE, &out, lots);
-    ground.prune(&mut next, current);
-    ground.fill(&mut next, key, 0.0, &[], lots);
+    if ground.prune(&mut next, current, pinned) || !out.is_empty() {
+        ground.fill(&mut next, key, 0.0, &[], lots);
+    }
     next
 }

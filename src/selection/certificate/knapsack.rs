@@ -4,7 +4,7 @@
 //! on it true.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// Sums of the same rewards in another order are equal to this share.
 const ROUNDING: f64 = 1e-12;
@@ -18,7 +18,7 @@ pub(super) struct Item {
     pub id: usize,
     pub reward: f64,
     pub bytes: u64,
-    /// Items that share a number exclude each other.
+    /// Items that share a number exclude each other; they are of one table.
     pub keys: Option<u32>,
     /// Of items that share a number, only so many fit.
     pub table: u32,
@@ -48,6 +48,10 @@ pub(super) struct Packed {
 /// The items by reward per byte, and the limits.
 struct Knapsack<'i> {
     items: &'i [Item],
+    /// Positions in `items` of those that nothing excludes, ...
+    free: Vec<usize>,
+    /// ... and of those that exclude each other, by bytes.
+    rivals: Vec<Vec<usize>>,
     /// Positions in `items` by reward.
     by_reward: Vec<usize>,
     /// What a place costs, so that bytes and number together bound the most (Lagrange); 0 where the bytes leave places over.
@@ -57,6 +61,14 @@ struct Knapsack<'i> {
     room: u64,
     count: usize,
     per_table: Option<usize>,
+}
+
+/// A larger share of a larger item in place of a smaller one, or of nothing.
+struct Upgrade {
+    from: Option<usize>,
+    to: usize,
+    bytes: u64,
+    reward: f64,
 }
 
 /// Decisions on the first `decided` items.
@@ -101,10 +113,38 @@ pub(super) fn pack(mut items: Vec<Item>, limits: Room, nodes: usize) -> Packed {
     let mut by_reward: Vec<usize> = (0..items.len()).collect();
     by_reward.sort_by(|a, b| items[*b].reward.total_cmp(&items[*a].reward).then(a.cmp(b)));
     let Room { count, per_table, .. } = limits;
-    let by_surplus = Vec::new();
-    let mut knapsack = Knapsack { items: &items, by_reward, price: 0.0, by_surplus, room, count, per_table };
+    let (free, rivals) = apart(&items);
+    let mut knapsack = Knapsack {
+        items: &items,
+        free,
+        rivals,
+        by_reward,
+        price: 0.0,
+        by_surplus: Vec::new(),
+        room,
+        count,
+        per_table,
+    };
     knapsack.set_price();
     knapsack.search(nodes)
+}
+
+/// Positions of items that nothing excludes, and those of each that exclude each other, by bytes.
+fn apart(items: &[Item]) -> (Vec<usize>, Vec<Vec<usize>>) {
+    let mut free = Vec::new();
+    let mut same: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (at, item) in items.iter().enumerate() {
+        match item.keys {
+            Some(keys) => same.entry(keys).or_default().push(at),
+            None => free.push(at),
+        }
+    }
+    let (mut rivals, alone): (Vec<Vec<usize>>, Vec<Vec<usize>>) =
+        same.into_values().partition(|same| same.len() > 1);
+    free.extend(alone.into_iter().flatten());
+    free.sort_unstable();
+    rivals.iter_mut().for_each(|same| same.sort_by_key(|at| (items[*at].bytes, *at)));
+    (free, rivals)
 }
 
 impl Knapsack<'_> {
@@ -141,6 +181,63 @@ impl Knapsack<'_> {
             *left = room.checked_sub(bytes);
             Some((at, if bytes <= room { 1.0 } else { room as f64 / bytes as f64 }))
         })
+    }
+
+    /// What the undecided can hold at most in fractions, where of those that exclude each other there is one in all: the knapsack of
+    /// upgrades along their hulls (Sinha, Zoltners 1979). Items with their shares.
+    fn in_fractions(&self, decided: usize, taken: &[usize], room: u64) -> Vec<(usize, f64)> {
+        let is_open = |keys: Option<u32>| !taken.iter().any(|at| self.items[*at].keys == keys);
+        let of_rivals = self.rivals.iter().filter(|same| is_open(self.items[same[0]].keys));
+        let mut upgrades: Vec<Upgrade> = Vec::new();
+        for same in of_rivals {
+            let first = upgrades.len();
+            for at in same.iter().copied().filter(|at| *at >= decided) {
+                self.upgrade(&mut upgrades, first, at);
+            }
+        }
+        let free = self.free.iter().copied().filter(|at| *at >= decided);
+        upgrades.extend(free.map(|to| {
+            let Item { bytes, reward, .. } = self.items[to];
+            Upgrade { from: None, to, bytes, reward }
+        }));
+        let per_byte = |upgrade: &Upgrade| upgrade.reward / upgrade.bytes.max(1) as f64;
+        upgrades.sort_by(|a, b| per_byte(b).total_cmp(&per_byte(a)).then(a.to.cmp(&b.to)));
+        let mut shares: BTreeMap<usize, f64> = BTreeMap::new();
+        let mut left = room;
+        for Upgrade { from, to, bytes, .. } in upgrades {
+            let share = if bytes <= left { 1.0 } else { left as f64 / bytes as f64 };
+            if let Some(share_before) = from.and_then(|from| shares.get_mut(&from)) {
+                *share_before -= share;
+            }
+            shares.insert(to, share);
+            let Some(rest) = left.checked_sub(bytes) else { break };
+            left = rest;
+        }
+        shares.into_iter().filter(|(_, share)| *share > 0.0).collect()
+    }
+
+    /// Goes on along the hull of the items from upgrade `first` on to one that is no smaller than any of them.
+    fn upgrade(&self, upgrades: &mut Vec<Upgrade>, first: usize, to: usize) {
+        loop {
+            let last = upgrades[first..].last();
+            let from = last.map(|last| last.to);
+            let (bytes, reward) =
+                from.map_or((0, 0.0), |from| (self.items[from].bytes, self.items[from].reward));
+            let next = Upgrade {
+                from,
+                to,
+                bytes: self.items[to].bytes - bytes,
+                reward: self.items[to].reward - reward,
+            };
+            // A hull gets flatter: what is steeper than the step before goes there at once.
+            match last {
+                Some(_) if next.reward <= 0.0 => return,
+                Some(last) if next.reward * last.bytes as f64 >= last.reward * next.bytes as f64 => {
+                    upgrades.pop();
+                }
+                _ => return upgrades.push(next),
+            }
+        }
     }
 
     fn reward_of(&self, shares: &[(usize, f64)]) -> f64 {
@@ -212,17 +309,21 @@ impl Knapsack<'_> {
     }
 
     /// A node with its bound: the smallest of what the bytes left can hold in fractions, of what the best items of the
-    /// number left bring, and of both together by the price of a place. The second keeps to the limit by table, too: taking
-    /// the best that still may be taken is best there is (both limits together make a matroid, Edmonds 1971).
+    /// number left bring, and of both together by the price of a place. The second keeps to the limits by keys and by table, too: taking
+    /// the best that still may be taken is best there is (the limits lie within each other and make a matroid, Edmonds 1971).
     fn node(&self, decided: usize, taken: Vec<usize>, reward: f64, bytes: u64) -> Node {
         let places = self.count - taken.len();
-        let mut rest: Vec<(usize, f64)> = self.filled(decided..self.items.len(), self.room - bytes).collect();
+        let mut rest = self.in_fractions(decided, &taken, self.room - bytes);
         let by_bytes = self.reward_of(&rest);
         let mut of_table: BTreeMap<u32, usize> = BTreeMap::new();
         if self.per_table.is_some() {
             taken.iter().for_each(|at| *of_table.entry(self.items[*at].table).or_default() += 1);
         }
+        let mut keys: BTreeSet<u32> = taken.iter().filter_map(|at| self.items[*at].keys).collect();
         let mut fits_table = |at: &usize| {
+            if self.items[*at].keys.is_some_and(|same| !keys.insert(same)) {
+                return false;
+            }
             let Some(most) = self.per_table else { return true };
             let there = of_table.entry(self.items[*at].table).or_default();
             *there += 1;
@@ -283,6 +384,26 @@ mod tests {
         assert!(whole.exact && (whole.most - 4.0).abs() < 1e-9, "{}", whole.most);
     }
 
+    #[test]
+    fn of_those_that_exclude_each_other_one_counts() {
+        let item = |id, reward, bytes, keys| Item { id, reward, bytes, keys, table: 0 };
+        // The narrow one, or for four bytes more the wide one; the middle one is under the hull.
+        let items = vec![
+            item(0, 3.0, 1, Some(1)),
+            item(1, 3.5, 3, Some(1)),
+            item(2, 5.0, 5, Some(1)),
+            item(3, 1.0, 1, None),
+        ];
+        let room = |bytes| Room { bytes: Some(bytes), count: 9, per_table: None };
+        // 3 + 1, then what is left of the four bytes; in 4 the wide one has no place at all.
+        for (bytes, most) in [(1, 3.0), (2, 4.0), (4, 4.5), (5, 5.5), (6, 6.0), (9, 6.0)] {
+            let found = pack(items.clone(), room(bytes), 1).most;
+            assert!((found - most).abs() < 1e-9, "{found} in {bytes}");
+        }
+        let whole = pack(items, room(4), usize::MAX);
+        assert!(whole.exact && (whole.most - 4.5).abs() < 1e-9, "{}", whole.most);
+    }
+
     proptest! {
         #[test]
         fn an_upper_bound_always_and_the_optimum_when_exact(
@@ -290,6 +411,7 @@ mod tests {
             room in 0_u64..150, count in 0_usize..8, per_table in 0_usize..5, nodes in 1_usize..300,
         ) {
             let items: Vec<Item> = items.into_iter().enumerate().map(|(id, (reward, bytes, keys, table))| {
+                let table = if keys < 3 { keys % 2 } else { table };
                 Item { id, reward, bytes, keys: (keys < 3).then_some(keys), table }
             }).collect();
             // 4 stands for no limit.

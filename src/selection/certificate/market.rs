@@ -5,6 +5,8 @@
 //! no unknown plan is better at these prices, the program is a bound (column generation; Dantzig, Wolfe 1960). Solved by
 //! primal-dual hybrid gradient, as `saddle`, from where it ended the last time. Asks no planner, proves nothing by itself.
 
+use super::Charges;
+use super::covers::Cover;
 use super::knapsack::Room;
 use super::relaxation::{Taken, onto_simplex};
 use super::saddle::{Rents, balanced, least_price, within_limits};
@@ -13,7 +15,7 @@ use std::collections::BTreeMap;
 
 /// Steps of a walk, and walks.
 const STEPS: usize = 60;
-const WALKS: usize = 6;
+const WALKS: usize = 12;
 /// Walks the first time, when the start is nowhere near.
 const FIRST_WALKS: usize = 20;
 /// Where the balance of the two sides begins: prices are far smaller than shares.
@@ -30,6 +32,21 @@ struct Known {
     share: f64,
 }
 
+/// Something that shares of candidates may not exceed, as a set may not.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    /// Candidates with what one of each adds, 1 or -1.
+    pub terms: Vec<(CandidateId, f64)>,
+    pub most: f64,
+}
+
+impl Rule {
+    /// By how much shares of candidates break it.
+    pub fn excess(&self, shares: &[f64]) -> f64 {
+        self.terms.iter().map(|(candidate, term)| term * shares[*candidate]).sum::<f64>() - self.most
+    }
+}
+
 /// One statement of the program.
 #[derive(Clone, Debug)]
 struct Customer {
@@ -38,6 +55,15 @@ struct Customer {
     plans: Vec<Known>,
     /// By position in the field, milliseconds a day.
     prices: Vec<f64>,
+}
+
+/// A candidate that plans of a customer use.
+struct Asked {
+    /// Its position in the field.
+    at: usize,
+    candidate: CandidateId,
+    /// How many plans.
+    plans: f64,
 }
 
 /// The program and where its solution stands.
@@ -49,6 +75,11 @@ pub(super) struct Market {
     customers: Vec<Customer>,
     /// By candidate, 0 to 1: what the program would choose.
     pub shares: Vec<f64>,
+    /// One for each keys that several candidates have, then those that were added.
+    rules: Vec<Rule>,
+    keys: usize,
+    /// By rule: what breaking it costs, milliseconds a day.
+    tolls: Vec<f64>,
     balance: f64,
     walks: usize,
 }
@@ -61,7 +92,17 @@ impl Market {
             plans: Vec::new(),
             prices: vec![0.0; field.len()],
         });
+        let mut same: BTreeMap<u32, Vec<(CandidateId, f64)>> = BTreeMap::new();
+        for (candidate, keys) in candidates.iter().enumerate().filter_map(|(c, taken)| Some((c, taken.keys?)))
+        {
+            same.entry(keys).or_default().push((candidate, 1.0));
+        }
+        let rules = same.into_values().filter(|terms| terms.len() > 1);
+        let rules: Vec<Rule> = rules.map(|terms| Rule { terms, most: 1.0 }).collect();
         Market {
+            keys: rules.len(),
+            tolls: vec![0.0; rules.len()],
+            rules,
             room,
             unit: unit.max(f64::MIN_POSITIVE),
             customers: customers.collect(),
@@ -96,10 +137,22 @@ impl Market {
         self.customers[statement].plans.iter().map(dear).fold(f64::INFINITY, f64::min)
     }
 
+    /// Of the known plans of a statement that cost no more than `most`, milliseconds a day, what they use.
+    pub fn plans_within(&self, statement: usize, most: f64) -> impl Iterator<Item = &[usize]> {
+        let plans = self.customers[statement].plans.iter();
+        plans.filter(move |known| known.cost <= most).map(|known| known.used.as_slice())
+    }
+
+    /// Puts in place of the rules added so far those of covers; of these, the ones that were there come first.
+    pub fn keep_to(&mut self, covers: &[Cover]) {
+        self.rules.truncate(self.keys);
+        self.rules.extend(covers.iter().map(Cover::rule));
+        self.tolls.resize(self.rules.len(), 0.0);
+    }
+
     /// Goes on towards the solution until `go_on` says no. What a candidate's room is worth and nobody pays for is laid on those who could
-    /// use it, by what they may save at most below their `floors`: as long as the sum is no more than that, no bound falls by it. The prices
-    /// are given by statement and position in its field, milliseconds a day.
-    pub fn solve(&mut self, floors: &[f64], go_on: &mut dyn FnMut() -> bool) -> Vec<Vec<f64>> {
+    /// use it, by what they may save at most below their `floors`: as long as the sum is no more than that, no bound falls by it.
+    pub fn solve(&mut self, floors: &[f64], go_on: &mut dyn FnMut() -> bool) -> Charges {
         let mut rents = vec![0.0; self.candidates.len()];
         for _ in 0..std::mem::replace(&mut self.walks, WALKS) {
             if !go_on() {
@@ -113,6 +166,9 @@ impl Market {
             for (candidate, price) in customer.field.iter().zip(&customer.prices) {
                 open[*candidate] -= price;
             }
+        }
+        for (rule, toll) in self.rules.iter().zip(&self.tolls) {
+            rule.terms.iter().for_each(|(candidate, term)| open[*candidate] += term * toll);
         }
         let hopes: Vec<f64> = (0..self.customers.len())
             .map(|at| (self.cheapest(at, &self.customers[at].prices) - floors[at]).max(0.0))
@@ -128,24 +184,29 @@ impl Market {
                 }
             }
         }
-        of
+        Charges { prices: of, tolls: self.tolls[self.keys..].to_vec() }
     }
 
     /// `STEPS` steps; stands at their average then. Returns what the room for each candidate is worth and keeping it costs.
     fn walk(&mut self) -> Vec<f64> {
         let unit = self.unit;
         let mut asked_by = vec![0.0; self.candidates.len()];
-        let rows: Vec<Vec<f64>> = self
+        let asked: Vec<Vec<Asked>> = self
             .customers
             .iter()
             .map(|customer| {
                 let mut rows = vec![0.0; customer.field.len()];
                 customer.plans.iter().flat_map(|known| &known.used).for_each(|at| rows[*at] += 1.0);
-                let asked = customer.field.iter().zip(&rows).filter(|(_, rows)| **rows > 0.0);
-                asked.for_each(|(candidate, _)| asked_by[*candidate] += 1.0);
-                rows
+                let asked: Vec<Asked> = (0..rows.len())
+                    .filter(|at| rows[*at] > 0.0)
+                    .map(|at| Asked { at, candidate: customer.field[at], plans: rows[at] })
+                    .collect();
+                asked.iter().for_each(|asked| asked_by[asked.candidate] += 1.0);
+                asked
             })
             .collect();
+        let terms = self.rules.iter().flat_map(|rule| &rule.terms);
+        terms.for_each(|(candidate, _)| asked_by[*candidate] += 1.0);
         let mixture_steps: Vec<f64> = self
             .customers
             .iter()
@@ -158,21 +219,25 @@ impl Market {
             .iter()
             .map(|asked| if *asked > 0.0 { 1.0 / asked / self.balance } else { 0.0 })
             .collect();
-        let start = (self.customers.clone(), self.shares.clone());
+        let start = (self.customers.clone(), self.shares.clone(), self.tolls.clone());
         let mut sums: Vec<(Vec<f64>, Vec<f64>)> = self
             .customers
             .iter()
             .map(|customer| (vec![0.0; customer.plans.len()], vec![0.0; customer.field.len()]))
             .collect();
+        let mut toll_sums = vec![0.0; self.rules.len()];
         let mut share_sums = vec![0.0; self.candidates.len()];
         let mut rent_sums = Rents::default();
         let mut crowding = vec![0.0; self.candidates.len()];
         for _ in 0..STEPS {
             let mut wanted: Vec<f64> = self.candidates.iter().map(|c| c.write_ms / unit).collect();
-            for customer in &self.customers {
-                for (candidate, price) in customer.field.iter().zip(&customer.prices) {
-                    wanted[*candidate] -= price / unit;
+            for (customer, asked) in self.customers.iter().zip(&asked) {
+                for asked in asked {
+                    wanted[asked.candidate] -= customer.prices[asked.at] / unit;
                 }
+            }
+            for (rule, toll) in self.rules.iter().zip(&self.tolls).filter(|(_, toll)| **toll > 0.0) {
+                rule.terms.iter().for_each(|(candidate, term)| wanted[*candidate] += term * toll / unit);
             }
             for ((wanted, share), step) in wanted.iter_mut().zip(&self.shares).zip(&share_steps) {
                 *wanted = share - step * *wanted;
@@ -180,12 +245,19 @@ impl Market {
             let (mut shares, rents) =
                 within_limits(&wanted, &share_steps, &self.candidates, self.room.bytes, self.room.count);
             self.spread(&wanted, rents, &share_steps, &mut shares, &mut crowding);
-            for (((customer, rows), step), sums) in
-                self.customers.iter_mut().zip(&rows).zip(&mixture_steps).zip(&mut sums)
+            let ahead = shares.iter().zip(&self.shares).map(|(after, before)| 2.0 * after - before);
+            let ahead: Vec<f64> = ahead.collect();
+            for (((customer, asked), step), sums) in
+                self.customers.iter_mut().zip(&asked).zip(&mixture_steps).zip(&mut sums)
             {
-                customer.step(rows, *step, self.balance, unit, &self.shares, &shares);
+                customer.step(asked, *step, self.balance, unit, &ahead);
                 sums.0.iter_mut().zip(&customer.plans).for_each(|(sum, known)| *sum += known.share);
-                sums.1.iter_mut().zip(&customer.prices).for_each(|(sum, price)| *sum += price);
+                asked.iter().for_each(|asked| sums.1[asked.at] += customer.prices[asked.at]);
+            }
+            for ((rule, toll), sum) in self.rules.iter().zip(&mut self.tolls).zip(&mut toll_sums) {
+                let step = unit * self.balance / rule.terms.len().max(1) as f64;
+                *toll = (*toll + step * rule.excess(&ahead)).max(0.0);
+                *sum += *toll;
             }
             share_sums.iter_mut().zip(&shares).for_each(|(sum, share)| *sum += share);
             rent_sums.bytes += rents.bytes;
@@ -198,7 +270,8 @@ impl Market {
             customer.prices = prices.into_iter().map(|sum| sum * scale).collect();
         }
         self.shares = share_sums.into_iter().map(|sum| sum * scale).collect();
-        self.rebalance(&start.0, &start.1);
+        self.tolls = toll_sums.into_iter().map(|sum| sum * scale).collect();
+        self.rebalance(&start.0, &start.1, &start.2);
         let rent = |(candidate, crowding): (&Taken, &f64)| {
             let size = self.room.bytes.map_or(0.0, |room| candidate.bytes as f64 / room.max(1) as f64);
             unit * scale * (rent_sums.bytes * size + rent_sums.each + crowding) + candidate.write_ms
@@ -238,7 +311,7 @@ impl Market {
     }
 
     /// Lets the side that moved more take the longer steps.
-    fn rebalance(&mut self, customers: &[Customer], shares: &[f64]) {
+    fn rebalance(&mut self, customers: &[Customer], shares: &[f64], tolls: &[f64]) {
         let square = |a: f64, b: f64| (a - b) * (a - b);
         let (mut moved, mut priced) = (0.0, 0.0);
         for (before, after) in customers.iter().zip(&self.customers) {
@@ -247,14 +320,16 @@ impl Market {
             let prices = before.prices.iter().zip(&after.prices);
             priced += prices.map(|(a, b)| square(a / self.unit, b / self.unit)).sum::<f64>();
         }
+        let tolls = tolls.iter().zip(&self.tolls);
+        priced += tolls.map(|(a, b)| square(a / self.unit, b / self.unit)).sum::<f64>();
         moved += shares.iter().zip(&self.shares).map(|(a, b)| square(*a, *b)).sum::<f64>();
         self.balance = balanced(self.balance, priced.sqrt(), moved.sqrt());
     }
 }
 
 impl Customer {
-    /// One step of the mixture, then of the prices, between the shares before and after.
-    fn step(&mut self, rows: &[f64], step: f64, balance: f64, unit: f64, before: &[f64], after: &[f64]) {
+    /// One step of the mixture, then of the prices, by the shares of candidates a step ahead. What no plan uses has no price.
+    fn step(&mut self, asked: &[Asked], step: f64, balance: f64, unit: f64, ahead: &[f64]) {
         let mut mixture: Vec<f64> = self
             .plans
             .iter()
@@ -264,17 +339,16 @@ impl Customer {
             })
             .collect();
         onto_simplex(&mut mixture);
-        // How much more is used of each than there is, looked at a step ahead.
-        let mut excess: Vec<f64> =
-            self.field.iter().map(|candidate| before[*candidate] - 2.0 * after[*candidate]).collect();
+        // How much more is used of each than there is, looked at a step ahead too.
+        let mut used = vec![0.0; self.field.len()];
         for (known, share) in self.plans.iter_mut().zip(mixture) {
             let ahead = 2.0 * share - known.share;
-            known.used.iter().for_each(|at| excess[*at] += ahead);
+            known.used.iter().for_each(|at| used[*at] += ahead);
             known.share = share;
         }
-        for ((price, excess), rows) in self.prices.iter_mut().zip(excess).zip(rows) {
-            *price =
-                if *rows > 0.0 { (*price + unit * balance / (rows + 1.0) * excess).max(0.0) } else { 0.0 };
+        for Asked { at, candidate, plans } in asked {
+            let price = &mut self.prices[*at];
+            *price = (*price + unit * balance / (plans + 1.0) * (used[*at] - ahead[*candidate])).max(0.0);
         }
     }
 }
@@ -304,7 +378,7 @@ mod tests {
     fn solved(market: &mut Market) -> Vec<Vec<f64>> {
         let mut prices = Vec::new();
         for _ in 0..20 {
-            prices = market.solve(&[10.0, 10.0], &mut || true);
+            prices = market.solve(&[10.0, 10.0], &mut || true).prices;
         }
         prices
     }
@@ -335,6 +409,21 @@ mod tests {
     #[test]
     fn places_on_a_table_are_room_too() {
         let mut market = rivals(Room { bytes: None, count: 10, per_table: Some(1) });
+        let prices = solved(&mut market);
+        assert!(market.shares[0] > 0.99 && market.shares[1] < 0.01, "{:?}", market.shares);
+        assert!((40.0 - 0.5..=80.0 + 0.5).contains(&prices[0][0]), "{prices:?}");
+    }
+
+    #[test]
+    fn of_those_with_the_same_keys_there_is_one_in_all() {
+        let same = |bytes| Taken { keys: Some(1), ..taken(bytes, 0) };
+        let room = Room { bytes: None, count: 10, per_table: None };
+        let mut market = Market::new(&[same(MB), same(MB)], room, &[vec![0, 1], vec![1]], 200.0);
+        for (statement, cost, used) in
+            [(0, 100.0, vec![]), (0, 20.0, vec![0]), (1, 100.0, vec![]), (1, 60.0, vec![0])]
+        {
+            market.learn(statement, cost, used);
+        }
         let prices = solved(&mut market);
         assert!(market.shares[0] > 0.99 && market.shares[1] < 0.01, "{:?}", market.shares);
         assert!((40.0 - 0.5..=80.0 + 0.5).contains(&prices[0][0]), "{prices:?}");

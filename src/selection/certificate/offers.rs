@@ -9,7 +9,7 @@ use crate::cost::{CandidateId, PlanCost, Priced, WhatIf};
 use crate::selection::search::FLOOR_SLACK;
 
 /// Planner calls in search of a plan that the user accepts; after that, the cheapest one left bounds, accepted or not.
-const REFUSED: usize = 8;
+pub(super) const REFUSED: usize = 8;
 
 /// A bound of a statement at prices: milliseconds a day, prices included.
 #[derive(Clone, Debug)]
@@ -43,7 +43,13 @@ impl<W: WhatIf> Proof<'_, '_, W> {
 
     /// The least of what a statement costs with the prices of what it uses, milliseconds a day, of the plans that the user accepts; None
     /// where that cannot be asked. Closer than `worth` to what is known to be possible is close enough.
-    pub(super) fn least_at(&mut self, statement: usize, prices: &[f64], worth: f64) -> Option<f64> {
+    pub(super) fn least_at(
+        &mut self,
+        statement: usize,
+        prices: &[f64],
+        worth: f64,
+        patience: usize,
+    ) -> Option<f64> {
         let mut open = vec![self.cheapest_without(statement, prices, Vec::new())?];
         let mut asked = 1;
         loop {
@@ -57,7 +63,7 @@ impl<W: WhatIf> Proof<'_, '_, W> {
             };
             let possible = self.possible(statement, prices);
             let refused = plan.is_some_and(|plan| !self.is_accepted(statement, &plan));
-            if !refused || least >= possible - worth || asked >= REFUSED {
+            if !refused || least >= possible - worth || asked >= patience {
                 return Some(least.min(possible));
             }
             let refused = open.swap_remove(at);

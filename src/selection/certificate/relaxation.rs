@@ -10,12 +10,13 @@ use super::knapsack::{Item, Room, pack};
 use super::saddle::{Point, Saddle};
 use crate::cost::CandidateId;
 
-/// A lower bound of one statement's cost: `level` less the relief of every candidate that is there.
+/// A lower bound of one statement's cost: `level` less the relief of every candidate that is there. Of a statement that costs nothing, what
+/// breaking a rule costs.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Cut {
     /// Milliseconds a day.
     pub level: f64,
-    /// Candidates with what each can take off the level, milliseconds a day; ascending, none negative.
+    /// Candidates with what each can take off the level, milliseconds a day, or adds where negative; ascending.
     pub reliefs: Vec<(CandidateId, f64)>,
 }
 
@@ -105,6 +106,12 @@ impl Relaxation {
     pub fn fix(&mut self, statement: usize, level: f64) {
         self.cuts[statement] = vec![Cut { level, reliefs: Vec::new() }];
         self.mixture[statement] = vec![1.0];
+    }
+
+    /// Adds a cut that no allowed set exceeds 0 by, as of a statement that costs nothing, with a share to begin with.
+    pub fn require(&mut self, rule: Cut, share: f64) {
+        self.cuts.push(vec![Cut { level: 0.0, reliefs: Vec::new() }, rule]);
+        self.mixture.push(vec![1.0 - share, share]);
     }
 
     /// Lets the mixture of a statement begin with one of its cuts alone.

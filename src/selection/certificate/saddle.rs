@@ -51,8 +51,8 @@ impl<'c> Saddle<'c> {
             for cut in cuts {
                 let mut sum = 0.0;
                 for (candidate, relief) in &cut.reliefs {
-                    sum += relief / unit;
-                    candidate_sums[*candidate] += relief / unit;
+                    sum += relief.abs() / unit;
+                    candidate_sums[*candidate] += relief.abs() / unit;
                 }
                 most = most.max(sum);
             }

@@ -1,6 +1,7 @@
 //! The bound against exhaustive search, and how tight it is on workloads of a realistic shape.
 
 use super::Proof;
+use super::offers::REFUSED;
 use crate::cost::cache::simulated::{Numbers, Plan, Simulated, arbitrary, relational};
 use crate::cost::{CandidateId, PlanCost, Priced, StatementId, WhatIf, WhatIfError};
 use crate::selection::search::Search;
@@ -290,8 +291,26 @@ fn of_candidates_planned_in_parts_any_may_take_the_place_of_a_slow_one() {
     planner.scattered = vec![(0, 30.0)];
     let mut search = Search::new(&problem, &mut planner);
     let mut proof = Proof::new(&mut search, true);
-    let least = proof.least_at(0, &[0.0; 4], 1e-6);
+    let least = proof.least_at(0, &[0.0; 4], 1e-6, REFUSED);
     assert!(least.is_some_and(|least| 10.0 < least && least <= 12.0), "{least:?}");
+}
+
+#[test]
+fn what_makes_a_statement_slow_comes_with_a_cure_or_not_at_all() {
+    // 0 helps the first and slows the second down, unless 1 is there; there is room for one.
+    let plans =
+        vec![vec![(vec![], 100.0), (vec![0], 20.0)], vec![(vec![], 100.0), (vec![0], 60.0), (vec![1], 50.0)]];
+    let (mut problem, mut planner) = spelled_out(plans, 2, 1);
+    problem.limits.slowdown = Some(0.05);
+    planner.scattered = vec![(0, 3.0)];
+    for (statement, plan) in problem.statements.iter_mut().zip(0..) {
+        statement.before = planner.plan(plan, &[]);
+    }
+    let found = select(&problem, &mut planner);
+    assert_eq!(members(&found), [1]);
+    // Without the cover 0 would save 80 of 200; with it, half of each saves 65.
+    let bound = found.certificate.bound_ms;
+    assert!((134.5 / 1.015..=150.0).contains(&bound), "{bound}");
 }
 
 #[test]

@@ -65,6 +65,9 @@ pub(super) struct Standing {
     is_member: Vec<bool>,
     on_table: Vec<usize>,
     bytes: u64,
+    /// By statement: where the plan that is chosen stands among its ranked ones, ...
+    chosen: Vec<usize>,
+    /// ... and what it saves, milliseconds a day.
     savings: Vec<f64>,
     /// Net of write costs, milliseconds a day.
     pub net: f64,
@@ -156,6 +159,7 @@ impl Ground {
             is_member: vec![false; self.items.len()],
             on_table: vec![0; self.tables],
             bytes: 0,
+            chosen: vec![0; self.statements.len()],
             savings: vec![0.0; self.statements.len()],
             net: 0.0,
         };
@@ -164,7 +168,8 @@ impl Ground {
                 self.toggle(&mut standing, item);
             }
         }
-        standing.savings = (0..self.statements.len()).map(|s| self.saving(s, &standing.is_member)).collect();
+        let choice = |statement| self.choice(statement, &standing.is_member, 0);
+        (standing.chosen, standing.savings) = (0..self.statements.len()).map(choice).unzip();
         let write_ms: f64 = standing.members.iter().map(|item| self.items[*item].write_ms).sum();
         standing.net = standing.savings.iter().sum::<f64>() - write_ms;
         standing
@@ -177,24 +182,47 @@ impl Ground {
         ids
     }
 
-    /// What a statement saves, as `Search::saving` says.
-    fn saving(&self, statement: usize, is_member: &[bool]) -> f64 {
+    /// Where the plan stands that a statement has, none of the first `from` being there, and what that saves, as `Search::saving` says.
+    fn choice(&self, statement: usize, is_member: &[bool], from: usize) -> (usize, f64) {
         let plans = &self.statements[statement];
         let mut looks = 0;
-        let mut is_there = |plan: &&Plan| {
+        let mut is_there = |plan: &Plan| {
             looks += 1;
             plan.used.iter().all(|item| is_member[*item])
         };
-        let chosen = plans.ranked.iter().find(&mut is_there);
+        let chosen = plans.ranked[from..].iter().position(&mut is_there).map(|after| from + after);
         let saving = chosen.map_or(0.0, |chosen| {
+            let chosen = &plans.ranked[chosen];
             if chosen.is_slow || chosen.saving <= 0.0 {
                 return chosen.saving;
             }
             let near = plans.slow.iter().take_while(|slow| slow.total <= NEARLY * chosen.total);
-            near.filter(is_there).map(|slow| slow.saving).fold(chosen.saving, f64::min)
+            near.filter(|slow| is_there(slow)).map(|slow| slow.saving).fold(chosen.saving, f64::min)
         });
         self.looks.set(self.looks.get() + looks);
-        saving
+        (chosen.unwrap_or(plans.ranked.len()), saving)
+    }
+
+    /// As `choice`, where items were taken out of a standing and none put in.
+    fn choice_without(
+        &self,
+        statement: usize,
+        standing: &Standing,
+        is_out: impl Fn(usize) -> bool,
+    ) -> (usize, f64) {
+        let plans = &self.statements[statement];
+        let (chosen, saving) = (standing.chosen[statement], standing.savings[statement]);
+        match plans.ranked.get(chosen) {
+            // What is too slow and near is looked for anew: it may be out.
+            Some(plan) if !plan.used.iter().any(|item| is_out(*item)) => {
+                if saving == plan.saving {
+                    (chosen, saving)
+                } else {
+                    self.choice(statement, &standing.is_member, chosen)
+                }
+            }
+            _ => self.choice(statement, &standing.is_member, chosen.min(plans.ranked.len())),
+        }
     }
 
     /// Puts an item in or takes it out, without a look at what that saves.
@@ -219,13 +247,19 @@ impl Ground {
             let write_ms = self.items[*item].write_ms;
             standing.net += if standing.is_member[*item] { -write_ms } else { write_ms };
         }
+        let only_out = items.iter().all(|item| !standing.is_member[*item]);
         for (at, item) in items.iter().enumerate() {
             for statement in &self.items[*item].users {
                 // Once for each.
                 let seen = |other: &usize| self.items[*other].users.binary_search(statement).is_ok();
                 if !items[..at].iter().any(seen) {
-                    let saving = self.saving(*statement, &standing.is_member);
+                    let (chosen, saving) = if only_out {
+                        self.choice_without(*statement, standing, |item| items.contains(&item))
+                    } else {
+                        self.choice(*statement, &standing.is_member, 0)
+                    };
                     standing.net += saving - standing.savings[*statement];
+                    standing.chosen[*statement] = chosen;
                     standing.savings[*statement] = saving;
                 }
             }
@@ -240,7 +274,8 @@ impl Ground {
     fn loss(&self, standing: &mut Standing, member: usize) -> f64 {
         standing.is_member[member] = false;
         let item = &self.items[member];
-        let lost = |s: &usize| standing.savings[*s] - self.saving(*s, &standing.is_member);
+        let left = |s: usize| self.choice_without(s, standing, |item| item == member).1;
+        let lost = |s: &usize| standing.savings[*s] - left(*s);
         let loss = item.users.iter().map(lost).sum::<f64>() - item.write_ms;
         standing.is_member[member] = true;
         loss
@@ -336,46 +371,48 @@ impl Ground {
 
     /// Adds what the plans lack that save most by `key`, until nothing fits or saves enough; nothing of `banned`.
     pub fn fill(&self, standing: &mut Standing, key: Key, noise: f64, banned: &[usize], lots: &mut Rng) {
-        let mut banned = banned.to_vec();
-        let in_view = self.in_view(standing, &banned, lots);
+        let in_view = self.in_view(standing, banned, lots);
+        let mut options: Vec<(usize, &Plan)> = Vec::new();
+        for statement in in_view {
+            let better = self.better(&self.statements[statement], standing.savings[statement]);
+            let allowed = better.filter(|plan| !plan.used.iter().any(|item| banned.contains(item)));
+            options.extend(allowed.map(|plan| (statement, plan)));
+        }
         loop {
+            self.looks.set(self.looks.get() + options.len() as u64);
             let mut best: Option<(f64, &Plan)> = None;
-            let mut looks = 0;
-            for statement in &in_view {
-                for plan in self.better(&self.statements[*statement], standing.savings[*statement]) {
-                    looks += 1;
-                    if plan.used.iter().any(|item| banned.contains(item)) {
-                        continue;
-                    }
-                    let lacking = plan.used.iter().filter(|item| !standing.is_member[**item]);
-                    let bytes: u64 = lacking.map(|item| self.items[*item].bytes).sum();
-                    if bytes == 0 || standing.bytes.saturating_add(bytes) > self.storage_bytes {
-                        continue;
-                    }
-                    let gain = (plan.saving - standing.savings[*statement]) * (1.0 + noise * lots.f64());
-                    let value = match key {
-                        Key::GainPerByte => gain / (bytes as f64 + EVERY_INDEX),
-                        Key::Gain => gain,
-                    };
-                    if best.is_none_or(|(most, _)| value > most) {
-                        let lacking = self.lacking(standing, plan);
-                        if self.fits(standing, &lacking)
-                            && !self.are_rivals(&lacking)
-                            && self.rivals(standing, &lacking).is_empty()
-                        {
-                            best = Some((value, plan));
-                        }
-                    }
+            // What does not fit now will not while the room is filled: it shrinks by no less than what is lacking.
+            options.retain(|(statement, plan)| {
+                let gain = plan.saving - standing.savings[*statement];
+                let lacking = plan.used.iter().filter(|item| !standing.is_member[**item]);
+                let bytes: u64 = lacking.map(|item| self.items[*item].bytes).sum();
+                if gain <= 0.0 || bytes == 0 || standing.bytes.saturating_add(bytes) > self.storage_bytes {
+                    return false;
                 }
-            }
-            self.looks.set(self.looks.get() + looks);
+                let gain = gain * (1.0 + noise * lots.f64());
+                let value = match key {
+                    Key::GainPerByte => gain / (bytes as f64 + EVERY_INDEX),
+                    Key::Gain => gain,
+                };
+                if best.is_none_or(|(most, _)| value > most) {
+                    let lacking = self.lacking(standing, plan);
+                    if !self.fits(standing, &lacking)
+                        || self.are_rivals(&lacking)
+                        || !self.rivals(standing, &lacking).is_empty()
+                    {
+                        return false;
+                    }
+                    best = Some((value, plan));
+                }
+                true
+            });
             let Some((_, plan)) = best else { return };
             let before = standing.net;
             let added = self.lacking(standing, plan);
             self.change(standing, &added);
             if standing.net < before + self.least_gain {
                 self.change(standing, &added);
-                banned.extend(added);
+                options.retain(|(_, plan)| !plan.used.iter().any(|item| added.contains(item)));
             }
         }
     }
@@ -402,8 +439,9 @@ impl Ground {
     }
 
     /// Takes out members that save less than they have to, the least useful first, of those that help statements that other members
-    /// have helped since `before`.
-    pub fn prune(&self, standing: &mut Standing, before: &Standing) {
+    /// have helped since `before`; whether there were any.
+    pub fn prune(&self, standing: &mut Standing, before: &Standing, pinned: &[usize]) -> bool {
+        let mut any = false;
         let mut changed: Vec<usize> = (0..self.items.len())
             .filter(|item| standing.is_member[*item] != before.is_member[*item])
             .collect();
@@ -416,6 +454,9 @@ impl Ground {
                 .iter()
                 .copied()
                 .filter(|member| {
+                    if pinned.contains(member) {
+                        return false;
+                    }
                     let users = &self.items[*member].users;
                     users.is_empty() || users.iter().any(|statement| is_touched[*statement])
                 })
@@ -429,8 +470,9 @@ impl Ground {
             }
             match weakest.filter(|(loss, _)| *loss < self.least_gain) {
                 Some((_, member)) => self.remove(standing, member),
-                None => return,
+                None => return any,
             }
+            any = true;
             changed.extend(weakest.map(|(_, member)| member));
         }
     }

@@ -1,11 +1,12 @@
 //! What it says of a set is what the search says, and where all plans are known it finds the best set.
 
 use super::ground::Ground;
-use super::{LOOKS, run};
+use super::{LOOKS, anew, attempt, run};
 use crate::cost::CandidateId;
 use crate::cost::cache::simulated::Numbers;
 use crate::selection::search::Search;
 use crate::selection::tests::{by_table, fits, optimum, small_instance};
+use fastrand::Rng;
 use proptest::prelude::*;
 
 /// The sets of so many candidates.
@@ -43,6 +44,37 @@ proptest! {
             let found = search.moved(&empty, members).expect("no time limit");
             let close = 1e-6 * search.total_before;
             prop_assert!((net - found.net).abs() <= close, "{net} for {}: {:?}", found.net, found.members);
+        }
+    }
+
+    #[test]
+    fn after_many_tries_a_standing_is_what_its_members_make_of_it(seed: u64) {
+        let (mut problem, mut truth) = small_instance(seed);
+        let mut numbers = Numbers(seed);
+        truth.scattered = vec![(numbers.below(problem.candidates.len()), 2.0)];
+        problem.limits.slowdown = [None, Some(0.05)][numbers.below(2)];
+        for statement in &mut problem.statements {
+            statement.before = truth.plan(statement.id, &[]);
+        }
+        let mut search = Search::new(&problem, &mut truth);
+        let empty = search.empty();
+        for members in sets(problem.candidates.len()).step_by(3) {
+            search.moved(&empty, members).expect("no time limit");
+        }
+        search.cache.go_offline();
+        let ground = Ground::of(&search);
+        let mut lots = Rng::with_seed(seed);
+        let mut current = ground.standing(&[]);
+        let mut pinned = Vec::new();
+        for tried in 0..60 {
+            if tried % 20 == 19 {
+                (current, pinned) = anew(&ground, &current, &mut lots);
+            }
+            current = attempt(&ground, &current, &pinned, &mut lots);
+            let members = ground.members(&current);
+            prop_assert!(fits(&problem, &members));
+            let anew = ground.standing(&members).net;
+            prop_assert!((current.net - anew).abs() <= 1e-6 * search.total_before, "{} for {anew}", current.net);
         }
     }
 
