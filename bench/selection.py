@@ -49,7 +49,7 @@ class Answer:
     seconds: float
     peak_megabytes: float
     built_cost: dict[str, float]
-    built_bytes: int
+    built_bytes: list[int]  # of each index
     in_memory: dict[str, float]  # what the plans with the built indexes take when all pages are in memory, planner units
     milliseconds: dict[str, float]
 
@@ -103,13 +103,13 @@ def answer(server, connection, queries, times: dict[str, float], megabytes: int,
     for position, advice in enumerate(report["recommendations"]):
         connection.execute(advice["ddl"].replace("CREATE INDEX CONCURRENTLY ON", f"CREATE INDEX advised_{position} ON"))
     names = [f"advised_{position}" for position in range(len(report["recommendations"]))]
-    [[size]] = connection.execute("SELECT coalesce(sum(pg_relation_size(n::regclass)), 0)::bigint FROM unnest(%s::text[]) n", (names,)).fetchall()
+    sizes = [size for (size,) in connection.execute("SELECT pg_relation_size(n::regclass) FROM unnest(%s::text[]) n", (names,)).fetchall()]
     built = costs(connection, queries)
     second = in_memory(connection, queries)
     run = on_cpu(server, queries) if RUN else {}
     for name in names:
         connection.execute(f"DROP INDEX {name}")
-    return Answer(megabytes, slowdown, report, seconds, peak, built, size, second, run)
+    return Answer(megabytes, slowdown, report, seconds, peak, built, sizes, second, run)
 
 
 def allowed(found: Answer) -> str:
@@ -143,7 +143,7 @@ def table(answers: list[Answer], before: dict[str, float], memory: dict[str, flo
         peer = PEERS.get(found.budget)
         best = f"{peer[1]:.3f} ({peer[0]})" if peer and SCALE == 1 else ""
         lines.append(
-            f"| {found.budget} | {allowed(found)} | {len(found.report['recommendations'])} | {found.built_bytes / MEGABYTE:.0f} | {found.promised / whole:.4f} "
+            f"| {found.budget} | {allowed(found)} | {len(found.report['recommendations'])} | {sum(found.built_bytes) / MEGABYTE:.1f} | {found.promised / whole:.4f} "
             f"| {sum(found.built_cost.values()) / whole:.4f} | {best} | {gap} | {search['planner_calls']} "
             f"| {search['exact_hits']}, {search['graph_hits']}, {search['bound_hits']} | {found.seconds:.1f} | {found.peak_megabytes:.0f} |"
         )
@@ -169,7 +169,9 @@ def table(answers: list[Answer], before: dict[str, float], memory: dict[str, flo
             f"and from the cost in memory by {share[1]}.",
         ]
     for found in answers:
-        lines += ["", f"{found.budget} MB, slowdown {allowed(found)}:", ""] + [f"- `{advice['ddl']}`, {advice['size_bytes'] / MEGABYTE:.0f} MB" for advice in found.report["recommendations"]]
+        indexes = zip(found.report["recommendations"], found.built_bytes, strict=True)
+        lines += ["", f"{found.budget} MB, slowdown {allowed(found)}, with the size promised and built:", ""]
+        lines += [f"- `{advice['ddl']}`, {advice['size_bytes'] / MEGABYTE:.1f} / {size / MEGABYTE:.1f} MB" for advice, size in indexes]
     return lines
 
 
