@@ -61,13 +61,13 @@ pub(super) struct Evidence {
 
 /// Rounds of prices, and how many without a better bound end them.
 const ROUNDS: usize = 80;
-const IDLE_ROUNDS: usize = 6;
+const IDLE_ROUNDS: usize = 10;
 /// Planner calls for each statement that a run comes to with its proof, ...
 const CALLS_A_STATEMENT: u64 = 40;
 /// ... for the proof alone at least, ...
 const CALLS_FOR_PROOF: u64 = 12;
 /// ... and what a run may come to however few statements it has: a second of them. With the search after it and the last look at the answer, 1,500.
-const CALLS_ANYWAY: u64 = 1_250;
+const CALLS_ANYWAY: u64 = 1_160;
 /// Of the calls that a proof has, the shares after which the search looks at what it has learnt.
 const SEARCHED_AGAIN: [f64; 3] = [0.85, 0.5, 0.2];
 /// The proof is good enough at this share of the cost before: a third of the planner's own fuzz.

@@ -13,8 +13,10 @@ use std::collections::BTreeSet;
 
 /// Rounds of proposal and confirmation, at most; they end earlier when the planner has nothing new to say.
 const ROUNDS: usize = 6;
-/// Rounds with what the proof has learnt, at most: plans are more by then, and good exchanges among them rarer.
-const ROUNDS_AGAIN: usize = 2;
+/// Rounds with what the proof has learnt, at most, ...
+const ROUNDS_AGAIN: usize = 6;
+/// ... and planner calls for each statement after which no further one begins.
+const CALLS_AGAIN_A_STATEMENT: u64 = 4;
 /// Planner calls for each statement, in all, after which nothing more is asked but to confirm, ...
 const MOST_CALLS_A_STATEMENT: u64 = 20;
 /// ... and what a search may come to however few statements there are: a third of a second of them. A proof takes what is left of
@@ -42,11 +44,16 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
 /// Searches once more with the plans that the proof asked for: they may show the best set to be slower than it looked, or another
 /// to be better.
 pub(super) fn again<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(), Expired> {
+    let began = search.cache.counters().planner_calls;
+    let most = began + CALLS_AGAIN_A_STATEMENT * search.problem.statements.len() as u64;
     for _ in 0..ROUNDS_AGAIN {
         let (empty, before) = (search.empty(), search.best.members.clone());
-        search.best = search.moved(&empty, before.clone())?;
+        search.best = search.moved(&empty, before)?;
+        let calls = search.cache.counters().planner_calls;
         propose(search, looks)?;
-        if search.best.members == before {
+        // Where the planner has nothing new to say, the next proposal would be the same; one that it refuted is followed by others.
+        let after = search.cache.counters().planner_calls;
+        if after == calls || after >= most {
             break;
         }
     }

@@ -8,8 +8,9 @@ use super::Proof;
 use super::market::Rule;
 use super::relaxation::Cut;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
+use crate::selection::CandidateCost;
 use crate::selection::search::FLOOR_SLACK;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A cover that shares of candidates break by less is as good as kept.
 const BROKEN: f64 = 0.05;
@@ -127,8 +128,7 @@ impl<W: WhatIf> Proof<'_, '_, W> {
                 self.covers.push(cover);
                 return true;
             }
-            let slow = Refused { cost: cover.most / (FLOOR_SLACK * FLOOR_SLACK), used: cover.slow.clone() };
-            let next = self.guess(cover.statement, &slow);
+            let next = self.guess(cover.statement, &cover.slow, cover.most);
             self.doubted.push(cover);
             match next {
                 Some(next) if self.is_broken(&next) && self.may_ask() => cover = next,
@@ -150,12 +150,13 @@ impl<W: WhatIf> Proof<'_, '_, W> {
         let mut broken = Vec::new();
         for refused in &self.refused[statement] {
             let missing: f64 = refused.used.iter().map(|candidate| 1.0 - shares[*candidate]).sum();
-            let in_vain = |doubted: &&Cover| doubted.statement == statement && doubted.slow == refused.used;
-            let guesses = self.doubted.iter().filter(in_vain).count();
+            let guesses = self.guesses(statement, &refused.used);
             if 1.0 - missing < BROKEN || guesses >= GUESSES {
                 continue;
             }
-            let Some(cover) = self.guess(statement, refused) else { continue };
+            // The planner may miss its cheapest plan by the slack, here and when it is asked.
+            let most = refused.cost * FLOOR_SLACK * FLOOR_SLACK;
+            let Some(cover) = self.guess(statement, &refused.used, most) else { continue };
             let excess = cover.rule().excess(shares);
             if self.is_broken(&cover) {
                 broken.push((guesses, excess, cover));
@@ -164,23 +165,50 @@ impl<W: WhatIf> Proof<'_, '_, W> {
         broken
     }
 
+    /// How often the planner has refused a guess about slow indexes.
+    fn guesses(&self, statement: usize, slow: &[CandidateId]) -> usize {
+        let in_vain = |doubted: &&Cover| doubted.statement == statement && doubted.slow == slow;
+        self.doubted.iter().filter(in_vain).count()
+    }
+
     /// The cheapest cover, by the market's shares, of what the known plans say; None where the slow indexes cure themselves or one of
     /// them cannot be had.
-    fn guess(&self, statement: usize, refused: &Refused) -> Option<Cover> {
+    fn guess(&self, statement: usize, slow: &[CandidateId], most: f64) -> Option<Cover> {
         let field = &self.fields[statement];
-        if refused.used.iter().any(|candidate| field.binary_search(candidate).is_err()) {
+        if slow.iter().any(|candidate| field.binary_search(candidate).is_err()) {
             return None;
         }
-        // The planner may miss its cheapest plan by the slack, here and when it is asked.
-        let most = refused.cost * FLOOR_SLACK * FLOOR_SLACK;
-        let is_slow = |candidate: &CandidateId| refused.used.contains(candidate);
         let cheap: Vec<Vec<CandidateId>> = self
             .market
             .plans_within(statement, most)
-            .map(|used| used.iter().map(|at| field[*at]).filter(|candidate| !is_slow(candidate)).collect())
+            .map(|used| {
+                used.iter().map(|at| field[*at]).filter(|candidate| !slow.contains(candidate)).collect()
+            })
             .collect();
-        let cures = hitting_set(&cheap, &self.market.shares)?;
-        Some(Cover { statement, most, slow: refused.used.clone(), cures })
+        let mut cures = hitting_set(&cheap, &self.market.shares)?;
+        if self.guesses(statement, slow) > 0 {
+            // What an index cures, one like it is likely to cure too: where the market has none of it, the cover is as good with it.
+            let kin: BTreeSet<CandidateId> = cures.iter().flat_map(|cure| self.kin(*cure)).collect();
+            let unwanted = |candidate: &CandidateId| self.market.shares[*candidate] < EACH;
+            let new = kin.into_iter().filter(|c| field.binary_search(c).is_ok() && !slow.contains(c));
+            cures.extend(
+                new.filter(unwanted).filter(|candidate| !cures.contains(candidate)).collect::<Vec<_>>(),
+            );
+            cures.sort_unstable();
+        }
+        Some(Cover { statement, most, slow: slow.to_vec(), cures })
+    }
+
+    /// Candidates that do the work of one, in part or in whole, or whose work it does.
+    fn kin(&self, candidate: CandidateId) -> Vec<CandidateId> {
+        let candidates = &self.search.problem.candidates;
+        let own = &candidates[candidate];
+        let is_kin = |(other, of): &(CandidateId, &CandidateCost)| {
+            own.relatives.contains(other)
+                || of.relatives.contains(&candidate)
+                || own.keys.is_some() && own.keys == of.keys
+        };
+        candidates.iter().enumerate().filter(is_kin).map(|(other, _)| other).collect()
     }
 
     /// Whether the planner knows no plan without all cures that is as cheap as the slow one.
