@@ -43,6 +43,9 @@ const INTERNAL_FILLFACTOR: u32 = 70;
 /// Most items loaded in a replay; a larger level is extrapolated from its full pages.
 const REPLAY_LIMIT: f64 = 8_000.0;
 
+/// Full posting lists of one value from which on they are a level of their own: ten pages of them.
+const LONG_RUN: f64 = 90.0;
+
 /// Page geometry of one `BLCKSZ`.
 #[derive(Clone, Copy, Debug)]
 struct Page {
@@ -87,13 +90,24 @@ struct Item {
     size: u32,
 }
 
-/// Items of one kind: `count` tuples with these NULL keys and this many heap TIDs.
+/// Equal keys of one kind: `count` groups of `full` tuples with these NULL keys and `tids` heap TIDs each, and what is left of the
+/// group's TIDs in one more.
 struct Kind {
     nulls: NullMask,
     tids: u32,
+    full: usize,
+    /// Heap TIDs of the last tuple; 0 for none.
+    rest: u32,
     count: f64,
-    /// A page or more of them in a row.
-    run: bool,
+    /// Parts of long runs, which nothing else comes between.
+    is_run: bool,
+}
+
+impl Kind {
+    /// Tuples of a group, each with its heap TIDs.
+    fn tuples(&self) -> impl Iterator<Item = u32> + '_ {
+        std::iter::repeat_n(self.tids, self.full).chain((self.rest > 0).then_some(self.rest))
+    }
 }
 
 /// A bulk load of one tree.
@@ -110,7 +124,7 @@ impl Load<'_> {
             return (1.0, 0);
         }
         let kinds = self.leaf_kinds();
-        let items: f64 = kinds.iter().map(|kind| kind.count).sum();
+        let items: f64 = kinds.iter().map(|kind| kind.count * kind.tuples().count() as f64).sum();
         let mut level_pages = self.level(true, items, &self.leaf_items(&kinds, items));
         let mut pages = 1.0 + level_pages;
         let mut height = 0;
@@ -130,7 +144,14 @@ impl Load<'_> {
             let shares = whole.null_shares();
             return shares
                 .into_iter()
-                .map(|(nulls, share)| Kind { nulls, tids: 1, count: share * self.tuples, run: false })
+                .map(|(nulls, share)| Kind {
+                    nulls,
+                    tids: 1,
+                    full: 1,
+                    rest: 0,
+                    count: share * self.tuples,
+                    is_run: false,
+                })
                 .collect();
         }
         let mut kinds = Vec::new();
@@ -140,18 +161,15 @@ impl Load<'_> {
             let most = self.page.posting_limit() / MAXALIGN * MAXALIGN;
             let capacity = f64::from((most.saturating_sub(base) / HEAP_TID).max(1));
             let full = (group.rows / capacity).floor();
-            let rest = group.rows - full * capacity;
-            if full > 0.0 {
-                // Nine of the largest posting list tuples fill a page.
-                kinds.push(Kind {
-                    nulls: group.nulls,
-                    tids: capacity as u32,
-                    count: full * group.groups,
-                    run: full >= 9.0,
-                });
-            }
-            if rest >= 1.0 {
-                kinds.push(Kind { nulls: group.nulls, tids: rest as u32, count: group.groups, run: false });
+            let rest = (group.rows - full * capacity) as u32;
+            let (nulls, tids) = (group.nulls, capacity as u32);
+            let kind = |full, rest, count| Kind { nulls, tids, full, rest, count, is_run: false };
+            if full >= LONG_RUN {
+                // Where it begins and ends on a page no longer matters, and a share of it stands for the whole.
+                kinds.push(Kind { is_run: true, ..kind(1, 0, full * group.groups) });
+                kinds.extend((rest > 0).then(|| kind(0, rest, group.groups)));
+            } else if full > 0.0 || rest > 0 {
+                kinds.push(kind(full as usize, rest, group.groups));
             }
         }
         kinds
@@ -160,25 +178,21 @@ impl Load<'_> {
     /// The leaf items in a well-mixed order, or an even sample of at most `REPLAY_LIMIT`.
     fn leaf_items(&self, kinds: &[Kind], items: f64) -> Vec<Item> {
         let scale = (REPLAY_LIMIT / items).min(1.0);
-        let mut drawn: Vec<(NullMask, u32)> = Vec::new();
+        let keys = self.shape.keys.len();
+        let mut drawn: Vec<&Kind> = Vec::new();
         let mut sum = 0.0;
-        let mut in_runs = 0;
-        for kind in kinds.iter().filter(|kind| kind.run).chain(kinds.iter().filter(|kind| !kind.run)) {
+        for kind in kinds {
             sum += kind.count * scale;
-            drawn.resize((sum.round() as usize).max(drawn.len()), (kind.nulls, kind.tids));
-            if kind.run {
-                in_runs = drawn.len();
-            }
+            drawn.resize((sum.round() as usize).max(drawn.len()), kind);
         }
         if drawn.is_empty() {
-            drawn.extend(kinds.first().map(|kind| (kind.nulls, kind.tids)));
+            drawn.extend(kinds.first());
         }
-        // Many posting lists of one value follow each other; all else is mixed.
-        let (runs, others) = drawn.split_at(in_runs);
-        let keys = self.shape.keys.len();
-        runs.iter()
-            .copied()
-            .chain(mixed(others))
+        // Posting lists of one value follow each other, values are mixed.
+        let (runs, others): (Vec<&Kind>, Vec<&Kind>) = drawn.into_iter().partition(|kind| kind.is_run);
+        let order = runs.into_iter().chain(mixed(&others));
+        order
+            .flat_map(|kind| kind.tuples().map(|tids| (kind.nulls, tids)))
             .enumerate()
             .map(|(index, (nulls, tids))| {
                 let base = self.shape.tuple_size(keys, true, nulls, &Draws(index as f64));

@@ -229,6 +229,16 @@ fn a_leaf_page_holds_366_integers() {
 }
 
 #[test]
+fn what_is_left_of_a_value_comes_between_its_posting_lists_and_the_next() {
+    // l_shipdate of TPC-H at scale 1: a day has some 2,376 rows, eighteen posting lists and what is left; 42.7 MB with PostgreSQL 18.
+    // With the lists of all values in one row and what is left elsewhere, 41.6 MB.
+    let days = statistics(0.0, 4.0, 2526.0, Vec::new());
+    let relation = table(6_001_215.0, vec![column(1, INT4, Some(days))]);
+    let bytes = btree(&index(&relation, &[1], &[]), &relation, 1.0).bytes();
+    assert!((bytes / 42.7e6 - 1.0).abs() < 0.01, "{bytes}");
+}
+
+#[test]
 fn an_expression_with_statistics_weighs_what_a_column_with_them_does() {
     for (width, nulls, distinct, common) in
         [(8.0, 0.0, 487.0, vec![]), (30.0, 0.2, -0.95, vec![]), (12.0, 0.0, 900.0, vec![0.3, 0.1])]
