@@ -17,7 +17,7 @@ mod saddle;
 mod tests;
 
 use super::peel::{admit, by_weight, widest};
-use super::search::{FLOOR_SLACK, Search};
+use super::search::{FLOOR_SLACK, Search, is_within};
 use super::{Limits, improve, propose, ruin};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
@@ -447,10 +447,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             return;
         }
         let field = &self.fields[statement];
-        let possible = |plan: &&PlanCost| {
-            plan.used.iter().all(|used| field.binary_search(used).is_ok())
-                && self.is_accepted(statement, plan)
-        };
+        let possible = |plan: &&PlanCost| is_within(&plan.used, field) && self.is_accepted(statement, plan);
         let plans: Vec<PlanCost> = self.search.cache.plans(statement).filter(possible).cloned().collect();
         let mut done = Vec::new();
         let old = std::mem::take(&mut self.program.cuts[statement]);

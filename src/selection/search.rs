@@ -398,6 +398,11 @@ impl<'a, W: WhatIf> Search<'a, W> {
     }
 }
 
+/// Whether `all`, ascending, has each of `some`: what a plan with `all` can use, one with `some` does without the rest.
+pub(super) fn is_within(some: &[usize], all: &[usize]) -> bool {
+    some.iter().all(|one| all.binary_search(one).is_ok())
+}
+
 /// What a statement saves with a plan, milliseconds a day. A plan that makes it slower than the user allows is a loss,
 /// however cheap the planner holds it.
 fn saving_of(problem: &Problem, statement: usize, plan: &PlanCost) -> f64 {

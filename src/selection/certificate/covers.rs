@@ -9,7 +9,7 @@ use super::market::Rule;
 use super::relaxation::Cut;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
 use crate::selection::CandidateCost;
-use crate::selection::search::FLOOR_SLACK;
+use crate::selection::search::{FLOOR_SLACK, is_within};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A cover that shares of candidates break by less is as good as kept.
@@ -75,9 +75,8 @@ impl<W: WhatIf> Proof<'_, '_, W> {
     pub(super) fn refuse(&mut self, statement: usize, plan: &PlanCost) {
         let cost = self.search.problem.statements[statement].weight * plan.total;
         let known = &mut self.refused[statement];
-        let within = |some: &[CandidateId], all: &[CandidateId]| some.iter().all(|c| all.contains(c));
-        if !known.iter().any(|other| other.cost <= cost && within(&other.used, &plan.used)) {
-            known.retain(|other| !(cost <= other.cost && within(&plan.used, &other.used)));
+        if !known.iter().any(|other| other.cost <= cost && is_within(&other.used, &plan.used)) {
+            known.retain(|other| !(cost <= other.cost && is_within(&plan.used, &other.used)));
             known.push(Refused { cost, used: plan.used.clone() });
         }
     }
@@ -157,9 +156,8 @@ impl<W: WhatIf> Proof<'_, '_, W> {
             // The planner may miss its cheapest plan by the slack, here and when it is asked.
             let most = refused.cost * FLOOR_SLACK * FLOOR_SLACK;
             let Some(cover) = self.guess(statement, &refused.used, most) else { continue };
-            let excess = cover.rule().excess(shares);
             if self.is_broken(&cover) {
-                broken.push((guesses, excess, cover));
+                broken.push((guesses, cover.rule().excess(shares), cover));
             }
         }
         broken
@@ -191,10 +189,9 @@ impl<W: WhatIf> Proof<'_, '_, W> {
             let kin: BTreeSet<CandidateId> = cures.iter().flat_map(|cure| self.kin(*cure)).collect();
             let unwanted = |candidate: &CandidateId| self.market.shares[*candidate] < EACH;
             let new = kin.into_iter().filter(|c| field.binary_search(c).is_ok() && !slow.contains(c));
-            cures.extend(
-                new.filter(unwanted).filter(|candidate| !cures.contains(candidate)).collect::<Vec<_>>(),
-            );
+            cures.extend(new.filter(unwanted));
             cures.sort_unstable();
+            cures.dedup();
         }
         Some(Cover { statement, most, slow: slow.to_vec(), cures })
     }

@@ -11,6 +11,7 @@ use super::knapsack::Room;
 use super::relaxation::{Taken, onto_simplex};
 use super::saddle::{Rents, balanced, least_price, within_limits};
 use crate::cost::CandidateId;
+use crate::selection::search::is_within;
 use std::collections::BTreeMap;
 
 /// Steps of a walk, and walks.
@@ -116,13 +117,12 @@ impl Market {
     /// Takes up a plan of a statement, unless another does with less at no more; `used` are positions in its field.
     pub fn learn(&mut self, statement: usize, cost: f64, used: Vec<usize>) {
         let plans = &mut self.customers[statement].plans;
-        let within = |some: &[usize], all: &[usize]| some.iter().all(|at| all.binary_search(at).is_ok());
-        if plans.iter().any(|known| known.cost <= cost && within(&known.used, &used)) {
+        if plans.iter().any(|known| known.cost <= cost && is_within(&known.used, &used)) {
             return;
         }
         let mut share = 0.0;
         plans.retain(|known| {
-            let beaten = cost <= known.cost && within(&used, &known.used);
+            let beaten = cost <= known.cost && is_within(&used, &known.used);
             share += if beaten { known.share } else { 0.0 };
             !beaten
         });

@@ -3,7 +3,7 @@
 use super::IN_VIEW;
 use crate::cost::{CandidateId, WhatIf};
 use crate::selection::greedy::Key;
-use crate::selection::search::{NEARLY, Search};
+use crate::selection::search::{NEARLY, Search, is_within};
 use fastrand::Rng;
 use std::cell::Cell;
 
@@ -210,19 +210,13 @@ impl Ground {
         standing: &Standing,
         is_out: impl Fn(usize) -> bool,
     ) -> (usize, f64) {
-        let plans = &self.statements[statement];
         let (chosen, saving) = (standing.chosen[statement], standing.savings[statement]);
-        match plans.ranked.get(chosen) {
-            // What is too slow and near is looked for anew: it may be out.
-            Some(plan) if !plan.used.iter().any(|item| is_out(*item)) => {
-                if saving == plan.saving {
-                    (chosen, saving)
-                } else {
-                    self.choice(statement, &standing.is_member, chosen)
-                }
-            }
-            _ => self.choice(statement, &standing.is_member, chosen.min(plans.ranked.len())),
-        }
+        // Where something too slow is near, it counts, and may be what is out.
+        let stays = self.statements[statement]
+            .ranked
+            .get(chosen)
+            .is_some_and(|plan| plan.saving == saving && !plan.used.iter().any(|item| is_out(*item)));
+        if stays { (chosen, saving) } else { self.choice(statement, &standing.is_member, chosen) }
     }
 
     /// Puts an item in or takes it out, without a look at what that saves.
@@ -481,6 +475,6 @@ impl Ground {
 impl Plan {
     /// Whether `other` uses all that this one does.
     fn is_within(&self, other: &Plan) -> bool {
-        self.used.iter().all(|item| other.used.binary_search(item).is_ok())
+        is_within(&self.used, &other.used)
     }
 }
