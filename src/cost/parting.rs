@@ -65,12 +65,13 @@ impl Parting {
             };
             player.cost + player.used.iter().map(charged).sum::<f64>()
         };
-        let mut best: Option<(f64, Vec<Vec<f64>>)> = None;
+        let mut best = (f64::NEG_INFINITY, shares.clone());
         for round in 0..ROUNDS {
             let costs = players.iter().map(|player| (cost(player, &shares), player));
             let Some((least, cheapest)) = costs.min_by(|a, b| a.0.total_cmp(&b.0)) else { break };
-            if best.as_ref().is_none_or(|(most, _)| least > *most) {
-                best = Some((least, shares.clone()));
+            if least > best.0 {
+                best.0 = least;
+                best.1.clone_from(&shares);
             }
             if cheapest.used.is_empty() {
                 break;
@@ -82,7 +83,7 @@ impl Parting {
                 places.iter().for_each(|place| shares[*at][*place] += stride / places.len() as f64);
             }
         }
-        let mut shares = best.map_or(shares, |(_, shares)| shares);
+        let mut shares = best.1;
         let is_seen = |candidate: CandidateId| {
             self.plans.iter().any(|plan| plan.used.iter().any(|(used, _)| *used == candidate))
         };

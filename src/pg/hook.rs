@@ -203,17 +203,11 @@ pub(super) fn costing(index: Oid) -> Option<Costing> {
 
 /// The cost function of an index of the configuration in force, and what `path` is charged on top; None unless it has a price.
 pub(super) unsafe fn priced(
-    index: Oid,
     root: *mut pg_sys::PlannerInfo,
     path: *const pg_sys::IndexPath,
 ) -> Option<(pricing::CostFunction, f64)> {
     // SAFETY: what is in force outlives the planner call (InForce::begin), within which cost functions run.
-    unsafe {
-        let configuration = CONFIGURATION.get().as_ref()?;
-        let charge = configuration.pricing?.charge(root, path);
-        let found = configuration.indexes.iter().find(|found| found.fake_oid == index)?;
-        Some((found.cost_function()?, charge))
-    }
+    unsafe { CONFIGURATION.get().as_ref()?.pricing?.costing(root, path) }
 }
 
 #[allow(ffi_unwind_calls, reason = "a plain frame: nothing in it needs to be dropped")]
@@ -302,7 +296,7 @@ unsafe fn inject(
             let info = index.build(rel, relation);
             if !info.is_null() {
                 if let (Some(pricing), Some(place)) = (configuration.pricing, place) {
-                    pricing.put_on(info, place, index.share_of(info));
+                    pricing.put_on(info, place, index.share_of(info), index.cost_function());
                 }
                 (*rel).indexlist = pg_sys::lcons(info.cast(), (*rel).indexlist);
             }

@@ -33,7 +33,8 @@ const ROUNDS: f64 = 10.0;
 /// # Safety
 /// `root` must be NULL or the top of a planner call of this backend that is over, and its memory still there.
 pub unsafe fn of(root: *mut pg_sys::PlannerInfo, configuration: &Configuration<'_>) -> PageWork {
-    let mut walk = Walk::new(configuration);
+    let found = Walked::default();
+    let mut walk = Walk::new(configuration, &found);
     if !root.is_null() {
         unsafe { walk.query(root) };
     }
@@ -52,8 +53,10 @@ pub unsafe fn in_memory(
     path: *mut pg_sys::Path,
     configuration: &Configuration<'_>,
 ) -> f64 {
-    let mut walk = Walk::new(configuration);
-    walk.walked = configuration.pricing.map(|pricing| &pricing.walked);
+    let found = Walked::default();
+    let walked = configuration.pricing.map(|pricing| &pricing.walked);
+    let mut walk = Walk::new(configuration, walked.unwrap_or(&found));
+    walk.remembers = walked.is_some();
     unsafe {
         walk.path(root, path, Runs::once());
         walk.work.cost((*path).total_cost, pg_sys::cpu_tuple_cost)
@@ -63,17 +66,24 @@ pub unsafe fn in_memory(
 struct Walk<'c> {
     work: PageWork,
     configuration: &'c Configuration<'c>,
-    /// What was sampled of the conditions on a relation, by its place in the range table and what was sampled.
-    shares: BTreeMap<(pg_sys::Index, usize), Rc<Shares>>,
     /// Indexes that were met.
     used: Vec<*const pg_sys::IndexOptInfo>,
-    /// What was found out of paths before, where that is kept.
-    walked: Option<&'c WalkedPaths>,
+    /// What was found out before in this planner call.
+    walked: &'c Walked,
+    /// Whether what paths do is kept there.
+    remembers: bool,
 }
 
-/// The work of paths that run once, for those that are looked at again as parts of others.
+/// What was found out in a planner call.
 #[derive(Default)]
-pub struct WalkedPaths(RefCell<FxHashMap<*mut pg_sys::Path, Memory>>);
+pub struct Walked {
+    /// The work of paths that run once, for those that are looked at again as parts of others.
+    works: RefCell<FxHashMap<*mut pg_sys::Path, Memory>>,
+    /// What was sampled of the conditions on a relation, by its place in the range table and what was sampled.
+    shares: RefCell<BTreeMap<(pg_sys::Index, usize), Rc<Shares>>>,
+    /// By relation, and by the index that answers a part of the conditions: how many more rows there are than expected.
+    excesses: RefCell<FxHashMap<(*mut pg_sys::RelOptInfo, *mut pg_sys::IndexOptInfo), f64>>,
+}
 
 #[derive(Clone, Copy)]
 struct Memory {
@@ -168,14 +178,8 @@ impl Runs<'_> {
 }
 
 impl<'c> Walk<'c> {
-    fn new(configuration: &'c Configuration<'c>) -> Walk<'c> {
-        Walk {
-            work: PageWork::default(),
-            configuration,
-            shares: BTreeMap::new(),
-            used: Vec::new(),
-            walked: None,
-        }
+    fn new(configuration: &'c Configuration<'c>, walked: &'c Walked) -> Walk<'c> {
+        Walk { work: PageWork::default(), configuration, used: Vec::new(), walked, remembers: false }
     }
 }
 
@@ -220,18 +224,19 @@ impl Walk<'_> {
         runs: Runs<'_>,
     ) -> Below {
         unsafe {
-            let Some(walked) = self.walked.filter(|_| !path.is_null() && runs.is_once()) else {
+            if !self.remembers || path.is_null() || !runs.is_once() {
                 return self.looked_at(root, path, runs);
-            };
+            }
+            let works = &self.walked.works;
             let cost = ((*path).startup_cost, (*path).total_cost);
-            if let Some(memory) = walked.0.borrow().get(&path).filter(|memory| memory.cost == cost) {
+            if let Some(memory) = works.borrow().get(&path).filter(|memory| memory.cost == cost) {
                 self.work = self.work.plus(memory.work, 1.0);
                 return memory.below;
             }
             let before = self.work;
             let below = self.looked_at(root, path, runs);
             let work = self.work.plus(before, -1.0);
-            walked.0.borrow_mut().insert(path, Memory { cost, work, below });
+            works.borrow_mut().insert(path, Memory { cost, work, below });
             below
         }
     }

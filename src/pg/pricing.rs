@@ -14,6 +14,7 @@ use super::{compat, node, page_work};
 use crate::catalog::Oid;
 use pgrx::pg_sys::{self, NodeTag::*};
 use pgrx::prelude::*;
+use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,22 +44,35 @@ pub struct Pricing {
     prices: BTreeMap<Oid, Vec<f64>>,
     /// How often the planner came by a relation.
     met: RefCell<BTreeMap<Oid, usize>>,
-    /// By index of the planner call: its charge and its place.
-    charges: RefCell<BTreeMap<*const pg_sys::IndexOptInfo, (f64, usize)>>,
+    /// By index of the planner call.
+    charges: RefCell<FxHashMap<*const pg_sys::IndexOptInfo, Charge>>,
+    /// By relation of the planner call: how often an index may stand in one scan of it.
+    arms: RefCell<FxHashMap<*const pg_sys::RelOptInfo, f64>>,
     /// By relation of the planner call: look-ups by its priced indexes, each with what having them costs.
-    lookups: RefCell<BTreeMap<*mut pg_sys::RelOptInfo, Vec<Lookup>>>,
+    lookups: RefCell<FxHashMap<*mut pg_sys::RelOptInfo, Vec<Lookup>>>,
     /// What joins were charged for their look-ups. Of a join that was thrown away, another may have the address by now.
-    charged: RefCell<BTreeMap<*mut pg_sys::Path, f64>>,
+    charged: RefCell<FxHashMap<*mut pg_sys::Path, f64>>,
     /// Joins that cost more when all pages are in memory are not made, planner units: no plan with them would be accepted.
     most_in_memory: f64,
     /// Whether a join is being made of such a look-up.
     joining: Cell<bool>,
     /// Whether a scan is charged in full, whatever the conditions on its relation.
     in_full: Cell<bool>,
-    /// What was found out of paths.
-    pub walked: page_work::WalkedPaths,
+    /// What was found out so far.
+    pub walked: page_work::Walked,
     /// Where the chosen plan uses which index.
     places: RefCell<Places>,
+}
+
+/// What having an index of the planner call costs.
+#[derive(Clone, Copy)]
+struct Charge {
+    /// Planner units.
+    price: f64,
+    /// That of its table.
+    place: usize,
+    /// How it is costed but for that.
+    own: Option<CostFunction>,
 }
 
 /// What `add_paths_to_joinrel` (joinpath.c) makes paths for.
@@ -84,12 +98,13 @@ impl Pricing {
             prices: prices.into_iter().collect(),
             met: RefCell::default(),
             charges: RefCell::default(),
+            arms: RefCell::default(),
             lookups: RefCell::default(),
             charged: RefCell::default(),
             most_in_memory,
             joining: Cell::new(false),
             in_full: Cell::new(false),
-            walked: page_work::WalkedPaths::default(),
+            walked: page_work::Walked::default(),
             places: RefCell::default(),
         }
     }
@@ -102,22 +117,43 @@ impl Pricing {
         *place - 1
     }
 
-    /// Puts the price on an index of the planner call that holds `share` of the whole index.
+    /// Puts the price on an index of the planner call that holds `share` of the whole index and is costed by `own`.
     ///
     /// # Safety
     /// `info` must be valid.
-    pub unsafe fn put_on(&self, info: *mut pg_sys::IndexOptInfo, place: usize, share: f64) {
+    pub unsafe fn put_on(
+        &self,
+        info: *mut pg_sys::IndexOptInfo,
+        place: usize,
+        share: f64,
+        own: Option<CostFunction>,
+    ) {
         let Some(prices) = self.prices.get(&unsafe { (*info).indexoid.to_u32() }) else { return };
-        let charge = prices.get(place).map_or(0.0, |price| price * share.min(1.0));
-        self.charges.borrow_mut().insert(info.cast_const(), (charge, place));
-        if charge > 0.0 {
+        let price = prices.get(place).map_or(0.0, |price| price * share.min(1.0));
+        self.charges.borrow_mut().insert(info.cast_const(), Charge { price, place, own });
+        if price > 0.0 {
             // SAFETY: the caller's promise.
             unsafe { compat::set_cost_function(info, Some(cost)) };
         }
     }
 
     fn price_of(&self, index: *const pg_sys::IndexOptInfo) -> f64 {
-        self.charges.borrow().get(&index).map_or(0.0, |(charge, _)| *charge)
+        self.charges.borrow().get(&index).map_or(0.0, |charge| charge.price)
+    }
+
+    /// How an index that has a price is costed but for that, and what a scan by it is charged on top.
+    ///
+    /// # Safety
+    /// `path` must be valid and in the planner call of `root`.
+    pub unsafe fn costing(
+        &self,
+        root: *mut pg_sys::PlannerInfo,
+        path: *const pg_sys::IndexPath,
+    ) -> Option<(CostFunction, f64)> {
+        unsafe {
+            let own = self.charges.borrow().get(&(*path).indexinfo.cast_const())?.own?;
+            Some((own, self.charge(root, path)))
+        }
     }
 
     /// Notes that the chosen plan uses an index.
@@ -125,9 +161,9 @@ impl Pricing {
     /// # Safety
     /// `info` must be valid.
     pub unsafe fn note(&self, info: *const pg_sys::IndexOptInfo) {
-        if let Some((_, place)) = self.charges.borrow().get(&info) {
+        if let Some(charge) = self.charges.borrow().get(&info) {
             let oid = unsafe { (*info).indexoid.to_u32() };
-            self.places.borrow_mut().entry(oid).or_default().insert(*place);
+            self.places.borrow_mut().entry(oid).or_default().insert(charge.place);
         }
     }
 
@@ -148,8 +184,20 @@ impl Pricing {
                 return 0.0;
             }
             let price = self.price_of((*path).indexinfo);
-            if self.in_full.get() { price } else { price / most_arms((*path).path.parent) }
+            if self.in_full.get() { price } else { price / self.most_arms((*path).path.parent) }
         }
+    }
+
+    /// How many arms the widest OR among the conditions on a relation has: as often, an index may stand in one scan.
+    unsafe fn most_arms(&self, rel: *const pg_sys::RelOptInfo) -> f64 {
+        let count = || unsafe {
+            let clauses = node::list::<pg_sys::RestrictInfo>((*rel).baserestrictinfo)
+                .chain(node::list((*rel).joininfo))
+                .filter(|clause| !(**clause).orclause.is_null());
+            clauses.map(|clause| arms((*clause).orclause.cast())).max().unwrap_or(1) as f64
+        };
+        // Conditions are all there before a path is costed.
+        *self.arms.borrow_mut().entry(rel).or_insert_with(count)
     }
 
     /// Puts the look-ups of a base relation aside, with all of them that are best at some price.
@@ -195,7 +243,7 @@ impl Pricing {
             };
             kept.extend(with(&free).into_iter().filter(|path| !(**path).param_info.is_null()));
             // Where an index may serve several arms of an OR, a scan by it alone was charged but a part.
-            let in_parts = most_arms(rel) > 1.0;
+            let in_parts = self.most_arms(rel) > 1.0;
             if in_parts {
                 kept.retain(|path| !node::is_a(*path, T_IndexPath) || self.price_of_path(*path) <= 0.0);
             }
@@ -388,16 +436,6 @@ unsafe fn runs_for_each_row(root: *mut pg_sys::PlannerInfo) -> bool {
     }
 }
 
-/// How many arms the widest OR among the conditions on a relation has: as often, an index may stand in one scan.
-unsafe fn most_arms(rel: *const pg_sys::RelOptInfo) -> f64 {
-    unsafe {
-        let clauses = node::list::<pg_sys::RestrictInfo>((*rel).baserestrictinfo)
-            .chain(node::list((*rel).joininfo))
-            .filter(|clause| !(**clause).orclause.is_null());
-        clauses.map(|clause| arms((*clause).orclause.cast())).max().unwrap_or(1) as f64
-    }
-}
-
 /// The arms of an OR with ORs within them, as extended by `make_sub_restrictinfos` (restrictinfo.c); 1 for any other clause.
 unsafe fn arms(clause: *mut pg_sys::Node) -> usize {
     unsafe {
@@ -489,8 +527,7 @@ pub unsafe extern "C-unwind" fn cost(
 ) {
     // SAFETY: called by cost_index (costsize.c) as every amcostestimate.
     unsafe {
-        let index = (*(*path).indexinfo).indexoid.to_u32();
-        let Some((own, charge)) = hook::priced(index, root, path) else {
+        let Some((own, charge)) = hook::priced(root, path) else {
             *startup = f64::INFINITY;
             *total = f64::INFINITY;
             return;

@@ -10,7 +10,7 @@ use super::index_scan::{
     bitmap_filter_cost, correlation, filter_cost, index_rows, looks_up, met_together, nearness, one_key,
     rows_of_a_key,
 };
-use super::{Below, Runs, Stored, Walk};
+use super::{Below, Runs, Shares, Stored, Walk};
 use crate::cost::in_memory::visits::{Visits, out_of_caches};
 use crate::pg::node;
 use pgrx::pg_sys;
@@ -82,7 +82,22 @@ impl Walk<'_> {
     /// The rows of a base relation as a multiple of those expected: of the restrictions, the share of the rows that a sample has shown is
     /// put in place of the planner's guess. With a partial index, only of those that its predicate answers.
     unsafe fn excess(
-        &mut self,
+        &self,
+        root: *mut pg_sys::PlannerInfo,
+        rel: *mut pg_sys::RelOptInfo,
+        answered_by: Option<*mut pg_sys::IndexOptInfo>,
+    ) -> f64 {
+        let known = (rel, answered_by.unwrap_or(std::ptr::null_mut()));
+        if let Some(excess) = self.walked.excesses.borrow().get(&known) {
+            return *excess;
+        }
+        let excess = unsafe { self.excess_of(root, rel, answered_by) };
+        self.walked.excesses.borrow_mut().insert(known, excess);
+        excess
+    }
+
+    unsafe fn excess_of(
+        &self,
         root: *mut pg_sys::PlannerInfo,
         rel: *mut pg_sys::RelOptInfo,
         answered_by: Option<*mut pg_sys::IndexOptInfo>,
@@ -99,10 +114,7 @@ impl Walk<'_> {
                 if open.is_empty() || pg_sys::Oid::from(statistics.relation()) != (*entry).relid {
                     continue;
                 }
-                let varno = (*rel).relid;
-                let shares =
-                    self.shares.entry((varno, which)).or_insert_with(|| Rc::new(statistics.shares(varno)));
-                for (conditions, share) in shares.clone().iter() {
+                for (conditions, share) in self.shares(root, (*rel).relid, which).iter() {
                     let same = |condition: *mut pg_sys::Node| {
                         let alike =
                             |info: &*mut pg_sys::RestrictInfo| is_same(condition, (**info).clause.cast());
@@ -128,6 +140,23 @@ impl Walk<'_> {
                 None => excess.min(((*rel).tuples / (*rel).rows.max(1.0)).max(1.0)),
             }
         }
+    }
+
+    /// What was sampled of the conditions on a relation.
+    unsafe fn shares(
+        &self,
+        root: *mut pg_sys::PlannerInfo,
+        varno: pg_sys::Index,
+        which: usize,
+    ) -> Rc<Shares> {
+        let shares = || unsafe {
+            // The genetic search works in a context of its own and empties it (geqo_eval, geqo_eval.c).
+            let previous = pg_sys::MemoryContextSwitchTo((*root).planner_cxt);
+            let shares = self.configuration.statistics[which].shares(varno);
+            pg_sys::MemoryContextSwitchTo(previous);
+            Rc::new(shares)
+        };
+        self.walked.shares.borrow_mut().entry((varno, which)).or_insert_with(shares).clone()
     }
 
     /// An index scan: what `cost_index` (costsize.c) charges for pages, and what they take.

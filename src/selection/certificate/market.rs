@@ -19,6 +19,9 @@ const STEPS: usize = 60;
 const WALKS: usize = 12;
 /// Walks the first time, when the start is nowhere near.
 const FIRST_WALKS: usize = 20;
+/// It has arrived when so many walks in a row moved the prices by no more than this share of the cost of everything.
+const STILL_WALKS: usize = 2;
+const STILL: f64 = 1e-4;
 /// Where the balance of the two sides begins: prices are far smaller than shares.
 const FIRST_BALANCE: f64 = 1e-4;
 
@@ -154,11 +157,14 @@ impl Market {
     /// use it, by what they may save at most below their `floors`: as long as the sum is no more than that, no bound falls by it.
     pub fn solve(&mut self, floors: &[f64], go_on: &mut dyn FnMut() -> bool) -> Charges {
         let mut rents = vec![0.0; self.candidates.len()];
+        let mut still = 0;
         for _ in 0..std::mem::replace(&mut self.walks, WALKS) {
-            if !go_on() {
+            if !go_on() || still >= STILL_WALKS {
                 break;
             }
-            rents = self.walk();
+            let moved;
+            (rents, moved) = self.walk();
+            still = if moved <= STILL { still + 1 } else { 0 };
         }
         let mut of: Vec<Vec<f64>> = self.customers.iter().map(|customer| customer.prices.clone()).collect();
         let mut open = rents;
@@ -187,8 +193,9 @@ impl Market {
         Charges { prices: of, tolls: self.tolls[self.keys..].to_vec() }
     }
 
-    /// `STEPS` steps; stands at their average then. Returns what the room for each candidate is worth and keeping it costs.
-    fn walk(&mut self) -> Vec<f64> {
+    /// `STEPS` steps; stands at their average then. Returns what the room for each candidate is worth and keeping it costs, and how far
+    /// the prices have moved.
+    fn walk(&mut self) -> (Vec<f64>, f64) {
         let unit = self.unit;
         let mut asked_by = vec![0.0; self.candidates.len()];
         let asked: Vec<Vec<Asked>> = self
@@ -227,7 +234,7 @@ impl Market {
             .collect();
         let mut toll_sums = vec![0.0; self.rules.len()];
         let mut share_sums = vec![0.0; self.candidates.len()];
-        let mut rent_sums = Rents::default();
+        let (mut rent_sums, mut latest) = (Rents::default(), Rents::default());
         let mut crowding = vec![0.0; self.candidates.len()];
         for _ in 0..STEPS {
             let mut wanted: Vec<f64> = self.candidates.iter().map(|c| c.write_ms / unit).collect();
@@ -242,8 +249,15 @@ impl Market {
             for ((wanted, share), step) in wanted.iter_mut().zip(&self.shares).zip(&share_steps) {
                 *wanted = share - step * *wanted;
             }
-            let (mut shares, rents) =
-                within_limits(&wanted, &share_steps, &self.candidates, self.room.bytes, self.room.count);
+            let (mut shares, rents) = within_limits(
+                latest,
+                &wanted,
+                &share_steps,
+                &self.candidates,
+                self.room.bytes,
+                self.room.count,
+            );
+            latest = rents;
             self.spread(&wanted, rents, &share_steps, &mut shares, &mut crowding);
             let ahead = shares.iter().zip(&self.shares).map(|(after, before)| 2.0 * after - before);
             let ahead: Vec<f64> = ahead.collect();
@@ -271,12 +285,12 @@ impl Market {
         }
         self.shares = share_sums.into_iter().map(|sum| sum * scale).collect();
         self.tolls = toll_sums.into_iter().map(|sum| sum * scale).collect();
-        self.rebalance(&start.0, &start.1, &start.2);
+        let moved = self.rebalance(&start.0, &start.1, &start.2);
         let rent = |(candidate, crowding): (&Taken, &f64)| {
             let size = self.room.bytes.map_or(0.0, |room| candidate.bytes as f64 / room.max(1) as f64);
             unit * scale * (rent_sums.bytes * size + rent_sums.each + crowding) + candidate.write_ms
         };
-        self.candidates.iter().zip(&crowding).map(rent).collect()
+        (self.candidates.iter().zip(&crowding).map(rent).collect(), moved)
     }
 
     /// Leaves no more on a table than may be there, and adds to each candidate's `crowding` what a place on its table costs then.
@@ -301,7 +315,7 @@ impl Market {
                 }
                 (sum, fall)
             };
-            let price = least_price(&filled) * place;
+            let price = least_price(0.0, &filled) * place;
             if price > 0.0 {
                 on_it.iter().for_each(|&(at, wish)| shares[at] = share(at, wish, price));
                 let there = self.candidates.iter().zip(&mut *crowding);
@@ -310,8 +324,8 @@ impl Market {
         }
     }
 
-    /// Lets the side that moved more take the longer steps.
-    fn rebalance(&mut self, customers: &[Customer], shares: &[f64], tolls: &[f64]) {
+    /// Lets the side that moved more take the longer steps; returns how far prices did.
+    fn rebalance(&mut self, customers: &[Customer], shares: &[f64], tolls: &[f64]) -> f64 {
         let square = |a: f64, b: f64| (a - b) * (a - b);
         let (mut moved, mut priced) = (0.0, 0.0);
         for (before, after) in customers.iter().zip(&self.customers) {
@@ -324,6 +338,7 @@ impl Market {
         priced += tolls.map(|(a, b)| square(a / self.unit, b / self.unit)).sum::<f64>();
         moved += shares.iter().zip(&self.shares).map(|(a, b)| square(*a, *b)).sum::<f64>();
         self.balance = balanced(self.balance, priced.sqrt(), moved.sqrt());
+        priced.sqrt()
     }
 }
 

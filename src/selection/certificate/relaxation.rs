@@ -268,17 +268,21 @@ impl Relaxation {
     }
 }
 
-/// The nearest point whose coordinates are not negative and add up to 1 (Held, Wolfe, Crowder 1974).
+/// The nearest point whose coordinates are not negative and add up to 1 (Held, Wolfe, Crowder 1974), by casting out what is at
+/// nothing already (Michelot 1986).
 pub(super) fn onto_simplex(point: &mut [f64]) {
-    let mut sorted = point.to_vec();
-    sorted.sort_by(|a, b| b.total_cmp(a));
-    let (mut sum, mut shift) = (0.0, 0.0);
-    for (i, value) in sorted.iter().enumerate() {
-        sum += value;
-        let candidate = (sum - 1.0) / (i + 1) as f64;
-        if *value > candidate {
-            shift = candidate;
+    let mut shift = point.iter().copied().fold(f64::NEG_INFINITY, f64::max) - 1.0;
+    loop {
+        let (mut sum, mut left) = (0.0, 0.0);
+        for value in point.iter().filter(|value| **value > shift) {
+            sum += value;
+            left += 1.0;
         }
+        let next = (sum - 1.0) / left;
+        if next.is_nan() || next <= shift {
+            break;
+        }
+        shift = next;
     }
     for value in point.iter_mut() {
         *value = (*value - shift).max(0.0);
@@ -291,4 +295,27 @@ pub(super) fn onto_simplex(point: &mut [f64]) {
 fn normalise(shares: &mut [f64]) {
     let sum: f64 = shares.iter().sum();
     shares.iter_mut().for_each(|share| *share /= sum.max(f64::MIN_POSITIVE));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_left_of_a_point_on_the_simplex_is_lower_by_the_same(
+            point in prop::collection::vec(prop_oneof![-3.0..3.0, -1e4..1e4, Just(0.5)], 1..40),
+        ) {
+            let mut nearest = point.clone();
+            onto_simplex(&mut nearest);
+            prop_assert!((nearest.iter().sum::<f64>() - 1.0).abs() < 1e-9 && nearest.iter().all(|share| *share >= 0.0));
+            let left = point.iter().zip(&nearest).filter(|(_, share)| **share > 0.0);
+            let shifts: Vec<f64> = left.map(|(before, after)| before - after).collect();
+            let (low, high) = shifts.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), s| (l.min(*s), h.max(*s)));
+            prop_assert!(high - low < 1e-6, "{shifts:?}");
+            let gone = point.iter().zip(&nearest).filter(|(_, share)| **share <= 0.0);
+            prop_assert!(gone.into_iter().all(|(before, _)| *before <= high + 1e-6));
+        }
+    }
 }

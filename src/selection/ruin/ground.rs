@@ -1,6 +1,7 @@
 //! `Ground`: the known plans in flat arrays, and `Standing`, a set of candidates on it. A look at a plan takes nanoseconds.
 
 use super::IN_VIEW;
+use super::offers::{Offer, Offers};
 use crate::cost::{CandidateId, WhatIf};
 use crate::selection::greedy::Key;
 use crate::selection::search::{NEARLY, Search, is_within};
@@ -25,7 +26,7 @@ struct Item {
 }
 
 /// A known plan of a statement.
-struct Plan {
+pub(super) struct Plan {
     total: f64,
     /// Milliseconds a day; less than 0 where the plan is slower than the user allows.
     saving: f64,
@@ -53,6 +54,8 @@ pub(super) struct Ground {
     storage_bytes: u64,
     max_indexes: usize,
     least_gain: f64,
+    /// Of all statements, too slow or not.
+    plans: usize,
     /// Plans looked at so far.
     looks: Cell<u64>,
 }
@@ -129,9 +132,10 @@ impl Ground {
             }
             kept
         });
-        let statements = statements.collect();
+        let statements: Vec<Plans> = statements.collect();
         let limits = search.limits();
         Ground {
+            plans: statements.iter().map(|plans| plans.ranked.len()).sum(),
             statements,
             tables: items.iter().map(|item| item.table as usize + 1).max().unwrap_or(0),
             per_table: limits.max_indexes_per_table,
@@ -242,21 +246,15 @@ impl Ground {
             standing.net += if standing.is_member[*item] { -write_ms } else { write_ms };
         }
         let only_out = items.iter().all(|item| !standing.is_member[*item]);
-        for (at, item) in items.iter().enumerate() {
-            for statement in &self.items[*item].users {
-                // Once for each.
-                let seen = |other: &usize| self.items[*other].users.binary_search(statement).is_ok();
-                if !items[..at].iter().any(seen) {
-                    let (chosen, saving) = if only_out {
-                        self.choice_without(*statement, standing, |item| items.contains(&item))
-                    } else {
-                        self.choice(*statement, &standing.is_member, 0)
-                    };
-                    standing.net += saving - standing.savings[*statement];
-                    standing.chosen[*statement] = chosen;
-                    standing.savings[*statement] = saving;
-                }
-            }
+        for statement in self.users(items) {
+            let (chosen, saving) = if only_out {
+                self.choice_without(statement, standing, |item| items.contains(&item))
+            } else {
+                self.choice(statement, &standing.is_member, 0)
+            };
+            standing.net += saving - standing.savings[statement];
+            standing.chosen[statement] = chosen;
+            standing.savings[statement] = saving;
         }
     }
 
@@ -365,57 +363,69 @@ impl Ground {
 
     /// Adds what the plans lack that save most by `key`, until nothing fits or saves enough; nothing of `banned`.
     pub fn fill(&self, standing: &mut Standing, key: Key, noise: f64, banned: &[usize], lots: &mut Rng) {
-        let in_view = self.in_view(standing, banned, lots);
-        let mut options: Vec<(usize, &Plan)> = Vec::new();
-        for statement in in_view {
+        let mut offers = Offers::default();
+        for statement in self.in_view(standing, banned, lots) {
             let better = self.better(&self.statements[statement], standing.savings[statement]);
             let allowed = better.filter(|plan| !plan.used.iter().any(|item| banned.contains(item)));
-            options.extend(allowed.map(|plan| (statement, plan)));
+            let lifted = allowed.map(|plan| Offer { statement, plan, lift: 1.0 + noise * lots.f64() });
+            offers.add(statement, lifted, |offer| self.value(standing, key, offer));
         }
-        loop {
-            self.looks.set(self.looks.get() + options.len() as u64);
-            let mut best: Option<(f64, &Plan)> = None;
-            // What does not fit now will not while the room is filled: it shrinks by no less than what is lacking.
-            options.retain(|(statement, plan)| {
-                let gain = plan.saving - standing.savings[*statement];
-                let lacking = plan.used.iter().filter(|item| !standing.is_member[**item]);
-                let bytes: u64 = lacking.map(|item| self.items[*item].bytes).sum();
-                if gain <= 0.0 || bytes == 0 || standing.bytes.saturating_add(bytes) > self.storage_bytes {
-                    return false;
-                }
-                let gain = gain * (1.0 + noise * lots.f64());
-                let value = match key {
-                    Key::GainPerByte => gain / (bytes as f64 + EVERY_INDEX),
-                    Key::Gain => gain,
-                };
-                if best.is_none_or(|(most, _)| value > most) {
-                    let lacking = self.lacking(standing, plan);
-                    if !self.fits(standing, &lacking)
-                        || self.are_rivals(&lacking)
-                        || !self.rivals(standing, &lacking).is_empty()
-                    {
-                        return false;
-                    }
-                    best = Some((value, plan));
-                }
-                true
-            });
-            let Some((_, plan)) = best else { return };
-            let before = standing.net;
+        let mut looks = offers.len();
+        while let Some(plan) = offers.take() {
             let added = self.lacking(standing, plan);
+            let may_be = self.fits(standing, &added)
+                && !self.are_rivals(&added)
+                && self.rivals(standing, &added).is_empty();
+            // What does not fit now will not while the room is filled: it shrinks by no less than what is lacking.
+            if !may_be {
+                continue;
+            }
+            let before = standing.net;
             self.change(standing, &added);
-            if standing.net < before + self.least_gain {
+            let refused = standing.net < before + self.least_gain;
+            if refused {
                 self.change(standing, &added);
-                options.retain(|(_, plan)| !plan.used.iter().any(|item| added.contains(item)));
+            }
+            let is_over = |offer: &Offer| refused && offer.plan.used.iter().any(|item| added.contains(item));
+            for statement in self.users(&added) {
+                looks += offers.value(statement, |offer| {
+                    (!is_over(offer)).then(|| self.value(standing, key, offer)).flatten()
+                });
             }
         }
+        self.looks.set(self.looks.get() + looks as u64);
+    }
+
+    /// What an offer is worth by `key`; None where it saves nothing or does not fit.
+    fn value(&self, standing: &Standing, key: Key, offer: &Offer<'_>) -> Option<f64> {
+        let gain = offer.plan.saving - standing.savings[offer.statement];
+        let lacking = offer.plan.used.iter().filter(|item| !standing.is_member[**item]);
+        let bytes: u64 = lacking.map(|item| self.items[*item].bytes).sum();
+        if gain <= 0.0 || bytes == 0 || standing.bytes.saturating_add(bytes) > self.storage_bytes {
+            return None;
+        }
+        let value = match key {
+            Key::GainPerByte => gain / (bytes as f64 + EVERY_INDEX),
+            Key::Gain => gain,
+        };
+        Some(offer.lift * value)
+    }
+
+    /// Statements with a known plan that uses one of `items`, each once.
+    fn users<'g>(&'g self, items: &'g [usize]) -> impl Iterator<Item = usize> + 'g {
+        items.iter().enumerate().flat_map(move |(at, item)| {
+            let seen = move |statement: &usize| {
+                items[..at].iter().any(|other| self.items[*other].users.binary_search(statement).is_ok())
+            };
+            self.items[*item].users.iter().copied().filter(move |statement| !seen(statement))
+        })
     }
 
     /// Statements whose plans are looked at to fill the room: those that lost what they had by `out`, then others by lot.
     fn in_view(&self, standing: &Standing, out: &[usize], lots: &mut Rng) -> Vec<usize> {
         let plans = |statement: usize| self.statements[statement].ranked.len();
         let all = self.statements.len();
-        if (0..all).map(plans).sum::<usize>() <= IN_VIEW {
+        if self.plans <= IN_VIEW {
             return (0..all).collect();
         }
         let mut in_view: Vec<usize> =

@@ -1,0 +1,102 @@
+//! `Offers`: the plans that a standing could be filled with, dearest first.
+
+use super::ground::Plan;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+/// A plan that a statement could have if what it lacks were added.
+pub(super) struct Offer<'p> {
+    pub statement: usize,
+    pub plan: &'p Plan,
+    /// By what the lot makes its value larger.
+    pub lift: f64,
+}
+
+/// Offers with their values.
+#[derive(Default)]
+pub(super) struct Offers<'p> {
+    offers: Vec<Offer<'p>>,
+    /// None for those that were taken or withdrawn.
+    values: Vec<Option<f64>>,
+    /// Statements in ascending order, each with the position of its first offer.
+    firsts: Vec<(usize, usize)>,
+    /// Those whose value has changed since are passed over.
+    queue: BinaryHeap<Place>,
+}
+
+/// A value and the position of the offer: the highest first, then the earlier.
+struct Place(f64, Reverse<usize>);
+
+impl<'p> Offers<'p> {
+    /// Takes up the offers to a statement, which comes after those before it, but for those of no value.
+    pub fn add(
+        &mut self,
+        statement: usize,
+        offers: impl Iterator<Item = Offer<'p>>,
+        value: impl Fn(&Offer<'p>) -> Option<f64>,
+    ) {
+        self.firsts.push((statement, self.offers.len()));
+        for offer in offers {
+            if let Some(value) = value(&offer) {
+                self.queue.push(Place(value, Reverse(self.offers.len())));
+                self.values.push(Some(value));
+                self.offers.push(offer);
+            }
+        }
+    }
+
+    /// Offers taken up, taken and withdrawn since or not.
+    pub fn len(&self) -> usize {
+        self.offers.len()
+    }
+
+    /// Takes the dearest.
+    pub fn take(&mut self) -> Option<&'p Plan> {
+        while let Some(Place(value, Reverse(at))) = self.queue.pop() {
+            if self.values[at] == Some(value) {
+                self.values[at] = None;
+                return Some(self.offers[at].plan);
+            }
+        }
+        None
+    }
+
+    /// Values the offers to a statement anew; withdraws those of no value. Returns how many there were.
+    pub fn value(&mut self, statement: usize, value: impl Fn(&Offer<'p>) -> Option<f64>) -> usize {
+        let Ok(at) = self.firsts.binary_search_by_key(&statement, |(statement, _)| *statement) else {
+            return 0;
+        };
+        let end = self.firsts.get(at + 1).map_or(self.offers.len(), |(_, first)| *first);
+        let mut there = 0;
+        for at in self.firsts[at].1..end {
+            let Some(before) = self.values[at] else { continue };
+            let now = value(&self.offers[at]);
+            if let Some(now) = now.filter(|now| *now != before) {
+                self.queue.push(Place(now, Reverse(at)));
+            }
+            self.values[at] = now;
+            there += 1;
+        }
+        there
+    }
+}
+
+impl Ord for Place {
+    fn cmp(&self, other: &Place) -> Ordering {
+        self.0.total_cmp(&other.0).then(self.1.cmp(&other.1))
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Place) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Place) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Place {}
