@@ -3,7 +3,6 @@
 //! Only adds. A candidate is re-evaluated when its last known value puts it on top of the queue (Minoux 1978), which
 //! is right as long as returns diminish; where two candidates help each other, both count as unknown again.
 
-use super::improve;
 use super::search::{Configuration, Gain, Search};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, WhatIf};
@@ -24,20 +23,6 @@ pub(super) const KEYS: [Key; 2] = [Key::GainPerByte, Key::Gain];
 /// Gains within 1 % of each other are equal for a planner whose costs are within 1 % of each other; the preferred index
 /// (`canonical`) then wins, and answers do not flip with the last digit.
 const STEP: f64 = 1.01;
-
-/// Fills from nothing with both keys.
-pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
-    run_from(search, &search.empty())
-}
-
-/// Fills what is left beside `start` with both keys.
-pub(super) fn run_from<W: WhatIf>(search: &mut Search<'_, W>, start: &Configuration) -> Result<(), Expired> {
-    for key in KEYS {
-        let filled = fill(search, start, key, &BTreeSet::new())?;
-        improve::settle(search, filled, key)?;
-    }
-    Ok(())
-}
 
 /// Candidates that are added together: one, or a bundle.
 struct Item {

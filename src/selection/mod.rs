@@ -241,10 +241,10 @@ fn select_in_order<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
     let mut search = Search::new(problem, what_if);
     let complete = examine(&mut search).is_ok();
     if !complete {
-        // No more planner calls: the same moves, on what is known. The greedy pass may have been cut short in the
-        // middle, and peeling alone already tells which index sets serve which statement.
+        // No more planner calls: the same moves, on what is known. They may have been cut short in the middle, and peeling alone already
+        // tells which index sets serve which statement.
         search.cache.go_offline();
-        let _ = greedy::run(&mut search);
+        let _ = ruin::run(&mut search, ruin::LOOKS);
     }
     search.cache.reached(Reached::Proof);
     let evidence = certificate::certify(&mut search, complete);

@@ -68,9 +68,10 @@ pub(super) fn from<W: WhatIf>(search: &mut Search<'_, W>, members: Vec<Candidate
         let empty = search.empty();
         search.best = empty.clone();
         let counted = search.moved(&empty, members.clone())?;
-        let found = guard::run(search, counted)
-            .and_then(|guarded| greedy::run_from(search, &guarded))
-            .and_then(|()| ruin::run(search, 2 * ruin::LOOKS));
+        let found = guard::run(search, counted).and_then(|guarded| {
+            search.consider(&guarded);
+            ruin::run(search, 2 * ruin::LOOKS)
+        });
         search.consider(&best);
         found
     })
@@ -80,7 +81,7 @@ pub(super) fn from<W: WhatIf>(search: &mut Search<'_, W>, members: Vec<Candidate
 fn propose<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(), Expired> {
     search.cache.go_offline_after(0);
     // On expiry the best proposal stands, as one whose saving is at least what is known.
-    confirm(search, |search| greedy::run(search).and_then(|()| ruin::run(search, looks)))
+    confirm(search, |search| ruin::run(search, looks))
 }
 
 /// Adds what the planner says is worth adding, and goes on from there on what is known.

@@ -10,10 +10,10 @@ mod offers;
 #[cfg(test)]
 mod tests;
 
-use super::greedy::Key;
+use super::greedy::{KEYS, Key};
 use super::search::Search;
-use crate::cost::WhatIf;
 use crate::cost::cache::Expired;
+use crate::cost::{CandidateId, WhatIf};
 use fastrand::Rng;
 use ground::{Ground, Standing};
 
@@ -52,7 +52,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
     }
     let ground = Ground::of(search);
     let mut lots = Rng::with_seed(begun.planner_calls);
-    let mut best = ground.standing(&search.best.members);
+    let mut best = begin(&ground, &search.best.members, &mut lots);
     let mut current = best.clone();
     let mut idle = 0;
     let mut pinned = Vec::new();
@@ -83,6 +83,22 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
     search.consider(&found);
     search.ruined = Some(begun);
     Ok(())
+}
+
+/// The best of what greedy makes of a set and of nothing, by either key.
+fn begin(ground: &Ground, members: &[CandidateId], lots: &mut Rng) -> Standing {
+    let mut best = ground.standing(members);
+    for start in [best.clone(), ground.standing(&[])] {
+        for key in KEYS {
+            let mut filled = start.clone();
+            ground.fill_of_all(&mut filled, key, lots);
+            ground.prune(&mut filled, &start, &[]);
+            if filled.net > best.net {
+                best = filled;
+            }
+        }
+    }
+    best
 }
 
 /// What comes of a set without half of its members, left to the lot; now and then with a plan that is to stay.

@@ -363,8 +363,26 @@ impl Ground {
 
     /// Adds what the plans lack that save most by `key`, until nothing fits or saves enough; nothing of `banned`.
     pub fn fill(&self, standing: &mut Standing, key: Key, noise: f64, banned: &[usize], lots: &mut Rng) {
+        let in_view = self.in_view(standing, banned, lots);
+        self.fill_of(standing, in_view, key, noise, banned, lots);
+    }
+
+    /// As `fill`, with plans of all statements in view and nothing left to the lot.
+    pub fn fill_of_all(&self, standing: &mut Standing, key: Key, lots: &mut Rng) {
+        self.fill_of(standing, 0..self.statements.len(), key, 0.0, &[], lots);
+    }
+
+    fn fill_of(
+        &self,
+        standing: &mut Standing,
+        in_view: impl IntoIterator<Item = usize>,
+        key: Key,
+        noise: f64,
+        banned: &[usize],
+        lots: &mut Rng,
+    ) {
         let mut offers = Offers::default();
-        for statement in self.in_view(standing, banned, lots) {
+        for statement in in_view {
             let better = self.better(&self.statements[statement], standing.savings[statement]);
             let allowed = better.filter(|plan| !plan.used.iter().any(|item| banned.contains(item)));
             let lifted = allowed.map(|plan| Offer { statement, plan, lift: 1.0 + noise * lots.f64() });
