@@ -10,9 +10,7 @@ use crate::candidate::definition::IndexDefinition;
 use crate::candidate::facts::{StatementFacts, WriteKind};
 use crate::candidate::{Candidate, preferences, relatives, relevant};
 use crate::catalog::{Catalog, Oid, Relation};
-use crate::selection::{
-    AT_ONCE, AT_ONCE_OVER_FEW_TABLES, CandidateCost, FEW_TABLES, Limits, Problem, WeightedStatement,
-};
+use crate::selection::{AT_ONCE, CandidateCost, Limits, Problem, WeightedStatement};
 use crate::workload::Statement;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,10 +108,7 @@ impl CostModel {
             before: measured.before.clone(),
             pace: paces[id],
             relevant: relevant_of(pool, measured.facts),
-            at_once: match measured.facts.relations.len() {
-                0..=FEW_TABLES => AT_ONCE_OVER_FEW_TABLES,
-                _ => AT_ONCE,
-            },
+            at_once: AT_ONCE,
         });
         let ddl =
             |definition: &IndexDefinition| catalog.create_statement(definition, false).unwrap_or_default();

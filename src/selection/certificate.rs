@@ -65,7 +65,7 @@ const IDLE_ROUNDS: usize = 10;
 /// Planner calls for each statement that a run comes to with its proof, ...
 const CALLS_A_STATEMENT: u64 = 40;
 /// ... for the proof alone at least, ...
-const CALLS_FOR_PROOF: u64 = 12;
+const CALLS_FOR_PROOF: u64 = 24;
 /// ... and what a run may come to however few statements it has: a second of them. With the search after it and the last look at the answer, 1,500.
 const CALLS_ANYWAY: u64 = 1_160;
 /// Of the calls that a proof has, the shares after which the search looks at what it has learnt.
