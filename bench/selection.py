@@ -151,7 +151,7 @@ def table(answers: list[Answer], before: dict[str, float], memory: dict[str, flo
         if found.milliseconds:
             ratio = sum(found.milliseconds.values()) / sum(times.values())
             slower = [
-                f"{name} {found.milliseconds[name] / times[name]:.2f}"
+                f"{name} {found.milliseconds[name] / times[name]:.2f} (predicted {found.in_memory[name] / memory[name]:.2f})"
                 for name in times
                 if found.milliseconds[name] > 1.2 * times[name] and found.milliseconds[name] > 50
             ]

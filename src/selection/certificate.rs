@@ -67,7 +67,7 @@ const CALLS_A_STATEMENT: u64 = 40;
 /// ... for the proof alone at least, ...
 const CALLS_FOR_PROOF: u64 = 24;
 /// ... and what a run may come to however few statements it has: a second of them. With the search after it and the last look at the answer, 1,500.
-const CALLS_ANYWAY: u64 = 1_160;
+const CALLS_ANYWAY: u64 = 1_100;
 /// Of the calls that a proof has, the shares after which the search looks at what it has learnt.
 const SEARCHED_AGAIN: [f64; 3] = [0.85, 0.5, 0.2];
 /// The proof is good enough at this share of the cost before: a third of the planner's own fuzz.
