@@ -206,6 +206,11 @@ impl Queue {
             Key::Gain => each,
             Key::GainPerByte => net / offer.bytes.max(1) as f64,
         };
-        Some((value.ln() / STEP.ln()).floor() as i64)
+        Some(nearly(value) as i64)
     }
+}
+
+/// The number of steps that a value above 0 is large, a whole one.
+pub(super) fn nearly(value: f64) -> f64 {
+    (value.ln() / STEP.ln()).floor()
 }

@@ -52,7 +52,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
     }
     let ground = Ground::of(search);
     let mut lots = Rng::with_seed(begun.planner_calls);
-    let mut best = begin(&ground, &search.best.members, &mut lots);
+    let mut best = begin(&ground, &search.best.members, search.least_gain, &mut lots);
     let mut current = best.clone();
     let mut idle = 0;
     let mut pinned = Vec::new();
@@ -85,15 +85,15 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
     Ok(())
 }
 
-/// The best of what greedy makes of a set and of nothing, by either key.
-fn begin(ground: &Ground, members: &[CandidateId], lots: &mut Rng) -> Standing {
+/// A set, or what greedy makes of it or of nothing by either key, where that is enough better.
+fn begin(ground: &Ground, members: &[CandidateId], enough: f64, lots: &mut Rng) -> Standing {
     let mut best = ground.standing(members);
     for start in [best.clone(), ground.standing(&[])] {
         for key in KEYS {
             let mut filled = start.clone();
             ground.fill_of_all(&mut filled, key, lots);
             ground.prune(&mut filled, &start, &[]);
-            if filled.net > best.net {
+            if filled.net >= best.net + enough {
                 best = filled;
             }
         }

@@ -403,7 +403,8 @@ fn a_failing_statement_does_not_stop_the_others() {
 fn a_statement_is_never_planned_with_all_of_very_many_candidates() {
     let plans =
         vec![[vec![(vec![], 1000.0)], (0..300).map(|c| (vec![c], 900.0 - c as f64)).collect()].concat()];
-    let (problem, mut planner) = spelled_out(plans, &[10; 300], unlimited());
+    let (mut problem, mut planner) = spelled_out(plans, &[10; 300], unlimited());
+    problem.statements[0].at_once = 60;
     assert_eq!(members(&select(&problem, &mut planner)), [299]);
     assert!(planner.largest_configuration <= 60, "{} at once", planner.largest_configuration);
 }

@@ -3,7 +3,7 @@
 use super::IN_VIEW;
 use super::offers::{Offer, Offers};
 use crate::cost::{CandidateId, WhatIf};
-use crate::selection::greedy::Key;
+use crate::selection::greedy::{Key, nearly};
 use crate::selection::search::{NEARLY, Search, is_within};
 use fastrand::Rng;
 use std::cell::Cell;
@@ -31,8 +31,8 @@ pub(super) struct Plan {
     /// Milliseconds a day; less than 0 where the plan is slower than the user allows.
     saving: f64,
     is_slow: bool,
-    /// Positions among the items.
-    used: Vec<usize>,
+    /// Positions among the items, ascending.
+    pub used: Vec<usize>,
 }
 
 /// The known plans of a statement.
@@ -385,7 +385,11 @@ impl Ground {
         for statement in in_view {
             let better = self.better(&self.statements[statement], standing.savings[statement]);
             let allowed = better.filter(|plan| !plan.used.iter().any(|item| banned.contains(item)));
-            let lifted = allowed.map(|plan| Offer { statement, plan, lift: 1.0 + noise * lots.f64() });
+            let lifted = allowed.map(|plan| Offer {
+                statement,
+                plan,
+                lift: (noise > 0.0).then(|| 1.0 + noise * lots.f64()),
+            });
             offers.add(statement, lifted, |offer| self.value(standing, key, offer));
         }
         let mut looks = offers.len();
@@ -426,7 +430,8 @@ impl Ground {
             Key::GainPerByte => gain / (bytes as f64 + EVERY_INDEX),
             Key::Gain => gain,
         };
-        Some(offer.lift * value)
+        // Where the lot has no say, the preferred of those that are nearly equal.
+        Some(offer.lift.map_or_else(|| nearly(value), |lift| lift * value))
     }
 
     /// Statements with a known plan that uses one of `items`, each once.

@@ -8,8 +8,8 @@ use std::collections::BinaryHeap;
 pub(super) struct Offer<'p> {
     pub statement: usize,
     pub plan: &'p Plan,
-    /// By what the lot makes its value larger.
-    pub lift: f64,
+    /// By what the lot makes its value larger, where the lot has a say.
+    pub lift: Option<f64>,
 }
 
 /// Offers with their values.
@@ -21,11 +21,11 @@ pub(super) struct Offers<'p> {
     /// Statements in ascending order, each with the position of its first offer.
     firsts: Vec<(usize, usize)>,
     /// Those whose value has changed since are passed over.
-    queue: BinaryHeap<Place>,
+    queue: BinaryHeap<Place<'p>>,
 }
 
-/// A value and the position of the offer: the highest first, then the earlier.
-struct Place(f64, Reverse<usize>);
+/// A value, what the plan uses and the position of the offer: the highest first, then that of the preferred items, then the earlier.
+struct Place<'p>(f64, Reverse<&'p [usize]>, Reverse<usize>);
 
 impl<'p> Offers<'p> {
     /// Takes up the offers to a statement, which comes after those before it, but for those of no value.
@@ -38,7 +38,7 @@ impl<'p> Offers<'p> {
         self.firsts.push((statement, self.offers.len()));
         for offer in offers {
             if let Some(value) = value(&offer) {
-                self.queue.push(Place(value, Reverse(self.offers.len())));
+                self.queue.push(Place(value, Reverse(&offer.plan.used), Reverse(self.offers.len())));
                 self.values.push(Some(value));
                 self.offers.push(offer);
             }
@@ -52,7 +52,7 @@ impl<'p> Offers<'p> {
 
     /// Takes the dearest.
     pub fn take(&mut self) -> Option<&'p Plan> {
-        while let Some(Place(value, Reverse(at))) = self.queue.pop() {
+        while let Some(Place(value, _, Reverse(at))) = self.queue.pop() {
             if self.values[at] == Some(value) {
                 self.values[at] = None;
                 return Some(self.offers[at].plan);
@@ -72,7 +72,7 @@ impl<'p> Offers<'p> {
             let Some(before) = self.values[at] else { continue };
             let now = value(&self.offers[at]);
             if let Some(now) = now.filter(|now| *now != before) {
-                self.queue.push(Place(now, Reverse(at)));
+                self.queue.push(Place(now, Reverse(&self.offers[at].plan.used), Reverse(at)));
             }
             self.values[at] = now;
             there += 1;
@@ -81,22 +81,22 @@ impl<'p> Offers<'p> {
     }
 }
 
-impl Ord for Place {
-    fn cmp(&self, other: &Place) -> Ordering {
-        self.0.total_cmp(&other.0).then(self.1.cmp(&other.1))
+impl Ord for Place<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0).then(self.1.cmp(&other.1)).then(self.2.cmp(&other.2))
     }
 }
 
-impl PartialOrd for Place {
-    fn partial_cmp(&self, other: &Place) -> Option<Ordering> {
+impl PartialOrd for Place<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Place {
-    fn eq(&self, other: &Place) -> bool {
+impl PartialEq for Place<'_> {
+    fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Place {}
+impl Eq for Place<'_> {}
