@@ -44,7 +44,8 @@ pub unsafe fn of(root: *mut pg_sys::PlannerInfo, configuration: &Configuration<'
     walk.work
 }
 
-/// What `path` costs when all pages are in memory, planner units, if it runs once; what having its indexes costs does not count.
+/// What `path` costs when all pages are in memory, planner units, if it runs once; what having its indexes costs does not count. What is
+/// found out is kept in `walked`.
 ///
 /// # Safety
 /// `path` must be a valid path of the planner call of `root` under `configuration`.
@@ -52,11 +53,9 @@ pub unsafe fn in_memory(
     root: *mut pg_sys::PlannerInfo,
     path: *mut pg_sys::Path,
     configuration: &Configuration<'_>,
+    walked: &Walked,
 ) -> f64 {
-    let found = Walked::default();
-    let walked = configuration.pricing.map(|pricing| &pricing.walked);
-    let mut walk = Walk::new(configuration, walked.unwrap_or(&found));
-    walk.remembers = walked.is_some();
+    let mut walk = Walk { remembers: true, ..Walk::new(configuration, walked) };
     unsafe {
         walk.path(root, path, Runs::once());
         walk.work.cost((*path).total_cost, pg_sys::cpu_tuple_cost)

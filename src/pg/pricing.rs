@@ -59,7 +59,7 @@ pub struct Pricing {
     /// Whether a scan is charged in full, whatever the conditions on its relation.
     in_full: Cell<bool>,
     /// What was found out so far.
-    pub walked: page_work::Walked,
+    walked: page_work::Walked,
     /// Where the chosen plan uses which index.
     places: RefCell<Places>,
 }
@@ -382,7 +382,7 @@ impl Pricing {
             self.most_in_memory.is_infinite()
                 || runs_for_each_row(root)
                 || self.is_light(path.cast())
-                || page_work::in_memory(root, path, configuration) <= self.most_in_memory
+                || page_work::in_memory(root, path, configuration, &self.walked) <= self.most_in_memory
         }
     }
 

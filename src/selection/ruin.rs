@@ -44,14 +44,25 @@ const NOISE: f64 = 0.4;
 const BACK: f64 = 0.5;
 const BY_BYTES: f64 = 0.8;
 
+/// What the outcome of a run depends on.
+#[derive(Debug, PartialEq)]
+pub(super) struct Begun {
+    /// All that is known comes of them.
+    planner_calls: u64,
+    looks: u64,
+    /// Of the best configuration.
+    members: Vec<CandidateId>,
+}
+
 /// Betters the best configuration as far as known plans tell.
 pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(), Expired> {
-    let begun = search.as_it_is(looks);
+    let planner_calls = search.cache.counters().planner_calls;
+    let begun = Begun { planner_calls, looks, members: search.best.members.clone() };
     if search.ruined.as_ref() == Some(&begun) {
         return Ok(());
     }
     let ground = Ground::of(search);
-    let mut lots = Rng::with_seed(begun.planner_calls);
+    let mut lots = Rng::with_seed(planner_calls);
     let mut best = begin(&ground, &search.best.members, search.least_gain, &mut lots);
     let mut current = best.clone();
     let mut idle = 0;

@@ -4,6 +4,7 @@
 
 use super::frontier::Seen;
 use super::keep::Previous;
+use super::ruin::Begun;
 use super::{Limits, Problem};
 use crate::cost::cache::{CostCache, Expired};
 use crate::cost::{CandidateId, PlanCost, Reached, WhatIf};
@@ -50,7 +51,7 @@ pub(super) struct Search<'a, W: WhatIf> {
     /// Whether slowdowns count as the limits say; else they count for nothing, as where the user accepts any.
     heeds_slowdowns: bool,
     /// What ruin and recreate began with when it last ran to its end: as long as that is all the same, so would be what it finds.
-    pub ruined: Option<Ruined>,
+    pub ruined: Option<Begun>,
     /// By statement.
     slow: Vec<SlowPlans>,
 }
@@ -77,15 +78,6 @@ pub(super) struct Configuration {
     /// Savings of all statements minus the members' write costs, milliseconds a day.
     pub net: f64,
     pub bytes: u64,
-}
-
-/// What the outcome of a run of ruin and recreate depends on.
-#[derive(Debug, PartialEq)]
-pub(super) struct Ruined {
-    pub planner_calls: u64,
-    pub looks: u64,
-    pub heeds_slowdowns: bool,
-    pub members: Vec<CandidateId>,
 }
 
 /// What is known of a net gain, milliseconds a day.
@@ -156,16 +148,6 @@ impl<'a, W: WhatIf> Search<'a, W> {
         let done = moves(self);
         self.heeds_slowdowns = heeded;
         done
-    }
-
-    /// What a run of ruin and recreate would depend on now.
-    pub fn as_it_is(&self, looks: u64) -> Ruined {
-        Ruined {
-            planner_calls: self.cache.counters().planner_calls,
-            looks,
-            heeds_slowdowns: self.heeds_slowdowns,
-            members: self.best.members.clone(),
-        }
     }
 
     /// The configuration without a new index.

@@ -162,8 +162,8 @@ impl Market {
             if !go_on() || still >= STILL_WALKS {
                 break;
             }
-            let moved;
-            (rents, moved) = self.walk();
+            let (worth, moved) = self.walk();
+            rents = worth;
             still = if moved <= STILL { still + 1 } else { 0 };
         }
         let mut of: Vec<Vec<f64>> = self.customers.iter().map(|customer| customer.prices.clone()).collect();

@@ -32,6 +32,7 @@ pub(super) struct Saddle<'c> {
     candidate_steps: Vec<f64>,
     /// How far the mixtures move for the fractions.
     balance: f64,
+    /// What room cost in the last step.
     rents: Rents,
 }
 
