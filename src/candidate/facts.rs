@@ -43,6 +43,9 @@ pub struct RelationUse {
     pub joins: Vec<JoinClause>,
     /// Sort orders that would save a sort, grouping or de-duplication step above, longest first.
     pub orders: Vec<Order>,
+    /// Columns that any condition, join or order speaks of, whether an index can serve it or not: of a key on another column there is
+    /// nothing to be had but its value.
+    pub compared: BTreeSet<AttrNumber>,
     /// Columns that must come out of the scan or be checked in it; None when an index cannot supply them all
     /// (whole-row reference, system column).
     pub needed: Option<BTreeSet<AttrNumber>>,

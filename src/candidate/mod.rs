@@ -11,6 +11,7 @@ pub mod merge;
 pub mod pool;
 pub mod preference;
 pub mod relevance;
+pub mod service;
 mod several_uses;
 #[cfg(test)]
 mod tests;
@@ -21,3 +22,4 @@ pub use merge::relatives;
 pub use pool::{Candidate, pool};
 pub use preference::preferences;
 pub use relevance::relevant;
+pub use service::{Service, service};

@@ -4,6 +4,7 @@ mod covering;
 mod definitions;
 mod predicates;
 mod preference;
+mod service;
 
 use super::definition::*;
 use super::facts::*;
@@ -170,6 +171,7 @@ fn usage(relation: Oid, restrictions: Vec<Clause>) -> RelationUse {
         alternatives: Vec::new(),
         joins: Vec::new(),
         orders: Vec::new(),
+        compared: BTreeSet::new(),
         needed: None,
         predicates: Vec::new(),
     }

@@ -6,6 +6,7 @@
 mod bloom;
 mod brin;
 mod btree;
+mod combinations;
 mod distribution;
 mod gin;
 mod gist;
@@ -21,6 +22,7 @@ mod vector;
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::catalog::Relation;
 pub use brin::{pages_per_range, range_map_pages};
+pub use combinations::{InDoubt, combined};
 pub use neighbours::{Neighbours, in_doubt};
 pub use sample::{Entries, GinKeys, KeyGroup, LeafSizes, Sample, TreeReplay};
 use serde::{Deserialize, Serialize};

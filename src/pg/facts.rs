@@ -124,6 +124,7 @@ impl Collector {
                 alternatives: Vec::new(),
                 joins: Vec::new(),
                 orders: Vec::new(),
+                compared: compared(&bench),
                 needed: needed(rel, rti),
                 predicates: Vec::new(),
             };
@@ -299,6 +300,21 @@ unsafe fn in_system_schema(relation: pg_sys::Oid) -> bool {
         let name = super::scalar::owned(pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation)));
         name.is_some_and(|name| name == "information_schema" || name.starts_with("pg_"))
             && relation.to_u32() < pg_sys::FirstNormalObjectId
+    }
+}
+
+/// Columns of which the planner has a condition, an equivalence or an order (that has one of its own).
+unsafe fn compared(bench: &Workbench) -> BTreeSet<AttrNumber> {
+    unsafe {
+        let conditions = [(*bench.rel).baserestrictinfo, (*bench.rel).joininfo];
+        let clauses = conditions
+            .into_iter()
+            .flat_map(|list| node::list::<pg_sys::RestrictInfo>(list))
+            .map(|condition| (*condition).clause.cast());
+        let members = node::list::<pg_sys::EquivalenceClass>((*bench.root).eq_classes)
+            .flat_map(|class| compat::members_of(class, bench.rel))
+            .map(|member| (*member).em_expr.cast());
+        clauses.chain(members).flat_map(|expression| bench.columns_read(expression)).collect()
     }
 }
 

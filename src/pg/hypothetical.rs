@@ -127,6 +127,15 @@ impl Hypothetical {
         }
     }
 
+    /// Whether no scan of this index costs more than one of `other`, which holds the same rows under the same keys as far as they matter:
+    /// with more keys than one, rows are taken to come less in the order of the first (btcostestimate, selfuncs.c).
+    pub fn is_as_good_as(&self, other: &Hypothetical) -> bool {
+        let keys = |index: &Hypothetical| index.collations.len();
+        self.size.pages <= other.size.pages
+            && self.size.tree_height <= other.size.tree_height
+            && (keys(self) == 1 || keys(other) > 1)
+    }
+
     /// The same with statistics of its expressions, which it takes wherever it is seen.
     pub fn with_statistics(self, statistics: Rc<ExpressionStatistics>) -> Hypothetical {
         Hypothetical { statistics: Some(statistics), ..self }

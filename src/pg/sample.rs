@@ -15,7 +15,7 @@ use pages::{Leaf, Spread};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use rows::Reader;
-pub use rows::{ColumnType, SampledRows, Value};
+pub use rows::{ColumnType, NULL, SampledRows, Value};
 use std::time::{Duration, Instant};
 
 /// Most bytes of values that a sample keeps; the sample ends early there.

@@ -13,12 +13,14 @@ use super::progress::{self, Phase};
 use super::sample::Sampler;
 use super::session_indexes::Named;
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
-use crate::candidate::{self, Candidate};
+use crate::candidate::facts::StatementFacts;
+use crate::candidate::{self, Candidate, Service};
 use crate::catalog::{Catalog, Oid};
 use crate::cost::model::{CostModel, Price};
 use crate::cost::parting::{Parting, Seen, Ware};
 use crate::cost::{CandidateId, PlanCost, Priced, Reached, StatementId, WhatIf, WhatIfError};
 use crate::statement::LeftOut;
+use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::rc::Rc;
@@ -52,6 +54,9 @@ pub struct ServerWhatIf<'a> {
     partings: BTreeMap<StatementId, Parting>,
     /// By candidate: those that can serve the same places share a number.
     kinds: Vec<usize>,
+    pool: &'a [Candidate],
+    /// By statement that was asked about at prices, and by candidate: those that do the same for it share a number.
+    services: BTreeMap<StatementId, Vec<Option<usize>>>,
 }
 
 impl<'a> ServerWhatIf<'a> {
@@ -61,7 +66,7 @@ impl<'a> ServerWhatIf<'a> {
     /// Those of looking for unused OIDs.
     pub fn new(
         statements: &'a mut [Analysed],
-        pool: &[Candidate],
+        pool: &'a [Candidate],
         prices: &[Price],
         catalog: &Catalog,
         deadline: Option<Instant>,
@@ -103,7 +108,37 @@ impl<'a> ServerWhatIf<'a> {
             statement_time,
             partings: BTreeMap::new(),
             kinds: kinds(pool),
+            pool,
+            services: BTreeMap::new(),
         })
+    }
+
+    /// Those of `priced` that do something for the statement which no smaller one does at the same price or less: the others are in no
+    /// plan that is the cheapest.
+    fn worth_asking(
+        &mut self,
+        statement: StatementId,
+        priced: &[(CandidateId, f64)],
+    ) -> Vec<(CandidateId, f64)> {
+        let (pool, facts) = (self.pool, &self.statements[statement].facts);
+        let services = self.services.entry(statement).or_insert_with(|| services(pool, facts));
+        let mut rivals: FxHashMap<usize, Vec<(CandidateId, f64)>> = FxHashMap::default();
+        for (candidate, price) in priced {
+            if let Some(service) = services[*candidate] {
+                rivals.entry(service).or_default().push((*candidate, *price));
+            }
+        }
+        let is_beaten = |candidate: CandidateId, price: f64| {
+            let of_service = services[candidate].and_then(|service| rivals.get(&service));
+            of_service.into_iter().flatten().any(|(other, asked)| {
+                let (mine, its) = (&self.candidates[candidate], &self.candidates[*other]);
+                *asked <= price
+                    && its.is_as_good_as(mine)
+                    // Of two alike, the first.
+                    && (*asked < price || !mine.is_as_good_as(its) || *other < candidate)
+            })
+        };
+        priced.iter().copied().filter(|(candidate, price)| !is_beaten(*candidate, *price)).collect()
     }
 
     /// What it takes to plan each statement once more.
@@ -168,6 +203,16 @@ fn kinds(pool: &[Candidate]) -> Vec<usize> {
         .collect()
 }
 
+/// A number for each candidate, the same for those that do the same for a statement; None where that is not known.
+fn services(pool: &[Candidate], facts: &StatementFacts) -> Vec<Option<usize>> {
+    let mut known: BTreeMap<Service<'_>, usize> = BTreeMap::new();
+    let mut number = |service| {
+        let next = known.len();
+        *known.entry(service).or_insert(next)
+    };
+    pool.iter().map(|candidate| candidate::service(&candidate.definition, facts).map(&mut number)).collect()
+}
+
 /// Analyses queries as the caller.
 fn analyse_all(queries: &[String]) -> Result<Vec<Analysed>, PgError> {
     use pgrx::pg_sys::errcodes::PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED;
@@ -214,19 +259,21 @@ pub fn costs_before(queries: &[String]) -> Result<Vec<PlanCost>, PgError> {
     Ok(statements.iter().map(Analysed::before_cost).collect())
 }
 
-/// Lets `work` ask about one query with candidates taken evenly from its pool, at most so many. For tests.
+/// Lets `work` ask about the first of some queries with candidates taken evenly from the pool of all, at most so many. For tests.
 ///
 /// # Errors
-/// What keeps the query from being examined.
+/// What keeps a query from being examined.
 #[cfg(any(test, feature = "pg_test"))]
 pub fn with_some_candidates<T>(
-    query: &str,
+    queries: &[&str],
     most: usize,
     work: impl FnOnce(&mut ServerWhatIf<'_>, &[CandidateId]) -> T,
 ) -> Result<T, PgError> {
-    let mut statements = analyse_all(&[query.to_string()])?;
+    let queries: Vec<String> = queries.iter().map(|query| query.to_string()).collect();
+    let mut statements = analyse_all(&queries)?;
     let catalog = super::catalog::read_for(&statements)?;
-    let facts = [(0, 1.0, statements[0].facts.clone())];
+    let facts: Vec<_> =
+        statements.iter().enumerate().map(|(id, analysed)| (id, 1.0, analysed.facts.clone())).collect();
     let all = candidate::pool(&facts, &catalog, &candidate::Options::default());
     let taken = most.min(all.len());
     let pool: Vec<Candidate> = (0..taken).map(|i| all[i * all.len() / taken].clone()).collect();
@@ -294,6 +341,7 @@ impl WhatIf for ServerWhatIf<'_> {
         priced: &[(CandidateId, f64)],
         most_in_memory: f64,
     ) -> Result<Option<Priced>, WhatIfError> {
+        let priced = self.worth_asking(statement, priced);
         let indexes: Vec<&Hypothetical> = priced.iter().map(|(id, _)| &self.candidates[*id]).collect();
         let analysed = &mut self.statements[statement];
         let of_table =

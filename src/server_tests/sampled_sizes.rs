@@ -309,4 +309,38 @@ mod tests {
             "{real} pages, {estimated} estimated, {with_a_sample:?}"
         );
     }
+    #[pg_test]
+    fn combinations_are_counted_where_columns_depend_on_each_other() {
+        // A part has four suppliers; an order has a customer and a day; a shade goes with a part, and most are grey.
+        run("SELECT setseed(0.3)");
+        run("CREATE TABLE lines AS
+             SELECT o AS number, (o * 7919) % 9000 AS customer, o / 40 AS day, part,
+                    (part * 31 + (random() * 4)::int % 4 * 250) % 1000 AS supplier,
+                    CASE WHEN part % 3 > 0 THEN 0 ELSE part END AS shade, (random() * 1e5)::int AS price
+               FROM (SELECT o, (random() * 20000)::int AS part
+                       FROM generate_series(1, 50000) AS o, generate_series(1, 6) ORDER BY o) AS drawn");
+        run("ANALYZE lines");
+        let taken_as_independent = |index: &str| {
+            run("SET LOCAL pg_index_advisor.sample_pages = 0");
+            let (real, estimated) = sizes(index);
+            run("SET LOCAL pg_index_advisor.sample_pages = 300");
+            estimated / real
+        };
+        for (index, wrong) in [
+            ("(supplier, part)", true),
+            ("(part, supplier)", true),
+            ("(customer, day)", true),
+            ("(day, customer, number)", true),
+            ("(shade, part)", true),
+            ("(part, price)", false),
+            ("(day, supplier)", false),
+        ] {
+            run(&format!("CREATE INDEX made ON lines {index}"));
+            let (real, estimated) = sizes("made");
+            assert!((0.9..1.2).contains(&(estimated / real)), "{index}: {estimated} of {real} pages");
+            let independent = taken_as_independent("made");
+            assert_eq!(independent > 1.3, wrong, "{index}: {independent}");
+            run("DROP INDEX made");
+        }
+    }
 }

@@ -90,7 +90,7 @@ impl Distribution {
     }
 
     /// The same rows in `groups` non-empty groups among `rows` rows, if that is more: each cell is split into as many.
-    pub fn split_into(mut self, groups: f64, rows: f64) -> Distribution {
+    pub fn split_into(self, groups: f64, rows: f64) -> Distribution {
         let count = |parts: f64, classes: &[Class]| -> f64 {
             classes.iter().map(|class| class.cells * parts * occupied(rows * class.share / parts)).sum()
         };
@@ -103,11 +103,21 @@ impl Distribution {
             let middle = 0.5 * (low + high);
             if count(middle, &self.classes) < target { low = middle } else { high = middle }
         }
+        self.split(high)
+    }
+
+    /// The same rows in cells each split into so many.
+    pub fn split(mut self, parts: f64) -> Distribution {
         for class in &mut self.classes {
-            class.cells *= high;
-            class.share /= high;
+            class.cells *= parts;
+            class.share /= parts;
         }
         self
+    }
+
+    /// The share of all pairs of rows that are in one cell.
+    pub fn pairs_alike(&self) -> f64 {
+        self.classes.iter().map(|class| class.cells * class.share * class.share).sum()
     }
 
     /// Expected number of non-empty groups among `rows` rows.

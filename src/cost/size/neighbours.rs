@@ -6,40 +6,53 @@
 
 use crate::candidate::definition::{AccessMethod, IndexDefinition, KeyTarget};
 use crate::catalog::{AttrNumber, Column, Relation};
+use std::collections::HashMap;
+use std::hash::Hash;
 
 /// What the rows of some pages had in common.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Neighbours {
-    /// Rows that are not NULL.
-    pub rows: f64,
+    /// Rows that were looked at: for a column, those that are not NULL.
+    pub(super) rows: f64,
+    pub(super) pages: f64,
     /// Values of each page but its first, together: the first may have begun on the page before.
-    pub begun: f64,
+    pub(super) begun: f64,
     /// Values of each page, together.
-    pub met: f64,
+    met: f64,
     /// Pairs of rows of one page with the same value.
-    pub pairs: f64,
-    pub pages: f64,
+    pairs: f64,
+    /// Values that a page would have if the rows were dealt to the pages by chance.
+    met_by_chance: f64,
+    /// Pairs of rows of different pages, ...
+    pub(super) apart: f64,
+    /// ... and those of them with the same value.
+    pub(super) alike: f64,
 }
 
 /// ANALYZE reads 300 rows for each unit of its target, 100 as it comes (`std_typanalyze`, analyze.c); of fewer rows it saw
 /// all.
 const SEEN_BY_ANALYZE: f64 = 30_000.0;
 /// Rows of one value beyond which an index is not much smaller with more of them, and a page shows too few values to count.
-const FEW_ROWS: f64 = 100.0;
+pub(super) const FEW_ROWS: f64 = 100.0;
 /// Rows of one value on a page, as a multiple of what chance would bring there, from which equal ones lie together, ...
 const TOGETHER: f64 = 1.3;
 /// ANALYZE saw more pairs of equal rows than lie together where the others are more than this share of those: more than on TPC-H's
 /// lineitem (0.23 for l_orderkey, each of whose values is in one place), less than where values of six rows lie in two places (0.36).
 const ELSEWHERE: f64 = 0.3;
 /// ... and what a second count has to differ by to be the better one: a few dozen pages are within a tenth.
-const WORTH_IT: f64 = 1.2;
+pub(super) const WORTH_IT: f64 = 1.2;
+
+/// Whether the size of an index hangs on how many rows have the same key, and ANALYZE saw but some of them.
+pub(super) fn tells_of_size(definition: &IndexDefinition, relation: &Relation) -> bool {
+    definition.access_method == AccessMethod::Btree
+        && definition.include.is_empty()
+        && relation.leaves == 1
+        && relation.tuples > SEEN_BY_ANALYZE
+}
 
 /// The key columns of an index on which its size hangs and whose number of values is in doubt.
 pub fn in_doubt(definition: &IndexDefinition, relation: &Relation) -> Vec<AttrNumber> {
-    let shares_tuples = definition.access_method == AccessMethod::Btree
-        && definition.include.is_empty()
-        && relation.leaves == 1;
-    if !shares_tuples || relation.tuples <= SEEN_BY_ANALYZE {
+    if !tells_of_size(definition, relation) {
         return Vec::new();
     }
     let doubtful = |column: &&Column| {
@@ -57,13 +70,40 @@ pub fn in_doubt(definition: &IndexDefinition, relation: &Relation) -> Vec<AttrNu
 }
 
 impl Neighbours {
-    /// Adds a page: for each value on it, how many rows have it.
-    pub fn add(&mut self, counts: &[usize]) {
-        self.rows += counts.iter().sum::<usize>() as f64;
-        self.begun += counts.len().saturating_sub(1) as f64;
-        self.met += counts.len() as f64;
-        self.pairs += counts.iter().map(|rows| rows * rows.saturating_sub(1) / 2).sum::<usize>() as f64;
-        self.pages += 1.0;
+    /// Counts the values of rows by page; what is equal is the same value.
+    pub fn count<V: Copy + Eq + Hash>(pages: impl Iterator<Item = Vec<V>>) -> Neighbours {
+        let pairs = |rows: f64| rows * (rows - 1.0) / 2.0;
+        let mut seen = Neighbours::default();
+        let mut all: HashMap<V, f64> = HashMap::new();
+        let mut on_one_page = 0.0;
+        for page in pages {
+            let mut values: HashMap<V, f64> = HashMap::new();
+            page.iter().for_each(|value| *values.entry(*value).or_default() += 1.0);
+            seen.pages += 1.0;
+            seen.rows += page.len() as f64;
+            seen.begun += values.len().saturating_sub(1) as f64;
+            seen.met += values.len() as f64;
+            seen.pairs += values.values().map(|rows| pairs(*rows)).sum::<f64>();
+            on_one_page += pairs(page.len() as f64);
+            for (value, rows) in values {
+                *all.entry(value).or_default() += rows;
+            }
+        }
+        seen.apart = pairs(seen.rows) - on_one_page;
+        // Whole numbers, so that the order of a hash table does not matter to a sum.
+        seen.alike = all.values().map(|rows| pairs(*rows)).sum::<f64>() - seen.pairs;
+        let mut all: Vec<f64> = all.into_values().collect();
+        all.sort_by(f64::total_cmp);
+        let on_page = seen.rows / seen.pages.max(1.0);
+        seen.met_by_chance = all.iter().map(|rows| 1.0 - (1.0 - rows / seen.rows).powf(on_page)).sum();
+        seen
+    }
+
+    /// Rows of one value that lie together, as a multiple of those that would by chance; None where no page shows where they end.
+    pub(super) fn together(&self) -> Option<f64> {
+        let by_chance = self.rows / self.pages / self.met_by_chance;
+        let together = self.rows / self.begun / by_chance;
+        together.is_finite().then_some(together)
     }
 
     /// Rows of one value on a page where it occurs.
@@ -75,11 +115,8 @@ impl Neighbours {
     /// told. `known` is the number that ANALYZE has.
     pub fn values(&self, present: f64, pages: f64, known: f64) -> Option<f64> {
         let rows_of_one = self.rows / self.begun;
-        // Of as many rows as a page has, drawn from so many values.
-        let on_page = self.rows / self.pages;
-        let by_chance = on_page / (known * -(-on_page / known).exp_m1());
-        (rows_of_one.is_finite() && rows_of_one >= TOGETHER * by_chance)
-            .then(|| 1.0 / (rows_of_one / present + self.pairs_elsewhere(present, pages, known)))
+        let lie_together = self.together()? >= TOGETHER;
+        lie_together.then(|| 1.0 / (rows_of_one / present + self.pairs_elsewhere(present, pages, known)))
     }
 
     /// The share of all pairs of rows that are equal and lie in different places, as the rows of one customer's orders do; 0 where
@@ -130,15 +167,18 @@ mod tests {
 
     /// Pages of `rows` rows, value after value, each `of_one` times.
     fn pages(of_one: usize, rows: usize, number: usize) -> Neighbours {
-        let mut seen = Neighbours::default();
-        for page in 0..number {
-            // Not one after the other: a sample's pages lie far apart.
-            let first = page * 7919;
-            let mut counts = std::collections::BTreeMap::new();
-            (first..first + rows).for_each(|row| *counts.entry(row / of_one).or_insert(0) += 1);
-            seen.add(&counts.into_values().collect::<Vec<_>>());
-        }
-        seen
+        // Not one after the other: a sample's pages lie far apart.
+        let page = |page: usize| (page * 7919..page * 7919 + rows).map(|row| row / of_one).collect();
+        Neighbours::count((0..number).map(page))
+    }
+
+    /// Pages of values that are each there as often as told, other values on each page.
+    fn pages_of(counts: &[usize], number: usize) -> Neighbours {
+        let page = |page: usize| {
+            let values = counts.iter().enumerate();
+            values.flat_map(|(value, rows)| std::iter::repeat_n(page * 1000 + value, *rows)).collect()
+        };
+        Neighbours::count((0..number).map(page))
     }
 
     /// How many values ANALYZE finds among rows that lie together by `of_one` on such pages, each value in `places` places: its sample
@@ -163,34 +203,38 @@ mod tests {
         assert_eq!(pages(1, 60, 50).values(ROWS, PAGES, 1e5), None);
         assert_eq!(pages(100_000, 60, 50).values(ROWS, PAGES, 1e5), None);
         assert_eq!(Neighbours::default().values(ROWS, PAGES, 1e5), None);
-        // Two hundred rows of four hundred values have many in common wherever they lie.
-        let mut scattered = Neighbours::default();
-        (0..50).for_each(|_| scattered.add(&[[1; 114].as_slice(), &[2; 43]].concat()));
-        assert_eq!(scattered.values(4e4, 200.0, 400.0), None);
-        let mut together = Neighbours::default();
-        (0..50).for_each(|_| together.add(&[[3; 1].as_slice(), &[4; 49], &[1; 1]].concat()));
+        // Two hundred rows of four hundred values have many in common wherever they lie, and so have rows of which half have one value.
+        let drawn = |limit: u32| {
+            move |row: u32| {
+                (row.wrapping_mul(2_654_435_769) >> 7 ^ row.wrapping_mul(0x85eb_ca6b) >> 11) % limit
+            }
+        };
+        let scattered = |of: &dyn Fn(u32) -> u32| {
+            Neighbours::count((0..50).map(|page| (page * 200..page * 200 + 200).map(of).collect()))
+        };
+        assert_eq!(scattered(&drawn(400)).values(4e4, 200.0, 400.0), None);
+        let half = |row: u32| drawn(2)(row) * drawn(5000)(row + 77_777);
+        assert_eq!(scattered(&half).values(4e4, 200.0, 4e3), None);
+        let together = pages_of(&[[3; 1].as_slice(), &[4; 49], &[1; 1]].concat(), 50);
         let values = together.values(4e4, 200.0, 4e3).expect("told");
         assert!((3e3..=1.1e4).contains(&values), "{values}");
     }
 
     #[test]
     fn pages_without_a_value_do_not_count() {
-        let mut seen = Neighbours::default();
-        assert_eq!(seen.on_a_page(), 1.0);
+        assert_eq!(Neighbours::default().on_a_page(), 1.0);
         // A batch of fifty rows was given a number, and nothing else was.
-        seen.add(&[50]);
-        (0..49).for_each(|_| seen.add(&[]));
-        assert_eq!(seen.on_a_page(), 50.0);
-        seen.add(&[20, 10]);
-        assert_eq!(seen.on_a_page(), 80.0 / 3.0);
+        let mut pages = vec![vec![1; 50]];
+        pages.resize(50, Vec::new());
+        assert_eq!(Neighbours::count(pages.iter().cloned()).on_a_page(), 50.0);
+        pages.push([[2; 20].as_slice(), &[3; 10]].concat());
+        assert_eq!(Neighbours::count(pages.into_iter()).on_a_page(), 80.0 / 3.0);
     }
 
     #[test]
     fn values_that_lie_together_in_several_places_are_not_counted_in_each() {
         // TPC-DS at scale 1: twelve rows of a ticket have one address, 49,600 addresses have tickets. ANALYZE says 39,743.
-        let page: Vec<usize> = vec![6, 12, 12, 12, 12];
-        let mut tickets = Neighbours::default();
-        (0..50).for_each(|_| tickets.add(&page));
+        let tickets = pages_of(&[6, 12, 12, 12, 12], 50);
         let values = tickets.values(2.88e6, 53_328.0, 39_743.0).expect("told");
         assert!((40e3..60e3).contains(&values), "{values}");
         for places in [2.0, 5.0, 20.0] {

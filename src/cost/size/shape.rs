@@ -6,6 +6,7 @@ use super::Storage;
 use super::distribution::{Distribution, NullMask, Restriction, Values};
 use crate::candidate::definition::{Expression, IndexDefinition, Key, KeyTarget};
 use crate::catalog::{AttrNumber, Column, ColumnGroup, Oid, Relation};
+use std::ops::Range;
 
 /// `MAXALIGN` of every 64-bit platform.
 pub(super) const MAXALIGN: u32 = 8;
@@ -458,8 +459,19 @@ fn restriction(
     }
 }
 
+/// Some keys of a definition without predicate, taken to be independent of each other.
+pub(super) fn distribution_of_keys(
+    definition: &IndexDefinition,
+    relation: &Relation,
+    keys: Range<usize>,
+) -> Distribution {
+    let attributes: Vec<Attribute> = definition.keys.iter().map(|key| key_attribute(key, relation)).collect();
+    let joint = Joint { definition, relation, kept: 1.0, attributes: &attributes };
+    keys.fold(Distribution::unit(), |distribution, key| joint.with(distribution, key))
+}
+
 /// Whether an existing unique index on some of the key columns proves that no two rows have the same key.
-fn rows_differ(definition: &IndexDefinition, relation: &Relation) -> bool {
+pub(super) fn rows_differ(definition: &IndexDefinition, relation: &Relation) -> bool {
     let keys: Vec<AttrNumber> = definition
         .keys
         .iter()

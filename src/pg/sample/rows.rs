@@ -6,11 +6,14 @@ use super::super::isolated::PgError;
 use super::pages::Page;
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
+use std::collections::HashMap;
 use std::ffi::CString;
 use std::ops::Range;
 
 /// Values wider than this are known by their size alone: bytes.
 const MAX_VALUE: usize = 1024 * 1024;
+/// What stands for NULL among the numbers of `SampledRows::identities`.
+pub const NULL: u32 = 0;
 /// Bytes of an out-of-line value on one page of the TOAST table (`TOAST_MAX_CHUNK_SIZE` x `EXTERN_TUPLES_PER_PAGE`, heaptoast.h).
 const TOAST_BYTES_PER_PAGE: usize = 1996 * 4;
 
@@ -140,14 +143,24 @@ impl SampledRows {
         })
     }
 
-    /// Whether two values of a column are the same to the byte (as `datumIsEqual`, datum.c); not of values that are known by their size
-    /// alone.
-    pub fn is_same(&self, column: usize, a: Value, b: Value) -> bool {
-        let (Value::Datum(a), Value::Datum(b)) = (a, b) else { return false };
-        let column = self.columns[column];
-        // SAFETY: both are values of that column, detoasted, in the sample's context.
-        column.by_value && a.value() == b.value()
-            || !column.by_value && unsafe { column.bytes(a) == column.bytes(b) }
+    /// A number for each row's value of a column: the same where the values are the same to the byte (as `datumIsEqual`, datum.c), `NULL`
+    /// where there is none. Values that are known by their size alone differ.
+    pub fn identities(&self, column: usize) -> Vec<u32> {
+        let column_type = self.columns[column];
+        let mut known: HashMap<(usize, &[u8]), u32> = HashMap::new();
+        let identity = |row: usize| {
+            let next = NULL + 1 + row as u32;
+            match self.row(row)[column] {
+                Value::Null => NULL,
+                Value::Wide(_) => next,
+                Value::Datum(datum) if column_type.by_value => {
+                    *known.entry((datum.value(), &[])).or_insert(next)
+                }
+                // SAFETY: a value of that column, detoasted, in the sample's context.
+                Value::Datum(datum) => *known.entry((0, unsafe { column_type.bytes(datum) })).or_insert(next),
+            }
+        };
+        (0..self.places.len()).map(identity).collect()
     }
 
     /// Share of the relation's pages that was read, 0 to 1; 1 for an empty relation.
