@@ -230,6 +230,7 @@ impl Settings {
             min_change: self.min_saving_to_change,
             noise: self.noise,
             slowdown: self.slowdown,
+            ..Limits::default()
         }
     }
 

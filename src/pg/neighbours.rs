@@ -9,7 +9,8 @@ use super::side_by_side::{Seen, SideBySide};
 use crate::candidate::definition::{AccessMethod, IndexDefinition, KeyTarget};
 use crate::catalog::{AttrNumber, Catalog, ColumnGroup, Oid, Relation, RelationKind};
 use crate::cost::size::{InDoubt, Neighbours, combined, in_doubt};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// Pages of a table that are looked at: some thousand rows, which tell how many share a value within a tenth.
@@ -139,7 +140,7 @@ fn count(relation: &mut Relation, asked: &Questions<'_>, sampler: Sampler) -> Ve
         .filter_map(|(columns, definition)| {
             let identities = together(columns)?;
             let seen = Neighbours::count(rows.pages().map(|page| identities[page].to_vec()));
-            InDoubt::of(definition, relation)?.found(&seen, relation.tuples)
+            seen.has_equal_rows().then(|| InDoubt::of(definition, relation))??.found(&seen, relation.tuples)
         })
         .collect();
     relation.column_groups.extend(groups);
@@ -153,7 +154,7 @@ fn values<'r>(rows: &'r SampledRows, identities: &'r [u32]) -> impl Iterator<Ite
 
 /// A number for each row, the same where it is the same for each column.
 fn combined_identities(columns: &[&[u32]], rows: usize) -> Vec<u32> {
-    let mut known: HashMap<(u32, u32), u32> = HashMap::new();
+    let mut known: FxHashMap<(u32, u32), u32> = FxHashMap::default();
     let mut combined = vec![NULL; rows];
     for identities in columns {
         known.clear();

@@ -9,6 +9,7 @@
 
 mod index_scan;
 mod joins;
+mod ranges;
 mod scans;
 
 use super::hook::Configuration;
@@ -82,6 +83,8 @@ pub struct Walked {
     shares: RefCell<BTreeMap<(pg_sys::Index, usize), Rc<Shares>>>,
     /// By relation, and by the index that answers a part of the conditions: how many more rows there are than expected.
     excesses: RefCell<FxHashMap<(*mut pg_sys::RelOptInfo, *mut pg_sys::IndexOptInfo), f64>>,
+    /// The same of joins, by the clause.
+    ranges: RefCell<FxHashMap<*const pg_sys::RestrictInfo, f64>>,
 }
 
 #[derive(Clone, Copy)]

@@ -35,6 +35,7 @@ use certificate::Certificate;
 use frontier::FrontierPoint;
 use search::Search;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What selection is asked: statements with weights, candidates with sizes and write costs, limits.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -60,20 +61,33 @@ pub struct WeightedStatement {
     pub pace: f64,
     /// Candidates that could change its plan, ascending. No other candidate is ever planned with it.
     pub relevant: Vec<CandidateId>,
-    /// Candidates that it is planned with at once, at most; more are planned in parts whose winners meet in a final.
-    pub at_once: usize,
+    /// Of `relevant`, one by one: those that do the same for it, but for their size, share a number (`candidate::service`). None
+    /// shares with nobody, and so do all where there is no number.
+    #[serde(default)]
+    pub services: Vec<Option<u32>>,
 }
 
 /// A guard against calls without end. Fewer at once do not pay: on TPC-DS a statement takes 5 to 11 ms with all of its 870 to 1,070
 /// candidates, 177 ms at worst, and 1 to 3 ms, 74 ms, with each 60 of them; and what is proved of parts is weak (within 500 MB a
 /// gap of 16 % in place of 7 %, with 40 calls a statement both times).
-pub const AT_ONCE: usize = 1000;
+const AT_ONCE: usize = 1000;
 
 fn usual_pace() -> f64 {
     1.0
 }
 
 impl WeightedStatement {
+    /// The candidates that do for it what one of `others` (ascending) does, but for their size, and those themselves.
+    pub fn doing_as(&self, others: &[CandidateId]) -> BTreeSet<CandidateId> {
+        let services = || self.relevant.iter().zip(&self.services);
+        let theirs: BTreeSet<u32> = services()
+            .filter(|(candidate, _)| others.binary_search(candidate).is_ok())
+            .filter_map(|(_, service)| *service)
+            .collect();
+        let same = services().filter(|(_, service)| service.is_some_and(|service| theirs.contains(&service)));
+        same.map(|(candidate, _)| *candidate).chain(others.iter().copied()).collect()
+    }
+
     /// How much longer it takes with a plan than as things are, as a share; 0 when it does not.
     pub fn slowdown(&self, plan: &PlanCost) -> f64 {
         in_memory::slowdown(&self.before, plan, self.pace)
@@ -125,6 +139,8 @@ pub struct Limits {
     /// A statement whose cost falls by less than this share counts as unchanged: the planner itself treats
     /// paths within 1 % as equal (`STD_FUZZ_FACTOR`, pathnode.c).
     pub noise: f64,
+    /// Candidates that a statement is planned with at once; more are planned in parts whose winners meet in a final.
+    pub at_once: usize,
     /// No statement may get slower by more than this share (0.05 for 5 %), by either cost (`in_memory::slowdown`); None
     /// to let the sum decide alone.
     pub slowdown: Option<f64>,
@@ -154,6 +170,7 @@ impl Default for Limits {
             min_gain_ms: 0.0,
             min_change: 0.0,
             noise: 0.0,
+            at_once: AT_ONCE,
             slowdown: None,
         }
     }

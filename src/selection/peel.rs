@@ -58,7 +58,9 @@ fn name_candidates<W: WhatIf>(
                 left[statement].clear();
                 continue;
             }
-            left[statement].retain(|candidate| !plan.used.contains(candidate));
+            // What does the same for it as one of these would be named next, and say nothing new.
+            let named = search.problem.statements[statement].doing_as(&plan.used);
+            left[statement].retain(|candidate| !named.contains(candidate));
             admit(search, &plan.used);
             if plan.used.len() > 1 {
                 used_together.insert((statement, plan.used));
@@ -90,7 +92,7 @@ pub(super) fn widest<W: WhatIf>(
     candidates: &[CandidateId],
 ) -> Result<PlanCost, Expired> {
     let mut field = candidates.to_vec();
-    let at_once = search.problem.statements[statement].at_once;
+    let at_once = search.problem.limits.at_once;
     while field.len() > at_once {
         let mut winners = BTreeSet::new();
         for part in field.chunks(at_once) {

@@ -19,7 +19,7 @@ fn problem(planner: &Simulated, numbers: &mut Numbers, candidates: usize, limits
         before: planner.plan(id, &[]),
         pace: 1.0,
         relevant: planner.relevant(id),
-        at_once: AT_ONCE,
+        services: Vec::new(),
     });
     let statements: Vec<WeightedStatement> = statements.collect();
     let candidates = (0..candidates).map(|id| CandidateCost {
@@ -404,7 +404,7 @@ fn a_statement_is_never_planned_with_all_of_very_many_candidates() {
     let plans =
         vec![[vec![(vec![], 1000.0)], (0..300).map(|c| (vec![c], 900.0 - c as f64)).collect()].concat()];
     let (mut problem, mut planner) = spelled_out(plans, &[10; 300], unlimited());
-    problem.statements[0].at_once = 60;
+    problem.limits.at_once = 60;
     assert_eq!(members(&select(&problem, &mut planner)), [299]);
     assert!(planner.largest_configuration <= 60, "{} at once", planner.largest_configuration);
 }

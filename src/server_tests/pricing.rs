@@ -170,7 +170,7 @@ mod tests {
                 "SELECT amount FROM fact WHERE store = 5 AND amount = 5 AND item > 5",
             ];
             let queries: Vec<&str> = std::iter::once(query).chain(others).collect();
-            let found = with_some_candidates(&queries, 9, |what_if, candidates| compare(what_if, candidates));
+            let found = with_some_candidates(&queries, 9, compare);
             let (lowest, highest, _) = found.unwrap_or_else(|error| panic!("{query}: {}", error.message));
             assert!(highest <= 1.0 + FUZZ && lowest >= 0.985, "{query}: {lowest} to {highest} of the least");
         }

@@ -6,7 +6,7 @@
 
 use crate::candidate::definition::{AccessMethod, IndexDefinition, KeyTarget};
 use crate::catalog::{AttrNumber, Column, Relation};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::hash::Hash;
 
 /// What the rows of some pages had in common.
@@ -74,10 +74,10 @@ impl Neighbours {
     pub fn count<V: Copy + Eq + Hash>(pages: impl Iterator<Item = Vec<V>>) -> Neighbours {
         let pairs = |rows: f64| rows * (rows - 1.0) / 2.0;
         let mut seen = Neighbours::default();
-        let mut all: HashMap<V, f64> = HashMap::new();
+        let mut all: FxHashMap<V, f64> = FxHashMap::default();
         let mut on_one_page = 0.0;
         for page in pages {
-            let mut values: HashMap<V, f64> = HashMap::new();
+            let mut values: FxHashMap<V, f64> = FxHashMap::default();
             page.iter().for_each(|value| *values.entry(*value).or_default() += 1.0);
             seen.pages += 1.0;
             seen.rows += page.len() as f64;
@@ -104,6 +104,11 @@ impl Neighbours {
         let by_chance = self.rows / self.pages / self.met_by_chance;
         let together = self.rows / self.begun / by_chance;
         together.is_finite().then_some(together)
+    }
+
+    /// Whether so many rows were equal that it may be no accident.
+    pub fn has_equal_rows(&self) -> bool {
+        self.alike > 1.0 || self.together().is_some_and(|together| together >= WORTH_IT)
     }
 
     /// Rows of one value on a page where it occurs.

@@ -59,7 +59,8 @@ impl Walk<'_> {
             if let Some(pricing) = self.configuration.pricing {
                 self.work.charged += pricing.charged(join.cast());
             }
-            let excess = from_outer.excess * if one_match { 1.0 } else { from_inner.excess };
+            let of_inner = if one_match { 1.0 } else { from_inner.excess };
+            let excess = from_outer.excess * of_inner * self.range_excess(root, join);
             self.work.more_rows += (*join).path.rows * runs.planned * runs.share * (excess - 1.0);
             Below { stored: from_outer.stored.filter(|_| !batches && !sorted.0), excess }
         }

@@ -6,7 +6,7 @@ use super::super::isolated::PgError;
 use super::pages::Page;
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode::*;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::ffi::CString;
 use std::ops::Range;
 
@@ -147,7 +147,7 @@ impl SampledRows {
     /// where there is none. Values that are known by their size alone differ.
     pub fn identities(&self, column: usize) -> Vec<u32> {
         let column_type = self.columns[column];
-        let mut known: HashMap<(usize, &[u8]), u32> = HashMap::new();
+        let mut known: FxHashMap<(usize, &[u8]), u32> = FxHashMap::default();
         let identity = |row: usize| {
             let next = NULL + 1 + row as u32;
             match self.row(row)[column] {

@@ -120,7 +120,7 @@ impl<W: WhatIf> Proof<'_, '_, W> {
     ) -> Option<Open> {
         let s = &self.search.problem.statements[statement];
         let (weight, most) = (s.weight.max(f64::MIN_POSITIVE), self.search.limits().most_in_memory(s));
-        let at_once = 2 * s.at_once;
+        let at_once = 2 * self.search.problem.limits.at_once;
         let all = self.fields[statement].iter().copied().zip(prices.iter().map(|price| price / weight));
         let mut field: Vec<(CandidateId, f64)> = all.filter(|(c, _)| !absent.contains(c)).collect();
         while field.len() > at_once {

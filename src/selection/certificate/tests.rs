@@ -5,7 +5,7 @@ use super::offers::REFUSED;
 use crate::cost::cache::simulated::{Numbers, Plan, Simulated, arbitrary, relational};
 use crate::cost::{CandidateId, PlanCost, Priced, StatementId, WhatIf, WhatIfError};
 use crate::selection::search::Search;
-use crate::selection::{AT_ONCE, CandidateCost, Limits, Problem, Selection, WeightedStatement, select};
+use crate::selection::{CandidateCost, Limits, Problem, Selection, WeightedStatement, select};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -54,7 +54,7 @@ fn small_instance(seed: u64, kind: usize) -> (Problem, Simulated) {
         before: planner.plan(id, &[]),
         pace: 1.0,
         relevant: planner.relevant(id),
-        at_once: AT_ONCE,
+        services: Vec::new(),
     });
     let statements = statements.collect();
     let candidates = (0..count).map(|id| CandidateCost {
@@ -250,7 +250,7 @@ fn spelled_out(plans: Vec<Vec<Plan>>, candidates: usize, max_indexes: usize) -> 
         before: planner.plan(id, &[]),
         pace: 1.0,
         relevant: planner.relevant(id),
-        at_once: AT_ONCE,
+        services: Vec::new(),
     });
     let statements = statements.collect();
     let candidates = (0..candidates).map(|id| CandidateCost {
@@ -286,7 +286,7 @@ fn of_candidates_planned_in_parts_any_may_take_the_place_of_a_slow_one() {
     let plans =
         vec![vec![(vec![], 100.0), (vec![0], 10.0), (vec![1], 12.0), (vec![2], 20.0), (vec![3], 90.0)]];
     let (mut problem, mut planner) = spelled_out(plans, 4, 1);
-    problem.statements[0].at_once = 1;
+    problem.limits.at_once = 1;
     problem.limits.slowdown = Some(0.05);
     planner.scattered = vec![(0, 30.0)];
     let mut search = Search::new(&problem, &mut planner);
@@ -548,7 +548,7 @@ fn warehouse(seed: u64, statements: usize, budget: f64) -> (Problem, Warehouse) 
             before,
             pace: 1.0,
             relevant: relevant.into_iter().collect(),
-            at_once: AT_ONCE,
+            services: Vec::new(),
         }
     });
     let statements = statements.collect();
