@@ -8,7 +8,7 @@ use super::write::{CostUnits, UpdateRate, WriteRate, write_cost};
 use super::{CandidateId, PlanCost};
 use crate::candidate::definition::IndexDefinition;
 use crate::candidate::facts::{StatementFacts, WriteKind};
-use crate::candidate::{Candidate, Service, preferences, relatives, relevant, service};
+use crate::candidate::{Candidate, preferences, relatives, relevant};
 use crate::catalog::{Catalog, Oid, Relation};
 use crate::selection::{CandidateCost, Limits, Problem, WeightedStatement};
 use crate::workload::Statement;
@@ -102,16 +102,12 @@ impl CostModel {
             .collect();
         // By the costs that slowdowns will be measured from: how rows lie was not known yet when the model was made.
         let paces = paces(&times);
-        let statements = examined.iter().enumerate().map(|(id, measured)| {
-            let relevant = relevant_of(pool, measured.facts);
-            WeightedStatement {
-                id,
-                weight: self.weight(id),
-                before: measured.before.clone(),
-                pace: paces[id],
-                services: services_of(pool, &relevant, measured.facts),
-                relevant,
-            }
+        let statements = examined.iter().enumerate().map(|(id, measured)| WeightedStatement {
+            id,
+            weight: self.weight(id),
+            before: measured.before.clone(),
+            pace: paces[id],
+            relevant: relevant_of(pool, measured.facts),
         });
         let ddl =
             |definition: &IndexDefinition| catalog.create_statement(definition, false).unwrap_or_default();
@@ -164,16 +160,6 @@ fn relevant_of(pool: &[Candidate], facts: &StatementFacts) -> Vec<CandidateId> {
     };
     let candidates = relations.into_iter().flat_map(of_relation);
     candidates.filter(|candidate| relevant(&pool[*candidate].definition, facts)).collect()
-}
-
-/// A number for each of some candidates, the same for those that do the same for a statement; None where that is not known.
-fn services_of(pool: &[Candidate], relevant: &[CandidateId], facts: &StatementFacts) -> Vec<Option<u32>> {
-    let mut known: BTreeMap<Service<'_>, u32> = BTreeMap::new();
-    let mut number = |service| {
-        let next = known.len() as u32;
-        *known.entry(service).or_insert(next)
-    };
-    relevant.iter().map(|id| service(&pool[*id].definition, facts).map(&mut number)).collect()
 }
 
 /// Rows written a day, by relation, as the workload's own statements say: the same window as their times.

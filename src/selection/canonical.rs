@@ -50,16 +50,8 @@ impl Canonical {
     pub fn problem(&self, problem: &Problem) -> Problem {
         let statement = |position: &usize| {
             let statement = &problem.statements[*position];
-            let mut services: Vec<(CandidateId, Option<u32>)> = statement
-                .relevant
-                .iter()
-                .map(|id| self.places[*id])
-                .zip(statement.services.iter().copied())
-                .collect();
-            services.sort_unstable();
             WeightedStatement {
                 relevant: placed(&statement.relevant, &self.places),
-                services: services.into_iter().map(|(_, service)| service).collect(),
                 before: self.plan(statement.before.clone()),
                 ..*statement
             }

@@ -35,7 +35,6 @@ use certificate::Certificate;
 use frontier::FrontierPoint;
 use search::Search;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// What selection is asked: statements with weights, candidates with sizes and write costs, limits.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -61,10 +60,6 @@ pub struct WeightedStatement {
     pub pace: f64,
     /// Candidates that could change its plan, ascending. No other candidate is ever planned with it.
     pub relevant: Vec<CandidateId>,
-    /// Of `relevant`, one by one: those that do the same for it, but for their size, share a number (`candidate::service`). None
-    /// shares with nobody, and so do all where there is no number.
-    #[serde(default)]
-    pub services: Vec<Option<u32>>,
 }
 
 /// A guard against calls without end. Fewer at once do not pay: on TPC-DS a statement takes 5 to 11 ms with all of its 870 to 1,070
@@ -77,17 +72,6 @@ fn usual_pace() -> f64 {
 }
 
 impl WeightedStatement {
-    /// The candidates that do for it what one of `others` (ascending) does, but for their size, and those themselves.
-    pub fn doing_as(&self, others: &[CandidateId]) -> BTreeSet<CandidateId> {
-        let services = || self.relevant.iter().zip(&self.services);
-        let theirs: BTreeSet<u32> = services()
-            .filter(|(candidate, _)| others.binary_search(candidate).is_ok())
-            .filter_map(|(_, service)| *service)
-            .collect();
-        let same = services().filter(|(_, service)| service.is_some_and(|service| theirs.contains(&service)));
-        same.map(|(candidate, _)| *candidate).chain(others.iter().copied()).collect()
-    }
-
     /// How much longer it takes with a plan than as things are, as a share; 0 when it does not.
     pub fn slowdown(&self, plan: &PlanCost) -> f64 {
         in_memory::slowdown(&self.before, plan, self.pace)

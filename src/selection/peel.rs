@@ -58,9 +58,7 @@ fn name_candidates<W: WhatIf>(
                 left[statement].clear();
                 continue;
             }
-            // What does the same for it as one of these would be named next, and say nothing new.
-            let named = search.problem.statements[statement].doing_as(&plan.used);
-            left[statement].retain(|candidate| !named.contains(candidate));
+            left[statement].retain(|candidate| !plan.used.contains(candidate));
             admit(search, &plan.used);
             if plan.used.len() > 1 {
                 used_together.insert((statement, plan.used));

@@ -19,7 +19,6 @@ fn problem(planner: &Simulated, numbers: &mut Numbers, candidates: usize, limits
         before: planner.plan(id, &[]),
         pace: 1.0,
         relevant: planner.relevant(id),
-        services: Vec::new(),
     });
     let statements: Vec<WeightedStatement> = statements.collect();
     let candidates = (0..candidates).map(|id| CandidateCost {

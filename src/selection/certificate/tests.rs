@@ -54,7 +54,6 @@ fn small_instance(seed: u64, kind: usize) -> (Problem, Simulated) {
         before: planner.plan(id, &[]),
         pace: 1.0,
         relevant: planner.relevant(id),
-        services: Vec::new(),
     });
     let statements = statements.collect();
     let candidates = (0..count).map(|id| CandidateCost {
@@ -250,7 +249,6 @@ fn spelled_out(plans: Vec<Vec<Plan>>, candidates: usize, max_indexes: usize) -> 
         before: planner.plan(id, &[]),
         pace: 1.0,
         relevant: planner.relevant(id),
-        services: Vec::new(),
     });
     let statements = statements.collect();
     let candidates = (0..candidates).map(|id| CandidateCost {
@@ -548,7 +546,6 @@ fn warehouse(seed: u64, statements: usize, budget: f64) -> (Problem, Warehouse) 
             before,
             pace: 1.0,
             relevant: relevant.into_iter().collect(),
-            services: Vec::new(),
         }
     });
     let statements = statements.collect();
