@@ -91,6 +91,33 @@ mod tests {
     }
 
     /// TPC-H 21: the planner expects a third of the rows of any comparison of columns.
+    /// TPC-DS: two centuries of days, and sales in five years of them.
+    #[pg_test]
+    fn a_month_has_its_sales_whatever_days_there_are_besides() {
+        tables();
+        run(
+            "CREATE TABLE days AS SELECT g AS day, g / 365 AS year, g % 200 AS mixed FROM generate_series(1, 73000) AS g",
+        );
+        run(
+            "CREATE TABLE sold AS SELECT 36000 + g % 1800 AS day, 1 + g::bigint * 7919 % 200000 AS item FROM generate_series(1, 200000) AS g",
+        );
+        run("CREATE INDEX ON sold (day)");
+        run("ANALYZE days, sold");
+        run("SET LOCAL join_collapse_limit = 1");
+        let join = |condition: &str| {
+            let joined = "days JOIN sold USING (day) JOIN big ON big.id = sold.item";
+            costs(&format!("SELECT count(filler) FROM {joined} WHERE {condition}"))
+        };
+        // One of 200 days either way: those of one year, and some of each.
+        let (year, mixed, longer) = (join("year = 100"), join("mixed = 7"), join("year BETWEEN 100 AND 101"));
+        assert!((year.total / mixed.total - 1.0).abs() < 0.1, "{year:?} {mixed:?}");
+        assert!(year.in_memory > 4.0 * mixed.in_memory, "{year:?} {mixed:?}");
+        assert!(longer.in_memory > 1.5 * year.in_memory, "{longer:?} {year:?}");
+        // There are no more sales than there are.
+        let all = join("year > 0");
+        assert!(all.in_memory < 1.1 * join("mixed >= 0").in_memory, "{all:?}");
+    }
+
     #[pg_test]
     fn a_sampled_share_stands_in_for_a_guess() {
         tables();
