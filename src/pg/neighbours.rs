@@ -1,4 +1,4 @@
-//! Looks at neighbouring rows: of columns whose number of values (`cost::size::Neighbours`) or of combinations (`Combinations`) is in
+//! Looks at neighbouring rows: of columns whose number of values (`cost::size::Neighbours`) or of combinations (`InDoubt`) is in
 //! doubt, and of the first keys of indexes on larger tables, where it matters whether rows of one value lie together (`side_by_side`).
 //!
 //! Reads a few pages of a table, and nothing where neither a size nor a visit hangs on it. What cannot be read leaves the

@@ -86,16 +86,21 @@ unsafe fn left_by_order(root: *mut pg_sys::PlannerInfo, side: *mut pg_sys::Node)
         if !in_order((*var).varattno.into()) {
             return Some(1.0);
         }
-        let selectivities =
-            node::list::<pg_sys::RestrictInfo>((*rel).baserestrictinfo).filter_map(|condition| {
-                let mut columns = std::ptr::null_mut();
-                pg_sys::pull_varattnos((*condition).clause.cast(), (*rel).relid, &mut columns);
-                let columns: Vec<i32> = node::members(columns)
-                    .map(|member| member + pg_sys::FirstLowInvalidHeapAttributeNumber)
-                    .collect();
-                let ordered = !columns.is_empty() && columns.into_iter().all(in_order);
-                (ordered && (*condition).norm_selec > 0.0).then_some((*condition).norm_selec)
-            });
-        Some(selectivities.product())
+        let mut ordered = std::ptr::null_mut();
+        for condition in node::list::<pg_sys::RestrictInfo>((*rel).baserestrictinfo) {
+            let mut columns = std::ptr::null_mut();
+            pg_sys::pull_varattnos((*condition).clause.cast(), (*rel).relid, &mut columns);
+            let columns: Vec<i32> = node::members(columns)
+                .map(|member| member + pg_sys::FirstLowInvalidHeapAttributeNumber)
+                .collect();
+            if !columns.is_empty() && columns.into_iter().all(in_order) {
+                ordered = pg_sys::lappend(ordered, condition.cast());
+            }
+        }
+        crate::pg::inject::point();
+        // Both ends of a range together.
+        let join = pg_sys::JoinType::JOIN_INNER;
+        let left = pg_sys::clauselist_selectivity(root, ordered, 0, join, std::ptr::null_mut());
+        Some(if left > 0.0 { left } else { 1.0 })
     }
 }
