@@ -84,6 +84,9 @@ pub fn count_all<'d>(
             for (column, seen) in count(relation, &asked, sampler) {
                 side_by_side.insert(oid, column, seen);
             }
+            for group in &relation.column_groups {
+                side_by_side.insert_combinations(oid, group.columns.clone(), group.distinct);
+            }
         }
     }
     side_by_side

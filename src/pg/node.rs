@@ -73,6 +73,46 @@ pub unsafe fn strip_relabel(mut expr: *mut pg_sys::Node) -> *mut pg_sys::Node {
     }
 }
 
+/// The conditions that hold one side of a join against the other, those among them that its inner side looks rows up by.
+///
+/// # Safety
+/// `join` must be a valid path.
+pub unsafe fn join_clauses(join: *mut pg_sys::JoinPath) -> impl Iterator<Item = *mut pg_sys::RestrictInfo> {
+    unsafe {
+        let (outer, inner) = ((*join).outerjoinpath, (*join).innerjoinpath);
+        let param = (*inner).param_info;
+        let looked_up = if param.is_null() { std::ptr::null_mut() } else { (*param).ppi_clauses };
+        let (outer, inner) = ((*(*outer).parent).relids, (*(*inner).parent).relids);
+        list::<pg_sys::RestrictInfo>((*join).joinrestrictinfo).chain(list(looked_up)).filter(move |clause| {
+            let relations = (**clause).clause_relids;
+            pg_sys::bms_overlap(relations, outer) && pg_sys::bms_overlap(relations, inner)
+        })
+    }
+}
+
+/// A column of a table of the query, beneath changes of its type that change no value; None for anything else.
+///
+/// # Safety
+/// `expr` must be a valid expression of the planner call of `root`.
+pub unsafe fn own_column(
+    root: *mut pg_sys::PlannerInfo,
+    expr: *mut pg_sys::Node,
+) -> Option<*mut pg_sys::Var> {
+    unsafe {
+        let var = strip_relabel(expr).cast::<pg_sys::Var>();
+        if !is_a(var, pg_sys::NodeTag::T_Var)
+            || (*var).varlevelsup != 0
+            || (*var).varattno <= 0
+            || (*var).varno <= 0
+            || (*var).varno >= (*root).simple_rel_array_size
+        {
+            return None;
+        }
+        let rel = *(*root).simple_rel_array.add((*var).varno as usize);
+        (!rel.is_null() && (*rel).rtekind == pg_sys::RTEKind::RTE_RELATION).then_some(var)
+    }
+}
+
 /// Every node of one of the kinds in an expression or query, outermost first; does not look inside the ones found.
 ///
 /// # Safety

@@ -11,6 +11,7 @@ mod index_scan;
 mod joins;
 mod ranges;
 mod scans;
+mod several_keys;
 
 use super::hook::Configuration;
 use super::{compat, node};

@@ -1,4 +1,5 @@
-//! `SideBySide`: how the rows with the same value of a column lie in a table, where a look at some pages has shown it.
+//! `SideBySide`: how the rows with the same value of a column lie in a table, and how many combinations of values columns have, where a
+//! look at some pages has shown it.
 //!
 //! A correlation does not tell: rows that were loaded customer by customer lie together, though the customers are in no order.
 //! Only keeps what `neighbours` has counted.
@@ -10,6 +11,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default)]
 pub struct SideBySide {
     columns: BTreeMap<(Oid, AttrNumber), Seen>,
+    /// How many combinations of values columns (ascending) have.
+    combinations: BTreeMap<(Oid, Vec<AttrNumber>), f64>,
 }
 
 /// What is known of a column.
@@ -25,6 +28,16 @@ impl SideBySide {
     /// Keeps what was counted of a column.
     pub fn insert(&mut self, relation: Oid, column: AttrNumber, seen: Seen) {
         self.columns.insert((relation, column), seen);
+    }
+
+    /// Keeps how many combinations of values columns (ascending) have.
+    pub fn insert_combinations(&mut self, relation: Oid, columns: Vec<AttrNumber>, distinct: f64) {
+        self.combinations.insert((relation, columns), distinct);
+    }
+
+    /// How many combinations of values columns (ascending) have; None where that is not known.
+    pub fn combinations(&self, relation: Oid, columns: &[AttrNumber]) -> Option<f64> {
+        self.combinations.get(&(relation, columns.to_vec())).copied()
     }
 
     /// What was counted of a column; None where nobody has looked.

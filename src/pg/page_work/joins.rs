@@ -61,6 +61,8 @@ impl Walk<'_> {
             }
             let of_inner = if one_match { 1.0 } else { from_inner.excess };
             let excess = from_outer.excess * of_inner * self.range_excess(root, join);
+            let (outer_rows, rows) = ((*outer).rows * from_outer.excess, (*join).path.rows * excess);
+            let excess = excess * self.excess_of_several_keys(root, join, outer_rows, rows);
             self.work.more_rows += (*join).path.rows * runs.planned * runs.share * (excess - 1.0);
             Below { stored: from_outer.stored.filter(|_| !batches && !sorted.0), excess }
         }

@@ -28,11 +28,7 @@ impl Walk<'_> {
             if (*join).jointype != pg_sys::JoinType::JOIN_INNER {
                 return 1.0;
             }
-            // Of a nested loop that looks rows up, they are with the look-up.
-            let param = (*(*join).innerjoinpath).param_info;
-            let looked_up = if param.is_null() { std::ptr::null_mut() } else { (*param).ppi_clauses };
-            let clauses = node::list::<pg_sys::RestrictInfo>((*join).joinrestrictinfo);
-            clauses.chain(node::list(looked_up)).map(|clause| self.of_clause(root, clause)).product()
+            node::join_clauses(join).map(|clause| self.of_clause(root, clause)).product()
         }
     }
 
@@ -53,9 +49,7 @@ unsafe fn excess_of(root: *mut pg_sys::PlannerInfo, clause: *mut pg_sys::Restric
         if !node::is_a(comparison, T_OpExpr) {
             return None;
         }
-        let sides: Vec<*mut pg_sys::Node> = node::list((*comparison.cast::<pg_sys::OpExpr>()).args)
-            .map(|side| node::strip_relabel(side))
-            .collect();
+        let sides: Vec<*mut pg_sys::Node> = node::list((*comparison.cast::<pg_sys::OpExpr>()).args).collect();
         let [left, right] = sides.try_into().ok()?;
         let (left, right) = (left_by_order(root, left)?, left_by_order(root, right)?);
         if left >= 1.0 && right >= 1.0 {
@@ -72,16 +66,8 @@ unsafe fn excess_of(root: *mut pg_sys::PlannerInfo, clause: *mut pg_sys::Restric
 /// than 0 to 1; None for anything else.
 unsafe fn left_by_order(root: *mut pg_sys::PlannerInfo, side: *mut pg_sys::Node) -> Option<f64> {
     unsafe {
-        let var = side.cast::<pg_sys::Var>();
-        if !node::is_a(side, T_Var) || (*var).varlevelsup != 0 || (*var).varattno <= 0 {
-            return None;
-        }
-        let within = (*var).varno > 0 && (*var).varno < (*root).simple_rel_array_size;
-        let rel =
-            if within { *(*root).simple_rel_array.add((*var).varno as usize) } else { std::ptr::null_mut() };
-        if rel.is_null() || (*rel).rtekind != pg_sys::RTEKind::RTE_RELATION {
-            return None;
-        }
+        let var = node::own_column(root, side)?;
+        let rel = *(*root).simple_rel_array.add((*var).varno as usize);
         let in_order = |column: i32| correlation(root, rel, column).abs() >= IN_ORDER;
         if !in_order((*var).varattno.into()) {
             return Some(1.0);
