@@ -31,6 +31,29 @@ struct Compared {
     inner: Column,
 }
 
+impl Column {
+    /// How many values it has; None if unknown.
+    unsafe fn distinct(&self) -> Option<f64> {
+        match unsafe { index_cost::stored_distinct(self.table, self.number) } {
+            distinct if distinct > 0.0 => Some(distinct),
+            // As a share of the rows.
+            distinct if distinct < 0.0 => Some(-distinct * unsafe { (*self.relation).tuples.max(1.0) }),
+            _ => None,
+        }
+    }
+}
+
+impl Compared {
+    /// The share of pairs of rows that the planner expects to be equal: what it has kept, which it does for one of the two ways to write
+    /// a clause, or as eqjoinsel (selfuncs.c) without common values.
+    unsafe fn planned(&self) -> Option<f64> {
+        if self.selectivity > 0.0 {
+            return Some(self.selectivity);
+        }
+        unsafe { Some(1.0 / self.outer.distinct()?.max(self.inner.distinct()?).max(1.0)) }
+    }
+}
+
 impl Walk<'_> {
     /// The rows of a join as a multiple of those that the planner expects, 1 or more; `outer_rows` come from the outer side, and as things
     /// are, `rows` are expected.
@@ -62,16 +85,16 @@ impl Walk<'_> {
                 }
             }
             let excess = |compared: &Vec<Compared>| {
-                let selectivities = || compared.iter().map(|columns| columns.selectivity);
-                if compared.len() < 2 || selectivities().any(|selectivity| selectivity <= 0.0) {
+                if compared.len() < 2 {
                     return None;
                 }
+                let planned = compared.iter().map(|columns| columns.planned()).product::<Option<f64>>()?;
                 let of_outer = self.combinations(compared.iter().map(|columns| columns.outer))?;
                 let of_inner = self.combinations(compared.iter().map(|columns| columns.inner))?;
                 let alike = 1.0 / of_outer.max(of_inner);
                 // Of each combination, the inner side has only so many rows.
                 let most = outer_rows * (*compared[0].inner.relation).rows / of_inner;
-                Some((alike / selectivities().product::<f64>()).min(most / rows).max(1.0))
+                Some((alike / planned).min(most / rows).max(1.0))
             };
             by_pair.values().filter_map(excess).product()
         }
@@ -83,14 +106,7 @@ impl Walk<'_> {
             let columns: Vec<Column> = columns.collect();
             let first = columns.first()?;
             let tuples = (*first.relation).tuples.max(1.0);
-            let mut independent = 1.0;
-            for column in &columns {
-                independent *= match index_cost::stored_distinct(column.table, column.number) {
-                    distinct if distinct > 0.0 => distinct,
-                    distinct if distinct < 0.0 => -distinct * tuples,
-                    _ => return None,
-                };
-            }
+            let independent = columns.iter().map(|column| column.distinct()).product::<Option<f64>>()?;
             let mut numbers: Vec<AttrNumber> = columns.iter().map(|column| column.number).collect();
             numbers.sort_unstable();
             let seen = self.configuration.side_by_side;
