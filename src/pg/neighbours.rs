@@ -118,7 +118,7 @@ fn count(relation: &mut Relation, asked: &Questions<'_>, sampler: Sampler) -> Ve
     let (numbers, names): (Vec<AttrNumber>, Vec<String>) =
         named.map(|column| (column.number, column.sql_name.clone())).unzip();
     let most = if asked.combined.is_empty() { PAGES } else { PAGES_FOR_COMBINATIONS };
-    let sampler = Sampler { max_pages: sampler.max_pages.min(most) };
+    let sampler = Sampler { max_pages: sampler.max_pages.min(most), scattered: true };
     // Without rows, what ANALYZE says has to do.
     let Ok(rows) = sampler.read(relation, &names, None) else { return Vec::new() };
     let identities: BTreeMap<AttrNumber, Vec<u32>> =

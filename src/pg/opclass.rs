@@ -88,7 +88,7 @@ pub fn recorded(ddl: &str, max_pages: u32) -> Result<Option<String>, PgError> {
     let Some(relation) = catalog::read_one(definition.relation)? else { return Ok(None) };
     let predicate = definition.predicate.as_ref().map(|predicate| predicate.sql.as_str());
     let expressions = expressions(&definition, &relation);
-    let rows = Sampler { max_pages }
+    let rows = Sampler { max_pages, scattered: false }
         .read(&relation, &expressions, predicate)
         .map_err(|reason| PgError::new(ERRCODE_FEATURE_NOT_SUPPORTED, reason.to_string()))?;
     let sample = look_at(&definition, &rows, &relation, catalog::read_storage()?)?;

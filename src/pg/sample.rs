@@ -55,12 +55,14 @@ pub enum NotSampled {
 pub struct Sampler {
     /// Most pages, of the table and of values stored out of line; 0 for none.
     pub max_pages: u32,
+    /// Whether they are anywhere in their parts of the table, not in the middle of them.
+    pub scattered: bool,
 }
 
 impl Sampler {
     /// As the session is set (`pg_index_advisor.sample_pages`).
     pub fn as_set() -> Sampler {
-        Sampler { max_pages: crate::settings::sample_pages() }
+        Sampler { max_pages: crate::settings::sample_pages(), scattered: false }
     }
 
     /// Evaluates SQL expressions over a sample of the rows of `relation`, and for each row whether `predicate` holds. Expressions name
@@ -104,7 +106,7 @@ impl Sampler {
         Spi::connect(|_| {
             let mut readers: Vec<Option<Reader>> = spread.leaves.iter().map(|_| None).collect();
             let started = Instant::now();
-            for page in spread.pages() {
+            for page in spread.pages(self.scattered) {
                 pgrx::check_for_interrupts!();
                 let late = rows.pages_read > 0 && started.elapsed() >= MAX_TIME;
                 if rows.pages_read >= self.max_pages || rows.bytes >= MAX_BYTES || late {

@@ -66,7 +66,7 @@ mod tests {
     fn all_of(statement: &Analysed) -> ExpressionStatistics {
         let catalog = read_for(std::slice::from_ref(statement)).expect("a catalog");
         let (relation, expression) = statement.without_statistics.first().expect("an expression").clone();
-        let sampler = Sampler { max_pages: 10_000 };
+        let sampler = Sampler { max_pages: 10_000, scattered: false };
         ExpressionStatistics::sample(&sampler, &catalog.relations[&relation], &[expression])
             .expect("a sample")
     }

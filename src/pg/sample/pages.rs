@@ -54,13 +54,16 @@ impl Spread {
     }
 
     /// The chosen pages, ordered so that those read before any stop are evenly spread as well (van der Corput's sequence).
-    pub fn pages(&self) -> impl Iterator<Item = Page> + '_ {
+    /// With `scattered`, each lies anywhere in its part of the table, in the same place every time: what comes again at equal distances is not
+    /// met again and again.
+    pub fn pages(&self, scattered: bool) -> impl Iterator<Item = Page> + '_ {
         let bits = u64::BITS - self.chosen.saturating_sub(1).leading_zeros();
         let order = (0..1u64 << bits)
             .map(move |k| if bits == 0 { 0 } else { k.reverse_bits() >> (u64::BITS - bits) });
         let total = self.starts.last().copied().unwrap_or(0);
         order.filter(|k| *k < self.chosen).map(move |k| {
-            let page = evenly(k, self.chosen, total);
+            let page =
+                if scattered { somewhere(k, self.chosen, total) } else { evenly(k, self.chosen, total) };
             let leaf = leaf_of(&self.starts, page);
             Page { leaf, block: (page - self.starts[leaf]) as u32 }
         })
@@ -70,6 +73,13 @@ impl Spread {
 /// The middle of the `k`-th of `parts` equal parts of `total`.
 fn evenly(k: u64, parts: u64, total: u64) -> u64 {
     ((2 * u128::from(k) + 1) * u128::from(total) / (2 * u128::from(parts.max(1)))) as u64
+}
+
+/// A page of the `k`-th of `parts` equal parts of `total`, by the fractions of multiples of the golden section.
+fn somewhere(k: u64, parts: u64, total: u64) -> u64 {
+    let begin = |k: u64| (u128::from(k) * u128::from(total) / u128::from(parts.max(1))) as u64;
+    let length = (begin(k + 1) - begin(k)).max(1);
+    begin(k) + ((k as f64 * 0.618_033_988_749_895).fract() * length as f64) as u64 % length
 }
 
 fn starts(sizes: impl Iterator<Item = u32>) -> Vec<u64> {
@@ -97,7 +107,7 @@ mod tests {
     fn a_small_table_is_read_wholly_and_once() {
         for pages in [0, 1, 2, 7, 299, 300] {
             let spread = Spread::new(&tables(&[pages]), 300);
-            let read: Vec<u32> = spread.pages().map(|page| page.block).collect();
+            let read: Vec<u32> = spread.pages(false).map(|page| page.block).collect();
             let distinct: BTreeSet<u32> = read.iter().copied().collect();
             assert_eq!((read.len(), distinct.len() as u32), (pages as usize, pages));
             assert!(distinct.iter().all(|block| *block < pages));
@@ -107,7 +117,7 @@ mod tests {
     #[test]
     fn no_more_than_allowed_and_evenly() {
         let spread = Spread::new(&tables(&[1_000_000]), 300);
-        let read: Vec<u32> = spread.pages().map(|page| page.block).collect();
+        let read: Vec<u32> = spread.pages(false).map(|page| page.block).collect();
         assert_eq!(read.len(), 300);
         let mut sorted = read.clone();
         sorted.sort();
@@ -116,17 +126,20 @@ mod tests {
         let mut begun = read[..50].to_vec();
         begun.sort();
         assert!(begun.windows(2).all(|pair| pair[1] - pair[0] < 80_000));
-        assert_eq!(Spread::new(&tables(&[u32::MAX]), 1).pages().count(), 1);
+        assert_eq!(Spread::new(&tables(&[u32::MAX]), 1).pages(false).count(), 1);
     }
 
     #[test]
     fn partitions_share_in_proportion() {
         let spread = Spread::new(&tables(&[3000, 0, 1000]), 400);
-        let of = |leaf| spread.pages().filter(|page| page.leaf == leaf).count();
+        let of = |leaf| spread.pages(false).filter(|page| page.leaf == leaf).count();
         assert_eq!((spread.leaves.len(), of(0), of(1), spread.total_pages), (2, 300, 100, 4000.0));
         let many = Spread::new(&tables(&[10; 1000]), 300);
-        assert_eq!((many.leaves.len(), many.pages().count(), many.total_pages), (MAX_LEAVES, 300, 10_000.0));
-        let pages: BTreeSet<Page> = many.pages().collect();
+        assert_eq!(
+            (many.leaves.len(), many.pages(false).count(), many.total_pages),
+            (MAX_LEAVES, 300, 10_000.0)
+        );
+        let pages: BTreeSet<Page> = many.pages(false).collect();
         assert_eq!(pages.len(), 300);
         assert!(pages.iter().all(|page| page.block < 10));
     }
