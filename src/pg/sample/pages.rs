@@ -115,6 +115,19 @@ mod tests {
     }
 
     #[test]
+    fn scattered_pages_lie_each_in_its_part_at_no_equal_distances() {
+        for pages in [7, 100, 706, 1_000_000, u32::MAX] {
+            let spread = Spread::new(&tables(&[pages]), 100);
+            let read: BTreeSet<u32> = spread.pages(true).map(|page| page.block).collect();
+            assert_eq!(read.len() as u32, pages.min(100));
+            let read: Vec<u32> = read.into_iter().collect();
+            let gaps: BTreeSet<u32> = read.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            assert!(pages <= 100 || gaps.len() > 2, "{gaps:?}");
+            assert!(gaps.last().is_none_or(|gap| *gap <= 2 * (pages / 100 + 1)), "{gaps:?}");
+        }
+    }
+
+    #[test]
     fn no_more_than_allowed_and_evenly() {
         let spread = Spread::new(&tables(&[1_000_000]), 300);
         let read: Vec<u32> = spread.pages(false).map(|page| page.block).collect();
