@@ -22,4 +22,4 @@ pub use merge::relatives;
 pub use pool::{Candidate, pool};
 pub use preference::preferences;
 pub use relevance::relevant;
-pub use service::{Service, service};
+pub use service::service;

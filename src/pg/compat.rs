@@ -265,39 +265,11 @@ pub unsafe fn is_of_order(
     }
 }
 
-/// Of an equality of two columns, the share of the left one's values that lie in the range of the right one's, and the other way round
-/// (`mergejoinscansel`, selfuncs.c); None where they have no order.
-///
-/// # Safety
-/// The clause must be of the planner call of `root`, and the operator in the families.
-pub unsafe fn shares_in_range(
-    root: *mut pg_sys::PlannerInfo,
-    clause: *mut pg_sys::Node,
-    families: *mut pg_sys::List,
-) -> Option<(f64, f64)> {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let family = (*families.as_ref()?.elements).oid_value;
-        #[cfg(not(feature = "pg18"))]
-        let ascending = pg_sys::BTLessStrategyNumber as c_int;
-        #[cfg(feature = "pg18")]
-        let ascending = pg_sys::CompareType::COMPARE_LT;
-        let (mut left, mut right) = ((0.0, 1.0), (0.0, 1.0));
-        super::inject::point();
-        pg_sys::mergejoinscansel(
-            root,
-            clause,
-            family,
-            ascending,
-            false,
-            &mut left.0,
-            &mut left.1,
-            &mut right.0,
-            &mut right.1,
-        );
-        Some((left.1 - left.0, right.1 - right.0))
-    }
-}
+/// Ascending order, as mergejoinscansel (selfuncs.c) is told of it.
+#[cfg(not(feature = "pg18"))]
+pub const ASCENDING: c_int = pg_sys::BTLessStrategyNumber as c_int;
+#[cfg(feature = "pg18")]
+pub const ASCENDING: pg_sys::CompareType::Type = pg_sys::CompareType::COMPARE_LT;
 
 /// Whether a merge join reads its inner side to the end because it gives rows that match nothing (`initial_cost_mergejoin`,
 /// costsize.c); version 15 knows fewer such joins.

@@ -90,29 +90,6 @@ pub unsafe fn join_clauses(join: *mut pg_sys::JoinPath) -> impl Iterator<Item = 
     }
 }
 
-/// A column of a table of the query, beneath changes of its type that change no value; None for anything else.
-///
-/// # Safety
-/// `expr` must be a valid expression of the planner call of `root`.
-pub unsafe fn own_column(
-    root: *mut pg_sys::PlannerInfo,
-    expr: *mut pg_sys::Node,
-) -> Option<*mut pg_sys::Var> {
-    unsafe {
-        let var = strip_relabel(expr).cast::<pg_sys::Var>();
-        if !is_a(var, pg_sys::NodeTag::T_Var)
-            || (*var).varlevelsup != 0
-            || (*var).varattno <= 0
-            || (*var).varno <= 0
-            || (*var).varno >= (*root).simple_rel_array_size
-        {
-            return None;
-        }
-        let rel = *(*root).simple_rel_array.add((*var).varno as usize);
-        (!rel.is_null() && (*rel).rtekind == pg_sys::RTEKind::RTE_RELATION).then_some(var)
-    }
-}
-
 /// Every node of one of the kinds in an expression or query, outermost first; does not look inside the ones found.
 ///
 /// # Safety

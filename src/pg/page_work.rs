@@ -7,6 +7,7 @@
 //!
 //! The private functions take valid paths of one `PlannerInfo`, which only they look at meanwhile.
 
+mod columns;
 mod index_scan;
 mod joins;
 mod ranges;

@@ -14,7 +14,7 @@ use super::sample::Sampler;
 use super::session_indexes::Named;
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::candidate::facts::StatementFacts;
-use crate::candidate::{self, Candidate, Service};
+use crate::candidate::{self, Candidate};
 use crate::catalog::{Catalog, Oid};
 use crate::cost::model::{CostModel, Price};
 use crate::cost::parting::{Parting, Seen, Ware};
@@ -194,23 +194,23 @@ fn kinds(pool: &[Candidate]) -> Vec<usize> {
         let IndexDefinition { relation, access_method, keys, predicate, .. } = &candidate.definition;
         (*relation, *access_method, keys.first().map(|key| key.part.clone()), predicate.clone())
     };
-    let mut known = BTreeMap::new();
-    pool.iter()
-        .map(|candidate| {
-            let next = known.len();
-            *known.entry(kind(candidate)).or_insert(next)
-        })
-        .collect()
+    let mut number = numbering();
+    pool.iter().map(|candidate| number(kind(candidate))).collect()
 }
 
 /// A number for each candidate, the same for those that do the same for a statement; None where that is not known.
 fn services(pool: &[Candidate], facts: &StatementFacts) -> Vec<Option<usize>> {
-    let mut known: BTreeMap<Service<'_>, usize> = BTreeMap::new();
-    let mut number = |service| {
-        let next = known.len();
-        *known.entry(service).or_insert(next)
-    };
+    let mut number = numbering();
     pool.iter().map(|candidate| candidate::service(&candidate.definition, facts).map(&mut number)).collect()
+}
+
+/// Gives out a number for each thing, from 0, and for one that was there the same again.
+fn numbering<T: Ord>() -> impl FnMut(T) -> usize {
+    let mut known = BTreeMap::new();
+    move |thing| {
+        let next = known.len();
+        *known.entry(thing).or_insert(next)
+    }
 }
 
 /// Analyses queries as the caller.

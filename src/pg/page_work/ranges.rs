@@ -9,10 +9,10 @@
 //! As `page_work`.
 
 use super::Walk;
+use super::columns::{Column, compared_by};
 use super::index_scan::correlation;
-use crate::pg::{compat, node};
+use crate::pg::{compat, inject, node};
 use pgrx::pg_sys;
-use pgrx::pg_sys::NodeTag::*;
 
 /// From this correlation with the order of storage on, a column is in it, and two such columns are in the order of each other.
 const IN_ORDER: f64 = 0.9;
@@ -45,32 +45,51 @@ impl Walk<'_> {
 /// None where the clause does not compare two columns that have an order.
 unsafe fn excess_of(root: *mut pg_sys::PlannerInfo, clause: *mut pg_sys::RestrictInfo) -> Option<f64> {
     unsafe {
-        let comparison = (*clause).clause.cast::<pg_sys::Node>();
-        if !node::is_a(comparison, T_OpExpr) {
-            return None;
-        }
-        let sides: Vec<*mut pg_sys::Node> = node::list((*comparison.cast::<pg_sys::OpExpr>()).args).collect();
-        let [left, right] = sides.try_into().ok()?;
-        let (left, right) = (left_by_order(root, left)?, left_by_order(root, right)?);
+        let (left, right) = compared_by(root, clause)?;
+        let (left, right) = (left_by_order(root, left), left_by_order(root, right));
         if left >= 1.0 && right >= 1.0 {
             return None;
         }
-        let (in_right, in_left) = compat::shares_in_range(root, comparison, (*clause).mergeopfamilies)?;
+        let (in_right, in_left) = shares_in_range(root, clause)?;
         let excess =
             |kept: f64, in_range: f64| if in_range > 0.0 { (1.0 / in_range).min(1.0 / kept) } else { 1.0 };
         Some(excess(left, in_right).max(excess(right, in_left)).max(1.0))
     }
 }
 
-/// Of the conditions on columns in whose order a column of a table is, itself among them, the share of the rows that they leave, more
-/// than 0 to 1; None for anything else.
-unsafe fn left_by_order(root: *mut pg_sys::PlannerInfo, side: *mut pg_sys::Node) -> Option<f64> {
+/// Of an equality of two columns, the share of the left one's values that lie in the range of the right one's, and the other way round;
+/// None where they have no order.
+unsafe fn shares_in_range(
+    root: *mut pg_sys::PlannerInfo,
+    clause: *mut pg_sys::RestrictInfo,
+) -> Option<(f64, f64)> {
     unsafe {
-        let var = node::own_column(root, side)?;
-        let rel = *(*root).simple_rel_array.add((*var).varno as usize);
+        let family = (*(*clause).mergeopfamilies.as_ref()?.elements).oid_value;
+        let comparison = (*clause).clause.cast();
+        let (mut left, mut right) = ((0.0, 1.0), (0.0, 1.0));
+        inject::point();
+        pg_sys::mergejoinscansel(
+            root,
+            comparison,
+            family,
+            compat::ASCENDING,
+            false,
+            &mut left.0,
+            &mut left.1,
+            &mut right.0,
+            &mut right.1,
+        );
+        Some((left.1 - left.0, right.1 - right.0))
+    }
+}
+
+/// Of the conditions on columns in whose order a column is, itself among them, the share of the rows that they leave, more than 0 to 1.
+unsafe fn left_by_order(root: *mut pg_sys::PlannerInfo, column: Column) -> f64 {
+    unsafe {
+        let rel = column.relation;
         let in_order = |column: i32| correlation(root, rel, column).abs() >= IN_ORDER;
-        if !in_order((*var).varattno.into()) {
-            return Some(1.0);
+        if !in_order(column.number.into()) {
+            return 1.0;
         }
         let mut ordered = std::ptr::null_mut();
         for condition in node::list::<pg_sys::RestrictInfo>((*rel).baserestrictinfo) {
@@ -83,10 +102,10 @@ unsafe fn left_by_order(root: *mut pg_sys::PlannerInfo, side: *mut pg_sys::Node)
                 ordered = pg_sys::lappend(ordered, condition.cast());
             }
         }
-        crate::pg::inject::point();
+        inject::point();
         // Both ends of a range together.
         let join = pg_sys::JoinType::JOIN_INNER;
         let left = pg_sys::clauselist_selectivity(root, ordered, 0, join, std::ptr::null_mut());
-        Some(if left > 0.0 { left } else { 1.0 })
+        if left > 0.0 { left } else { 1.0 }
     }
 }

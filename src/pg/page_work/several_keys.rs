@@ -10,37 +10,17 @@
 //! As `page_work`.
 
 use super::Walk;
+use super::columns::{Column, compared_by};
 use crate::catalog::AttrNumber;
-use crate::pg::{index_cost, node};
+use crate::pg::node;
 use pgrx::pg_sys;
-use pgrx::pg_sys::NodeTag::*;
 use std::collections::BTreeMap;
-
-/// A column of a relation of the query.
-#[derive(Clone, Copy)]
-struct Column {
-    relation: *mut pg_sys::RelOptInfo,
-    table: pg_sys::Oid,
-    number: AttrNumber,
-}
 
 /// Two columns that a join compares, and the share of pairs of rows that the planner expects to be equal.
 struct Compared {
     selectivity: f64,
     outer: Column,
     inner: Column,
-}
-
-impl Column {
-    /// How many values it has; None if unknown.
-    unsafe fn distinct(&self) -> Option<f64> {
-        match unsafe { index_cost::stored_distinct(self.table, self.number) } {
-            distinct if distinct > 0.0 => Some(distinct),
-            // As a share of the rows.
-            distinct if distinct < 0.0 => Some(-distinct * unsafe { (*self.relation).tuples.max(1.0) }),
-            _ => None,
-        }
-    }
 }
 
 impl Compared {
@@ -71,7 +51,7 @@ impl Walk<'_> {
             let outer = (*(*(*join).outerjoinpath).parent).relids;
             let mut by_pair: BTreeMap<(pg_sys::Index, pg_sys::Index), Vec<Compared>> = BTreeMap::new();
             for clause in node::join_clauses(join) {
-                let Some((one, other)) = columns_of(root, clause) else { continue };
+                let Some((one, other)) = compared_by(root, clause) else { continue };
                 let one_is_outer = pg_sys::bms_is_member((*one.relation).relid as i32, outer);
                 let (outer, inner) = if one_is_outer { (one, other) } else { (other, one) };
                 let pair = ((*outer.relation).relid, (*inner.relation).relid);
@@ -113,31 +93,5 @@ impl Walk<'_> {
             let seen = seen.and_then(|known| known.combinations(first.table.to_u32(), &numbers));
             Some(independent.min(tuples).min(seen.unwrap_or(f64::INFINITY)).max(1.0))
         }
-    }
-}
-
-/// Both sides of an equality of two columns of two tables.
-unsafe fn columns_of(
-    root: *mut pg_sys::PlannerInfo,
-    clause: *mut pg_sys::RestrictInfo,
-) -> Option<(Column, Column)> {
-    unsafe {
-        let comparison = (*clause).clause.cast::<pg_sys::Node>();
-        if (*clause).mergeopfamilies.is_null() || !node::is_a(comparison, T_OpExpr) {
-            return None;
-        }
-        let sides = node::list::<pg_sys::Node>((*comparison.cast::<pg_sys::OpExpr>()).args);
-        let columns: Option<Vec<Column>> = sides.map(|side| column_of(root, side)).collect();
-        let [one, other] = columns?.try_into().ok()?;
-        Some((one, other))
-    }
-}
-
-unsafe fn column_of(root: *mut pg_sys::PlannerInfo, side: *mut pg_sys::Node) -> Option<Column> {
-    unsafe {
-        let var = node::own_column(root, side)?;
-        let relation = *(*root).simple_rel_array.add((*var).varno as usize);
-        let entry = *(*root).simple_rte_array.add((*var).varno as usize);
-        Some(Column { relation, table: (*entry).relid, number: (*var).varattno })
     }
 }
