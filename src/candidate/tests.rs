@@ -433,6 +433,22 @@ fn statements_share_one_order_of_equality_columns() {
 }
 
 #[test]
+fn keys_that_another_statement_asks_for_in_part_are_turned_to_begin_with_it() {
+    let mut priced = usage(LINEITEM, vec![]);
+    priced.joins = vec![join(2, 88, 1), join(3, 88, 2)];
+    let mut supplied = usage(LINEITEM, vec![]);
+    supplied.joins = vec![join(3, 99, 1)];
+    let mut bought = usage(LINEITEM, vec![]);
+    bought.joins = vec![join(2, 77, 1)];
+    // One that asks for all of it needs no second order ...
+    let alone = ddl_of(vec![priced.clone()], &catalog());
+    assert!(!alone.iter().any(|ddl| ddl.contains("(l_suppkey, l_partkey)")), "{alone:#?}");
+    // ... where l_suppkey leads, whoever asks for l_partkey finds it too.
+    let both = ddl_of(vec![priced, supplied.clone(), supplied, bought], &catalog());
+    assert_has(&both, &["lineitem (l_suppkey, l_partkey)", "lineitem (l_partkey, l_suppkey)"]);
+}
+
+#[test]
 fn two_statements_wants_are_merged_into_one_index() {
     let mut dated = usage(ORDERS, vec![equality(2, 1e-5), range(4, 0.1)]);
     dated.needed = Some(BTreeSet::from([2, 4, 5]));

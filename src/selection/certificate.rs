@@ -538,10 +538,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         search.cache.go_online();
         if known.is_ok_and(|known| known.net > search.best.net) {
             let exact = search.moved(&empty, set.to_vec());
-            match exact.and_then(|exact| improve::prune(search, exact)) {
-                Ok((pruned, _)) => search.consider(&pruned),
-                Err(Expired) => self.in_time = false,
-            }
+            self.in_time &= exact.and_then(|exact| improve::consider(search, exact)).is_ok();
         }
     }
 }

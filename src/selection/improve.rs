@@ -24,6 +24,21 @@ pub(super) fn settle<W: WhatIf>(
     Ok(())
 }
 
+/// Considers a configuration without the members that are not worth their place. One that could not be better so is not looked at closer.
+pub(super) fn consider<W: WhatIf>(
+    search: &mut Search<'_, W>,
+    configuration: Configuration,
+) -> Result<(), Expired> {
+    // A member that goes takes its writes with it, and may take what slows a statement.
+    let slower: f64 = configuration.savings.iter().filter(|saving| **saving < 0.0).sum();
+    let most = configuration.net + search.write_ms(&configuration.members) - slower;
+    if most >= search.best.net {
+        let (pruned, _) = prune(search, configuration)?;
+        search.consider(&pruned);
+    }
+    Ok(())
+}
+
 /// Removes members, the least useful first, until each is worth its place; also returns those removed.
 pub(super) fn prune<W: WhatIf>(
     search: &mut Search<'_, W>,

@@ -107,7 +107,5 @@ fn confirm<'a, W: WhatIf>(
     let found = std::mem::replace(&mut search.best, confirmed);
     let empty = search.empty();
     let exact = search.moved(&empty, found.members)?;
-    let (pruned, _) = improve::prune(search, exact)?;
-    search.consider(&pruned);
-    Ok(())
+    improve::consider(search, exact)
 }

@@ -20,16 +20,18 @@ use ground::{Ground, Standing};
 /// Plans looked at in a run, after which it ends: some hundredths of a second.
 pub(super) const LOOKS: u64 = 2_000_000;
 /// In the last run, when all is known that will be.
-pub(super) const LAST_LOOKS: u64 = 10_000_000;
+pub(super) const LAST_LOOKS: u64 = 20_000_000;
 /// Tries for each candidate that known plans use, after which a run ends too: few candidates are soon through.
 const TRIES: usize = 24;
-/// Plans that are looked at for what to fill the room with, at least: all of a small workload's. Of a large one, those of the statements
+/// Plans that are looked at for what to fill the room with, at least: all of a small workload's. Of a larger one, those of the statements
 /// that lost something, and of others by lot.
-const IN_VIEW: usize = 2_000;
+const IN_VIEW: usize = 400;
 /// What is worse by this share of the cost before is gone on from at first as often as not, later by less.
 const WARMTH: f64 = 0.0005;
-/// Tries without a better set, after which it begins anew from the best without half of its members, ...
+/// Tries without a better set, after which it begins anew, ...
 const PATIENCE: usize = 60;
+/// ... so often from nothing, else from the best without half of its members, ...
+const FROM_NOTHING: f64 = 0.25;
 /// ... filled with far more left to the lot.
 const NEW_NOISE: f64 = 2.0;
 /// How often it begins with a plan that is put in and stays until it begins anew again.
@@ -64,7 +66,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
     let ground = Ground::of(search);
     let mut lots = Rng::with_seed(planner_calls);
     let mut best = begin(&ground, &search.best.members, search.least_gain, &mut lots);
-    let mut current = best.clone();
+    let (nothing, mut current) = (ground.standing(&[]), best.clone());
     let mut idle = 0;
     let mut pinned = Vec::new();
     let tries = TRIES * ground.size();
@@ -85,7 +87,8 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
             best.clone_from(&current);
             idle = 0;
         } else if idle >= PATIENCE {
-            (current, pinned) = anew(&ground, &best, &mut lots);
+            let from = if lots.f64() < FROM_NOTHING { &nothing } else { &best };
+            (current, pinned) = anew(&ground, from, &mut lots);
             idle = 0;
         }
     }
@@ -112,25 +115,25 @@ fn begin(ground: &Ground, members: &[CandidateId], enough: f64, lots: &mut Rng) 
     best
 }
 
-/// What comes of a set without half of its members, left to the lot; now and then with a plan that is to stay.
-fn anew(ground: &Ground, best: &Standing, lots: &mut Rng) -> (Standing, Vec<usize>) {
-    let mut next = best.clone();
+/// What comes of the best set, or of none, without half of its members, left to the lot; now and then with a plan that is to stay.
+fn anew(ground: &Ground, from: &Standing, lots: &mut Rng) -> (Standing, Vec<usize>) {
+    let mut next = from.clone();
     if lots.f64() < PINNED {
         let pinned = ground.put_in(&mut next, lots);
         if ground.make_room(&mut next, &pinned, lots) {
             ground.fill(&mut next, by_lot(lots), NOISE, &[], lots);
-            ground.prune(&mut next, best, &pinned);
+            ground.prune(&mut next, from, &pinned);
             return (next, pinned);
         }
-        next = best.clone();
+        next = from.clone();
     }
-    for member in &best.members {
+    for member in &from.members {
         if lots.bool() {
             ground.remove(&mut next, *member);
         }
     }
     ground.fill(&mut next, by_lot(lots), NEW_NOISE, &[], lots);
-    ground.prune(&mut next, best, &[]);
+    ground.prune(&mut next, from, &[]);
     (next, Vec::new())
 }
 

@@ -3,6 +3,7 @@
 use super::IN_VIEW;
 use super::offers::{Offer, Offers};
 use crate::cost::{CandidateId, WhatIf};
+use crate::selection::Problem;
 use crate::selection::greedy::{Key, nearly};
 use crate::selection::search::{NEARLY, Search, is_within};
 use fastrand::Rng;
@@ -21,8 +22,12 @@ struct Item {
     write_ms: f64,
     keys: Option<u32>,
     table: u32,
-    /// Statements with a known plan that uses it.
+    /// Statements with a known plan that uses it, ...
     users: Vec<usize>,
+    /// ... and the numbers of these plans.
+    plans: Vec<usize>,
+    /// Positions of smaller items that may do a part of its work: its first keys, or without included columns.
+    smaller: Vec<usize>,
 }
 
 /// A known plan of a statement.
@@ -38,6 +43,8 @@ pub(super) struct Plan {
 /// The known plans of a statement.
 #[derive(Default)]
 struct Plans {
+    /// The number of the first among the plans of all statements; those of `ranked`, then those of `slow`.
+    first: usize,
     /// By cost, without those that others do as well for: the first whose indexes are there is chosen.
     ranked: Vec<Plan>,
     /// By cost: those that are slower than the user allows.
@@ -54,9 +61,9 @@ pub(super) struct Ground {
     storage_bytes: u64,
     max_indexes: usize,
     least_gain: f64,
-    /// Of all statements, too slow or not.
-    plans: usize,
-    /// Plans looked at so far.
+    /// By number: items of a plan.
+    used: Vec<u32>,
+    /// Plans and offers looked at so far.
     looks: Cell<u64>,
 }
 
@@ -66,6 +73,8 @@ pub(super) struct Standing {
     /// Positions among the items, in no order.
     pub members: Vec<usize>,
     is_member: Vec<bool>,
+    /// By number of a plan: its items that are not there.
+    missing: Vec<u32>,
     on_table: Vec<usize>,
     bytes: u64,
     /// By statement: where the plan that is chosen stands among its ranked ones, ...
@@ -109,11 +118,14 @@ impl Ground {
                     keys: candidate.keys,
                     table: candidate.table,
                     users: Vec::new(),
+                    plans: Vec::new(),
+                    smaller: smaller(problem, *id, &ids),
                 }
             })
             .collect();
+        let mut all: Vec<u32> = Vec::new();
         let statements = known.into_iter().enumerate().map(|(at, plans)| {
-            let mut kept = Plans::default();
+            let mut kept = Plans { first: all.len(), ..Plans::default() };
             for (plan, used) in plans {
                 let used: Vec<usize> = used.iter().filter_map(|id| ids.binary_search(id).ok()).collect();
                 let plan = Plan { used, ..plan };
@@ -124,19 +136,22 @@ impl Ground {
                     kept.ranked.push(plan);
                 }
             }
-            let used = kept.ranked.iter().chain(&kept.slow).flat_map(|plan| &plan.used);
-            for item in used {
-                if items[*item].users.last() != Some(&at) {
-                    items[*item].users.push(at);
+            for plan in kept.ranked.iter().chain(&kept.slow) {
+                for item in &plan.used {
+                    if items[*item].users.last() != Some(&at) {
+                        items[*item].users.push(at);
+                    }
+                    items[*item].plans.push(all.len());
                 }
+                all.push(plan.used.len() as u32);
             }
             kept
         });
         let statements: Vec<Plans> = statements.collect();
         let limits = search.limits();
         Ground {
-            plans: statements.iter().map(|plans| plans.ranked.len()).sum(),
             statements,
+            used: all,
             tables: items.iter().map(|item| item.table as usize + 1).max().unwrap_or(0),
             per_table: limits.max_indexes_per_table,
             storage_bytes: limits.storage_bytes.unwrap_or(u64::MAX),
@@ -161,6 +176,7 @@ impl Ground {
         let mut standing = Standing {
             members: Vec::new(),
             is_member: vec![false; self.items.len()],
+            missing: self.used.clone(),
             on_table: vec![0; self.tables],
             bytes: 0,
             chosen: vec![0; self.statements.len()],
@@ -172,7 +188,7 @@ impl Ground {
                 self.toggle(&mut standing, item);
             }
         }
-        let choice = |statement| self.choice(statement, &standing.is_member, 0);
+        let choice = |statement| self.choice(statement, 0, |number, _| standing.missing[number] == 0);
         (standing.chosen, standing.savings) = (0..self.statements.len()).map(choice).unzip();
         let write_ms: f64 = standing.members.iter().map(|item| self.items[*item].write_ms).sum();
         standing.net = standing.savings.iter().sum::<f64>() - write_ms;
@@ -187,24 +203,23 @@ impl Ground {
     }
 
     /// Where the plan stands that a statement has, none of the first `from` being there, and what that saves, as `Search::saving` says.
-    fn choice(&self, statement: usize, is_member: &[bool], from: usize) -> (usize, f64) {
-        let plans = &self.statements[statement];
-        let mut looks = 0;
-        let mut is_there = |plan: &Plan| {
-            looks += 1;
-            plan.used.iter().all(|item| is_member[*item])
-        };
-        let chosen = plans.ranked[from..].iter().position(&mut is_there).map(|after| from + after);
-        let saving = chosen.map_or(0.0, |chosen| {
-            let chosen = &plans.ranked[chosen];
-            if chosen.is_slow || chosen.saving <= 0.0 {
-                return chosen.saving;
-            }
-            let near = plans.slow.iter().take_while(|slow| slow.total <= NEARLY * chosen.total);
-            near.filter(|slow| is_there(slow)).map(|slow| slow.saving).fold(chosen.saving, f64::min)
-        });
-        self.looks.set(self.looks.get() + looks);
-        (chosen.unwrap_or(plans.ranked.len()), saving)
+    fn choice(&self, statement: usize, from: usize, is_there: impl Fn(usize, &Plan) -> bool) -> (usize, f64) {
+        let Plans { first, ranked, slow } = &self.statements[statement];
+        let mut numbered = ranked.iter().enumerate().skip(from);
+        let chosen = numbered.find(|(at, plan)| is_there(first + at, plan));
+        let end = chosen.map_or(ranked.len(), |(at, _)| at + 1);
+        self.look(end - from);
+        let Some((at, chosen)) = chosen else { return (ranked.len(), 0.0) };
+        if chosen.is_slow || chosen.saving <= 0.0 {
+            return (at, chosen.saving);
+        }
+        let near = slow.iter().enumerate().take_while(|(_, slow)| slow.total <= NEARLY * chosen.total);
+        let near = near.filter(|(at, slow)| is_there(first + ranked.len() + at, slow));
+        (at, near.map(|(_, slow)| slow.saving).fold(chosen.saving, f64::min))
+    }
+
+    fn look(&self, at: usize) {
+        self.looks.set(self.looks.get() + at as u64);
     }
 
     /// As `choice`, where items were taken out of a standing and none put in.
@@ -212,25 +227,27 @@ impl Ground {
         &self,
         statement: usize,
         standing: &Standing,
-        is_out: impl Fn(usize) -> bool,
+        is_there: impl Fn(usize, &Plan) -> bool,
     ) -> (usize, f64) {
         let (chosen, saving) = (standing.chosen[statement], standing.savings[statement]);
+        let Plans { first, ranked, .. } = &self.statements[statement];
         // Where something too slow is near, it counts, and may be what is out.
-        let stays = self.statements[statement]
-            .ranked
-            .get(chosen)
-            .is_some_and(|plan| plan.saving == saving && !plan.used.iter().any(|item| is_out(*item)));
-        if stays { (chosen, saving) } else { self.choice(statement, &standing.is_member, chosen) }
+        let stays =
+            ranked.get(chosen).is_some_and(|plan| plan.saving == saving && is_there(first + chosen, plan));
+        if stays { (chosen, saving) } else { self.choice(statement, chosen, is_there) }
     }
 
     /// Puts an item in or takes it out, without a look at what that saves.
     fn toggle(&self, standing: &mut Standing, item: usize) {
-        let Item { bytes, table, .. } = self.items[item];
+        let Item { bytes, table, ref plans, .. } = self.items[item];
+        self.look(plans.len());
         if standing.is_member[item] {
+            plans.iter().for_each(|plan| standing.missing[*plan] += 1);
             standing.members.retain(|member| *member != item);
             standing.on_table[table as usize] -= 1;
             standing.bytes -= bytes;
         } else {
+            plans.iter().for_each(|plan| standing.missing[*plan] -= 1);
             standing.members.push(item);
             standing.on_table[table as usize] += 1;
             standing.bytes += bytes;
@@ -247,10 +264,11 @@ impl Ground {
         }
         let only_out = items.iter().all(|item| !standing.is_member[*item]);
         for statement in self.users(items) {
+            let is_there = |number: usize, _: &Plan| standing.missing[number] == 0;
             let (chosen, saving) = if only_out {
-                self.choice_without(statement, standing, |item| items.contains(&item))
+                self.choice_without(statement, standing, is_there)
             } else {
-                self.choice(statement, &standing.is_member, 0)
+                self.choice(statement, 0, is_there)
             };
             standing.net += saving - standing.savings[statement];
             standing.chosen[statement] = chosen;
@@ -262,15 +280,32 @@ impl Ground {
         self.change(standing, &[member]);
     }
 
+    /// What would be lost with another item in place of a member, net.
+    pub fn loss_by_exchange(&self, standing: &Standing, member: usize, item: usize) -> f64 {
+        let is_there = |number: usize, plan: &Plan| match standing.missing[number] {
+            0 => !plan.uses(member),
+            1 => plan.uses(item) && !plan.uses(member),
+            _ => false,
+        };
+        let lost = |statement: usize| standing.savings[statement] - self.choice(statement, 0, is_there).1;
+        let lost: f64 = self.users(&[member, item]).map(lost).sum();
+        lost + self.items[item].write_ms - self.items[member].write_ms
+    }
+
+    /// A smaller item to put in place of a member, by lot.
+    fn smaller(&self, standing: &Standing, member: usize, lots: &mut Rng) -> Option<usize> {
+        let smaller = lots.choice(&self.items[member].smaller).copied()?;
+        let rivals = self.rivals(standing, &[smaller]);
+        (!standing.is_member[smaller] && rivals.iter().all(|rival| *rival == member)).then_some(smaller)
+    }
+
     /// What would be lost without a member, net.
-    fn loss(&self, standing: &mut Standing, member: usize) -> f64 {
-        standing.is_member[member] = false;
+    pub fn loss(&self, standing: &Standing, member: usize) -> f64 {
+        let is_there = |number: usize, plan: &Plan| standing.missing[number] == 0 && !plan.uses(member);
+        let left = |statement: usize| self.choice_without(statement, standing, is_there).1;
         let item = &self.items[member];
-        let left = |s: usize| self.choice_without(s, standing, |item| item == member).1;
-        let lost = |s: &usize| standing.savings[*s] - left(*s);
-        let loss = item.users.iter().map(lost).sum::<f64>() - item.write_ms;
-        standing.is_member[member] = true;
-        loss
+        let lost = |statement: &usize| standing.savings[*statement] - left(*statement);
+        item.users.iter().map(lost).sum::<f64>() - item.write_ms
     }
 
     /// Items of a plan that are not there.
@@ -348,16 +383,25 @@ impl Ground {
                 .collect();
             let others = lots.choose_multiple(others, ASKED_TO_GO);
             let by_bytes = anywhere && standing.bytes > self.storage_bytes;
-            let mut cheapest: Option<(f64, usize)> = None;
+            let mut cheapest: Option<(f64, usize, Option<usize>)> = None;
+            let mut consider = |loss: f64, bytes: u64, member: usize, smaller: Option<usize>, lot: f64| {
+                let bytes = if by_bytes { bytes as f64 + EVERY_INDEX } else { 1.0 };
+                let price = loss.max(0.0) / bytes * (0.5 + lot);
+                if cheapest.is_none_or(|(least, ..)| price < least) {
+                    cheapest = Some((price, member, smaller));
+                }
+            };
             for member in others {
-                let bytes = if by_bytes { self.items[member].bytes as f64 + EVERY_INDEX } else { 1.0 };
-                let price = self.loss(standing, member).max(0.0) / bytes * (0.5 + lots.f64());
-                if cheapest.is_none_or(|(least, _)| price < least) {
-                    cheapest = Some((price, member));
+                let bytes = self.items[member].bytes;
+                consider(self.loss(standing, member), bytes, member, None, lots.f64());
+                if by_bytes && let Some(smaller) = self.smaller(standing, member, lots) {
+                    let loss = self.loss_by_exchange(standing, member, smaller);
+                    consider(loss, bytes - self.items[smaller].bytes, member, Some(smaller), lots.f64());
                 }
             }
-            let Some((_, member)) = cheapest else { return false };
+            let Some((_, member, smaller)) = cheapest else { return false };
             self.remove(standing, member);
+            self.change(standing, smaller.as_slice());
         }
     }
 
@@ -415,7 +459,7 @@ impl Ground {
                 });
             }
         }
-        self.looks.set(self.looks.get() + looks as u64);
+        self.look(looks);
     }
 
     /// What an offer is worth by `key`; None where it saves nothing or does not fit.
@@ -448,7 +492,7 @@ impl Ground {
     fn in_view(&self, standing: &Standing, out: &[usize], lots: &mut Rng) -> Vec<usize> {
         let plans = |statement: usize| self.statements[statement].ranked.len();
         let all = self.statements.len();
-        if self.plans <= IN_VIEW {
+        if self.used.len() <= IN_VIEW {
             return (0..all).collect();
         }
         let mut in_view: Vec<usize> =
@@ -505,7 +549,19 @@ impl Ground {
     }
 }
 
+/// Positions in `ids`, ascending, of smaller relatives of a candidate.
+fn smaller(problem: &Problem, id: CandidateId, ids: &[CandidateId]) -> Vec<usize> {
+    let candidate = &problem.candidates[id];
+    let smaller = |relative: &&CandidateId| problem.candidates[**relative].size_bytes < candidate.size_bytes;
+    let found = candidate.relatives.iter().filter(smaller);
+    found.filter_map(|relative| ids.binary_search(relative).ok()).collect()
+}
+
 impl Plan {
+    fn uses(&self, item: usize) -> bool {
+        self.used.contains(&item)
+    }
+
     /// Whether `other` uses all that this one does.
     fn is_within(&self, other: &Plan) -> bool {
         is_within(&self.used, &other.used)

@@ -48,6 +48,40 @@ proptest! {
     }
 
     #[test]
+    fn what_is_lost_is_the_difference_of_two_standings(seed: u64) {
+        let (mut problem, mut truth) = small_instance(seed);
+        let mut numbers = Numbers(seed);
+        truth.scattered = vec![(numbers.below(problem.candidates.len()), 2.0)];
+        problem.limits.slowdown = [None, Some(0.05)][numbers.below(2)];
+        for statement in &mut problem.statements {
+            statement.before = truth.plan(statement.id, &[]);
+        }
+        let mut search = Search::new(&problem, &mut truth);
+        let empty = search.empty();
+        for members in sets(problem.candidates.len()).step_by(3) {
+            search.moved(&empty, members).expect("no time limit");
+        }
+        search.cache.go_offline();
+        let ground = Ground::of(&search);
+        let candidates: Vec<CandidateId> = (0..problem.candidates.len()).collect();
+        let (members, others): (Vec<_>, Vec<_>) = candidates.iter().partition(|_| numbers.below(2) == 0);
+        let standing = ground.standing(&members);
+        let position = |candidate: CandidateId| ground.standing(&[candidate]).members.first().copied();
+        let close = |lost: f64, left: f64| (standing.net - lost - left).abs() <= 1e-6 * search.total_before;
+        for member in members.iter().filter(|member| position(**member).is_some()) {
+            let at = position(*member).expect("known");
+            let mut rest: Vec<CandidateId> = members.iter().copied().filter(|other| other != member).collect();
+            prop_assert!(close(ground.loss(&standing, at), ground.standing(&rest).net));
+            for other in others.iter().filter(|other| position(**other).is_some()) {
+                let lost = ground.loss_by_exchange(&standing, at, position(*other).expect("known"));
+                rest.push(*other);
+                prop_assert!(close(lost, ground.standing(&rest).net));
+                rest.pop();
+            }
+        }
+    }
+
+    #[test]
     fn after_many_tries_a_standing_is_what_its_members_make_of_it(seed: u64) {
         let (mut problem, mut truth) = small_instance(seed);
         let mut numbers = Numbers(seed);
@@ -55,6 +89,11 @@ proptest! {
         problem.limits.slowdown = [None, Some(0.05)][numbers.below(2)];
         for statement in &mut problem.statements {
             statement.before = truth.plan(statement.id, &[]);
+        }
+        // Any may stand in for any.
+        let all: Vec<CandidateId> = (0..problem.candidates.len()).collect();
+        for (at, candidate) in problem.candidates.iter_mut().enumerate() {
+            candidate.relatives = all.iter().copied().filter(|other| *other != at).collect();
         }
         let mut search = Search::new(&problem, &mut truth);
         let empty = search.empty();
