@@ -15,8 +15,9 @@ use std::time::Instant;
 
 /// Pages of a table that are looked at: some thousand rows, which tell how many share a value within a tenth.
 const PAGES: u32 = 50;
-/// The same where columns are combined: 6,000 rows of 60 to a page have 22 pairs in common if there are 800,000 combinations.
-const PAGES_FOR_COMBINATIONS: u32 = 100;
+/// The same where columns are combined: 18,000 rows of 60 to a page have 200 pairs in common if there are 800,000 combinations, which
+/// tells of them within a tenth.
+const PAGES_FOR_COMBINATIONS: u32 = 300;
 /// Tables that a run looks at: a few milliseconds each.
 const MAX_RELATIONS: usize = 50;
 /// Rows of a table of this many pages and fewer are at hand wherever they lie.

@@ -16,7 +16,7 @@ const ROUNDS: usize = 6;
 /// Rounds with what the proof has learnt, at most, ...
 const ROUNDS_AGAIN: usize = 6;
 /// ... and planner calls for each statement after which no further one begins.
-const CALLS_AGAIN_A_STATEMENT: u64 = 4;
+const CALLS_AGAIN_A_STATEMENT: u64 = 3;
 /// Planner calls for each statement, in all, after which nothing more is asked but to confirm, ...
 const MOST_CALLS_A_STATEMENT: u64 = 20;
 /// ... and what a search may come to however few statements there are: a third of a second of them. A proof takes what is left of

@@ -20,7 +20,7 @@ use ground::{Ground, Standing};
 /// Plans looked at in a run, after which it ends: some hundredths of a second.
 pub(super) const LOOKS: u64 = 2_000_000;
 /// In the last run, when all is known that will be.
-pub(super) const LAST_LOOKS: u64 = 20_000_000;
+pub(super) const LAST_LOOKS: u64 = 10_000_000;
 /// Tries for each candidate that known plans use, after which a run ends too: few candidates are soon through.
 const TRIES: usize = 24;
 /// Plans that are looked at for what to fill the room with, at least: all of a small workload's. Of a larger one, those of the statements
