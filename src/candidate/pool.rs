@@ -44,6 +44,8 @@ const ROOM: usize = 4;
 struct Standing {
     /// By statement: how directly it asks (0 for its first ask), and in which words.
     origins: BTreeMap<StatementId, (usize, Rc<str>)>,
+    /// Its first keys that may stand in any order, for some statement.
+    equal: usize,
 }
 
 type Standings = BTreeMap<IndexDefinition, Standing>;
@@ -62,21 +64,19 @@ pub fn pool<F: Borrow<StatementFacts>>(
     for (_, weight, facts) in workload {
         order.count(*weight, &generate(facts.borrow(), catalog, options));
     }
-    let mut by_relation: BTreeMap<Oid, (Standings, Standings)> = BTreeMap::new();
+    let mut by_relation: BTreeMap<Oid, Standings> = BTreeMap::new();
     for (statement, _, facts) in workload {
         for (tier, ask) in generate(facts.borrow(), catalog, options).into_iter().enumerate() {
             let definition = ask.index(|a, b| order.compare(ask.relation, a, b));
-            let (standings, turned) = by_relation.entry(ask.relation).or_default();
-            for other in turns(&ask, &definition) {
-                note(turned, other, *statement, 2 * LATER + tier, || ask.because.as_str().into());
-            }
-            note(standings, definition, *statement, tier, || ask.because.as_str().into());
+            let standings = by_relation.entry(ask.relation).or_default();
+            let standing = note(standings, definition, *statement, tier, || ask.because.as_str().into());
+            standing.equal = standing.equal.max(ask.equal.len());
         }
     }
     let weights: BTreeMap<StatementId, f64> = workload.iter().map(|(id, weight, _)| (*id, *weight)).collect();
     let mut kept: Vec<(IndexDefinition, Standing)> = Vec::new();
-    for (relation, (mut standings, turned)) in by_relation {
-        add_turned(&mut standings, turned);
+    for (relation, mut standings) in by_relation {
+        add_turned(&mut standings);
         add_derived(&mut standings, catalog.relations.get(&relation), &weights, options);
         kept.extend(
             standings
@@ -104,43 +104,36 @@ fn note(
     statement: StatementId,
     tier: usize,
     words: impl FnOnce() -> Rc<str>,
-) {
-    let origins = &mut standings.entry(definition).or_default().origins;
-    if origins.get(&statement).is_none_or(|(known, _)| tier < *known) {
-        origins.insert(statement, (tier, words()));
+) -> &mut Standing {
+    let standing = standings.entry(definition).or_default();
+    if standing.origins.get(&statement).is_none_or(|(known, _)| tier < *known) {
+        standing.origins.insert(statement, (tier, words()));
     }
+    standing
 }
 
-/// The same keys with another of the equality columns first, of keys alone.
-fn turns(ask: &Ask, definition: &IndexDefinition) -> Vec<IndexDefinition> {
-    if ask.predicate.is_some() || !ask.include.is_empty() {
-        return Vec::new();
+/// Adds keys turned to begin with another of their equality columns, on which other statements want an index: one index then serves
+/// them all.
+fn add_turned(standings: &mut Standings) {
+    let plain = |definition: &IndexDefinition| definition.predicate.is_none();
+    let mut asked: BTreeMap<&KeyPart, BTreeSet<StatementId>> = BTreeMap::new();
+    for (definition, standing) in standings.iter().filter(|(it, _)| it.keys.len() == 1 && plain(it)) {
+        asked.entry(&definition.keys[0].part).or_default().extend(standing.origins.keys());
     }
-    let first = |at: usize| {
-        let mut turned = definition.clone();
-        turned.keys[..=at].rotate_right(1);
-        turned
-    };
-    (1..ask.equal.len()).map(first).collect()
-}
-
-/// Adds the turns that begin with a column on which other statements want an index: one index then serves them all.
-fn add_turned(standings: &mut Standings, turned: Standings) {
-    let (mut asked, mut shared): (BTreeMap<KeyPart, BTreeSet<StatementId>>, Vec<_>) = Default::default();
-    for (definition, standing) in standings.iter() {
-        if let ([key], None) = (definition.keys.as_slice(), &definition.predicate) {
-            asked.entry(key.part.clone()).or_default().extend(standing.origins.keys());
+    let mut turned = Vec::new();
+    for (definition, standing) in standings.iter().filter(|(it, _)| it.include.is_empty() && plain(it)) {
+        for at in 1..standing.equal {
+            let others = asked.get(&definition.keys[at].part).into_iter().flatten();
+            if others.into_iter().any(|statement| !standing.origins.contains_key(statement)) {
+                let mut other = definition.clone();
+                other.keys[..=at].rotate_right(1);
+                turned.push((other, standing.origins.clone()));
+            }
         }
     }
-    for (definition, standing) in turned {
-        let others = asked.get(&definition.keys[0].part).into_iter().flatten();
-        if others.into_iter().any(|statement| !standing.origins.contains_key(statement)) {
-            shared.push((definition, standing));
-        }
-    }
-    for (definition, standing) in shared {
-        for (statement, (tier, words)) in standing.origins {
-            note(standings, definition.clone(), statement, tier, || words);
+    for (definition, origins) in turned {
+        for (statement, (tier, words)) in origins {
+            note(standings, definition.clone(), statement, 2 * LATER + tier, || words);
         }
     }
 }
