@@ -61,8 +61,8 @@ pub(super) struct Ground {
     storage_bytes: u64,
     max_indexes: usize,
     least_gain: f64,
-    /// By number: items of a plan.
-    used: Vec<u32>,
+    /// By number of a plan: how many items it uses.
+    sizes: Vec<u32>,
     /// Plans and offers looked at so far.
     looks: Cell<u64>,
 }
@@ -119,13 +119,13 @@ impl Ground {
                     table: candidate.table,
                     users: Vec::new(),
                     plans: Vec::new(),
-                    smaller: smaller(problem, *id, &ids),
+                    smaller: smaller_relatives(problem, *id, &ids),
                 }
             })
             .collect();
-        let mut all: Vec<u32> = Vec::new();
+        let mut sizes: Vec<u32> = Vec::new();
         let statements = known.into_iter().enumerate().map(|(at, plans)| {
-            let mut kept = Plans { first: all.len(), ..Plans::default() };
+            let mut kept = Plans { first: sizes.len(), ..Plans::default() };
             for (plan, used) in plans {
                 let used: Vec<usize> = used.iter().filter_map(|id| ids.binary_search(id).ok()).collect();
                 let plan = Plan { used, ..plan };
@@ -141,9 +141,9 @@ impl Ground {
                     if items[*item].users.last() != Some(&at) {
                         items[*item].users.push(at);
                     }
-                    items[*item].plans.push(all.len());
+                    items[*item].plans.push(sizes.len());
                 }
-                all.push(plan.used.len() as u32);
+                sizes.push(plan.used.len() as u32);
             }
             kept
         });
@@ -151,7 +151,7 @@ impl Ground {
         let limits = search.limits();
         Ground {
             statements,
-            used: all,
+            sizes,
             tables: items.iter().map(|item| item.table as usize + 1).max().unwrap_or(0),
             per_table: limits.max_indexes_per_table,
             storage_bytes: limits.storage_bytes.unwrap_or(u64::MAX),
@@ -176,7 +176,7 @@ impl Ground {
         let mut standing = Standing {
             members: Vec::new(),
             is_member: vec![false; self.items.len()],
-            missing: self.used.clone(),
+            missing: self.sizes.clone(),
             on_table: vec![0; self.tables],
             bytes: 0,
             chosen: vec![0; self.statements.len()],
@@ -492,7 +492,7 @@ impl Ground {
     fn in_view(&self, standing: &Standing, out: &[usize], lots: &mut Rng) -> Vec<usize> {
         let plans = |statement: usize| self.statements[statement].ranked.len();
         let all = self.statements.len();
-        if self.used.len() <= IN_VIEW {
+        if self.sizes.len() <= IN_VIEW {
             return (0..all).collect();
         }
         let mut in_view: Vec<usize> =
@@ -550,7 +550,7 @@ impl Ground {
 }
 
 /// Positions in `ids`, ascending, of smaller relatives of a candidate.
-fn smaller(problem: &Problem, id: CandidateId, ids: &[CandidateId]) -> Vec<usize> {
+fn smaller_relatives(problem: &Problem, id: CandidateId, ids: &[CandidateId]) -> Vec<usize> {
     let candidate = &problem.candidates[id];
     let smaller = |relative: &&CandidateId| problem.candidates[**relative].size_bytes < candidate.size_bytes;
     let found = candidate.relatives.iter().filter(smaller);

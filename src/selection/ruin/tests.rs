@@ -3,7 +3,8 @@
 use super::ground::Ground;
 use super::{LOOKS, anew, attempt, run};
 use crate::cost::CandidateId;
-use crate::cost::cache::simulated::Numbers;
+use crate::cost::cache::simulated::{Numbers, Simulated};
+use crate::selection::Problem;
 use crate::selection::search::Search;
 use crate::selection::tests::{by_table, fits, optimum, small_instance};
 use fastrand::Rng;
@@ -14,19 +15,34 @@ fn sets(candidates: usize) -> impl Iterator<Item = Vec<CandidateId>> {
     (0_u32..1 << candidates).map(move |mask| (0..candidates).filter(|c| mask >> c & 1 == 1).collect())
 }
 
+/// A small instance one of whose indexes makes plans `scattered` times as slow in memory, with a limit on that or without.
+fn slowed(seed: u64, scattered: f64, numbers: &mut Numbers) -> (Problem, Simulated) {
+    let (mut problem, mut truth) = small_instance(seed);
+    truth.scattered = vec![(numbers.below(problem.candidates.len()), scattered)];
+    problem.limits.slowdown = [None, Some(0.05)][numbers.below(2)];
+    for statement in &mut problem.statements {
+        statement.before = truth.plan(statement.id, &[]);
+    }
+    (problem, truth)
+}
+
+/// Asks about every so many-th set, and nothing more from then on.
+fn learn(search: &mut Search<'_, Simulated>, every: usize) {
+    let empty = search.empty();
+    for members in sets(search.problem.candidates.len()).step_by(every) {
+        search.moved(&empty, members).expect("no time limit");
+    }
+    search.cache.go_offline();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
     #[test]
     fn a_set_saves_what_the_search_says(seed: u64, scattered in 1.0..3.0) {
-        let (mut problem, mut truth) = small_instance(seed);
         let mut numbers = Numbers(seed);
-        truth.scattered = vec![(numbers.below(problem.candidates.len()), scattered)];
-        problem.limits.slowdown = [None, Some(0.05)][numbers.below(2)];
+        let (mut problem, mut truth) = slowed(seed, scattered, &mut numbers);
         // Members that no known plan uses are none to the ground.
         problem.candidates.iter_mut().for_each(|candidate| candidate.write_ms = 0.0);
-        for statement in &mut problem.statements {
-            statement.before = truth.plan(statement.id, &[]);
-        }
         let mut search = Search::new(&problem, &mut truth);
         let empty = search.empty();
         let mut some = || -> Vec<CandidateId> {
@@ -49,19 +65,10 @@ proptest! {
 
     #[test]
     fn what_is_lost_is_the_difference_of_two_standings(seed: u64) {
-        let (mut problem, mut truth) = small_instance(seed);
         let mut numbers = Numbers(seed);
-        truth.scattered = vec![(numbers.below(problem.candidates.len()), 2.0)];
-        problem.limits.slowdown = [None, Some(0.05)][numbers.below(2)];
-        for statement in &mut problem.statements {
-            statement.before = truth.plan(statement.id, &[]);
-        }
+        let (problem, mut truth) = slowed(seed, 2.0, &mut numbers);
         let mut search = Search::new(&problem, &mut truth);
-        let empty = search.empty();
-        for members in sets(problem.candidates.len()).step_by(3) {
-            search.moved(&empty, members).expect("no time limit");
-        }
-        search.cache.go_offline();
+        learn(&mut search, 3);
         let ground = Ground::of(&search);
         let candidates: Vec<CandidateId> = (0..problem.candidates.len()).collect();
         let (members, others): (Vec<_>, Vec<_>) = candidates.iter().partition(|_| numbers.below(2) == 0);
@@ -83,24 +90,14 @@ proptest! {
 
     #[test]
     fn after_many_tries_a_standing_is_what_its_members_make_of_it(seed: u64) {
-        let (mut problem, mut truth) = small_instance(seed);
-        let mut numbers = Numbers(seed);
-        truth.scattered = vec![(numbers.below(problem.candidates.len()), 2.0)];
-        problem.limits.slowdown = [None, Some(0.05)][numbers.below(2)];
-        for statement in &mut problem.statements {
-            statement.before = truth.plan(statement.id, &[]);
-        }
+        let (mut problem, mut truth) = slowed(seed, 2.0, &mut Numbers(seed));
         // Any may stand in for any.
         let all: Vec<CandidateId> = (0..problem.candidates.len()).collect();
         for (at, candidate) in problem.candidates.iter_mut().enumerate() {
             candidate.relatives = all.iter().copied().filter(|other| *other != at).collect();
         }
         let mut search = Search::new(&problem, &mut truth);
-        let empty = search.empty();
-        for members in sets(problem.candidates.len()).step_by(3) {
-            search.moved(&empty, members).expect("no time limit");
-        }
-        search.cache.go_offline();
+        learn(&mut search, 3);
         let ground = Ground::of(&search);
         let mut lots = Rng::with_seed(seed);
         let mut current = ground.standing(&[]);
@@ -121,11 +118,7 @@ proptest! {
     fn what_is_found_keeps_to_every_limit(seed: u64) {
         let (problem, mut truth) = by_table(seed);
         let mut search = Search::new(&problem, &mut truth);
-        let empty = search.empty();
-        for members in sets(problem.candidates.len()).step_by(7) {
-            search.moved(&empty, members).expect("no time limit");
-        }
-        search.cache.go_offline();
+        learn(&mut search, 7);
         run(&mut search, LOOKS).expect("no time limit");
         prop_assert!(fits(&problem, &search.best.members));
         prop_assert!(search.best.net >= 0.0);
@@ -139,11 +132,8 @@ fn where_all_plans_are_known_the_best_set_is_found() {
         let (problem, mut truth) = small_instance(seed);
         let best = optimum(&problem, &truth);
         let mut search = Search::new(&problem, &mut truth);
+        learn(&mut search, 1);
         let empty = search.empty();
-        for members in sets(problem.candidates.len()) {
-            search.moved(&empty, members).expect("no time limit");
-        }
-        search.cache.go_offline();
         run(&mut search, LOOKS).expect("no time limit");
         missed += (best - search.best.net) / search.total_before;
         instances += 1;
