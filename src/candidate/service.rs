@@ -27,13 +27,16 @@ enum Returned {
     Nothing,
 }
 
-/// What an index does for a statement; None where it is no B-tree, of which nothing is known here.
+/// What an index does for a statement; None where it is no B-tree, of which nothing is known here, or on no table of the statement.
 pub fn service<'d>(definition: &'d IndexDefinition, facts: &StatementFacts) -> Option<Service<'d>> {
     if definition.access_method != AccessMethod::Btree {
         return None;
     }
     let uses: Vec<&RelationUse> =
         facts.relations.iter().filter(|usage| usage.relation == definition.relation).collect();
+    if uses.is_empty() {
+        return None;
+    }
     let helps = |key: &Key| match key.part.target {
         KeyTarget::Column(number) => uses.iter().any(|usage| usage.compared.contains(&number)),
         KeyTarget::Expression(_) => true,

@@ -55,8 +55,8 @@ pub struct ServerWhatIf<'a> {
     /// By candidate: those that can serve the same places share a number.
     kinds: Vec<usize>,
     pool: &'a [Candidate],
-    /// By statement that was asked about at prices, and by candidate: those that do the same for it share a number.
-    services: BTreeMap<StatementId, Vec<Option<usize>>>,
+    /// By statement that was asked about at prices.
+    services: BTreeMap<StatementId, Services>,
 }
 
 impl<'a> ServerWhatIf<'a> {
@@ -124,12 +124,12 @@ impl<'a> ServerWhatIf<'a> {
         let services = self.services.entry(statement).or_insert_with(|| services(pool, facts));
         let mut rivals: FxHashMap<usize, Vec<(CandidateId, f64)>> = FxHashMap::default();
         for (candidate, price) in priced {
-            if let Some(service) = services[*candidate] {
-                rivals.entry(service).or_default().push((*candidate, *price));
+            if let Some(service) = services.get(candidate) {
+                rivals.entry(*service).or_default().push((*candidate, *price));
             }
         }
         let is_beaten = |candidate: CandidateId, price: f64| {
-            let of_service = services[candidate].and_then(|service| rivals.get(&service));
+            let of_service = services.get(&candidate).and_then(|service| rivals.get(service));
             of_service.into_iter().flatten().any(|(other, asked)| {
                 let (mine, its) = (&self.candidates[candidate], &self.candidates[*other]);
                 *asked <= price
@@ -198,10 +198,15 @@ fn kinds(pool: &[Candidate]) -> Vec<usize> {
     pool.iter().map(|candidate| number(kind(candidate))).collect()
 }
 
-/// A number for each candidate, the same for those that do the same for a statement; None where that is not known.
-fn services(pool: &[Candidate], facts: &StatementFacts) -> Vec<Option<usize>> {
+/// A number for each candidate of which is known what it does for a statement, the same for those that do the same: of thousands of
+/// candidates, the few on its tables.
+type Services = FxHashMap<CandidateId, usize>;
+
+fn services(pool: &[Candidate], facts: &StatementFacts) -> Services {
+    let known = pool.iter().enumerate();
+    let known = known.filter_map(|(id, it)| Some((id, candidate::service(&it.definition, facts)?)));
     let mut number = numbering();
-    pool.iter().map(|candidate| candidate::service(&candidate.definition, facts).map(&mut number)).collect()
+    known.map(|(id, service)| (id, number(service))).collect()
 }
 
 /// Gives out a number for each thing, from 0, and for one that was there the same again.
