@@ -10,6 +10,7 @@
 mod columns;
 mod index_scan;
 mod joins;
+mod nearness;
 mod ranges;
 mod scans;
 mod several_keys;
@@ -87,12 +88,20 @@ pub struct Walked {
     excesses: RefCell<FxHashMap<(*mut pg_sys::RelOptInfo, *mut pg_sys::IndexOptInfo), f64>>,
     /// The same of joins, by the clause.
     ranges: RefCell<FxHashMap<*const pg_sys::RestrictInfo, f64>>,
+    /// How many more rows joins have than expected.
+    joined: RefCell<FxHashMap<*mut pg_sys::Path, (Cost, f64)>>,
+}
+
+/// At the start and in all. Of a path that was thrown away, another may have the address by now; hardly one at the same cost.
+type Cost = (f64, f64);
+
+unsafe fn cost_of(path: *mut pg_sys::Path) -> Cost {
+    unsafe { ((*path).startup_cost, (*path).total_cost) }
 }
 
 #[derive(Clone, Copy)]
 struct Memory {
-    /// Of a path that was thrown away, another may have the address by now; hardly one at the same cost.
-    cost: (f64, f64),
+    cost: Cost,
     work: PageWork,
     below: Below,
 }
@@ -142,6 +151,8 @@ struct Outer {
     stored: Option<Stored>,
     /// Over all loops.
     rows: f64,
+    /// Rows as a multiple of those that the planner expects.
+    excess: f64,
 }
 
 impl Runs<'_> {
@@ -232,7 +243,7 @@ impl Walk<'_> {
                 return self.looked_at(root, path, runs);
             }
             let works = &self.walked.works;
-            let cost = ((*path).startup_cost, (*path).total_cost);
+            let cost = cost_of(path);
             if let Some(memory) = works.borrow().get(&path).filter(|memory| memory.cost == cost) {
                 self.work = self.work.plus(memory.work, 1.0);
                 return memory.below;

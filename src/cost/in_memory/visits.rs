@@ -66,10 +66,10 @@ impl Visits {
         let first = all.min(1.0);
         let anywhere = self.scattered.max(first) + (FIRST_PAGE - 1.0) * first;
         let in_order = nearness.near * ordered;
-        let again = 1.0 - nearness.near + nearness.near * nearness.new;
+        let new = nearness.new_rows;
         Visits {
-            forward: again * (in_order * near.forward + (1.0 - in_order) * (all - self.scattered.max(first))),
-            scattered: again * (in_order * near.scattered + (1.0 - in_order) * anywhere),
+            forward: new * (in_order * near.forward + (1.0 - in_order) * (all - self.scattered.max(first))),
+            scattered: new * (in_order * near.scattered + (1.0 - in_order) * anywhere),
         }
     }
 }
@@ -79,18 +79,20 @@ impl Visits {
 pub struct Nearness {
     /// How far they look up neighbouring keys, 0 to 1.
     pub near: f64,
-    /// Share of the runs whose key is not that of the run before, where they are near, 0 to 1.
-    pub new: f64,
+    /// Share of the runs that go to another place of the index than the run before, 0 to 1.
+    pub new_place: f64,
+    /// Share of the runs that find other rows than the run before, 0 to 1.
+    pub new_rows: f64,
 }
 
 impl Nearness {
     /// They have nothing in common.
-    pub const NONE: Nearness = Nearness { near: 0.0, new: 1.0 };
+    pub const NONE: Nearness = Nearness { near: 0.0, new_place: 1.0, new_rows: 1.0 };
 
     /// Share of the runs that are as slow as in no order, as they go from one to the next of `places`: in between, they go forward.
     pub fn elsewhere(self, places: f64, runs: f64) -> f64 {
-        let far = 1.0 - self.near + self.near * left_out(places / runs.max(1.0), LEAF_GAP);
-        far * (1.0 - self.near + self.near * self.new)
+        let gap = places / (runs * self.new_place).max(1.0);
+        self.new_place * (1.0 - self.near + self.near * left_out(gap, LEAF_GAP))
     }
 }
 
@@ -193,18 +195,22 @@ mod tests {
 
     #[test]
     fn runs_in_the_order_of_the_table_are_near_each_other() {
-        let in_order = Nearness { near: 1.0, new: 1.0 };
+        let in_order = Nearness { near: 1.0, ..Nearness::NONE };
         let run = Visits { forward: 1.0, scattered: 0.0 };
         // 46,000 of the orders, whose lines lie 2.4 pages apart, against look-ups in no order.
         let (near, far) = (run.repeated(in_order, 1.0, 2.4), run.repeated(Nearness::NONE, 1.0, 2.4));
         assert!(near.scattered < 0.05 && (near.all() - 1.0).abs() < 1e-9, "{near:?}");
         assert!(far.scattered > 1.0, "{far:?}");
         // Twice the same look-up: half of them find everything at hand.
-        let again = run.repeated(Nearness { near: 1.0, new: 0.5 }, 1.0, 2.4);
+        let again = run.repeated(Nearness { new_rows: 0.5, ..in_order }, 1.0, 2.4);
         assert!((again.all() - 0.5).abs() < 1e-9, "{again:?}");
         // Several look-ups to a leaf, or several leaves to a look-up.
         assert!(in_order.elsewhere(1000.0, 100_000.0) < 0.05);
         assert!(in_order.elsewhere(100_000.0, 1000.0) > 0.95);
         assert_eq!(Nearness::NONE.elsewhere(1000.0, 100_000.0), 1.0);
+        // Suppliers of a part, one after the other, parts in no order: its leaf, of an index on part and supplier, stays at hand.
+        let parts = Nearness { new_place: 0.25, ..Nearness::NONE };
+        assert_eq!(parts.elsewhere(1000.0, 100_000.0), 0.25);
+        assert_eq!(run.repeated(parts, 1.0, 2.4), far);
     }
 }

@@ -31,23 +31,33 @@ impl Column {
     }
 
     /// Beneath changes of its type that change no value; None for anything else.
-    unsafe fn of(root: *mut pg_sys::PlannerInfo, expr: *mut pg_sys::Node) -> Option<Column> {
+    pub(super) unsafe fn of(root: *mut pg_sys::PlannerInfo, expr: *mut pg_sys::Node) -> Option<Column> {
         unsafe {
             let var = node::strip_relabel(expr).cast::<pg_sys::Var>();
             if !node::is_a(var, T_Var)
                 || (*var).varlevelsup != 0
-                || (*var).varattno <= 0
                 || (*var).varno <= 0
                 || (*var).varno >= (*root).simple_rel_array_size
             {
                 return None;
             }
             let relation = *(*root).simple_rel_array.add((*var).varno as usize);
-            if relation.is_null() || (*relation).rtekind != pg_sys::RTEKind::RTE_RELATION {
+            Column::at(root, relation, (*var).varattno.into())
+        }
+    }
+
+    /// Of a relation; None where that is no table, and for an expression (`number` 0) or a system column.
+    pub(super) unsafe fn at(
+        root: *mut pg_sys::PlannerInfo,
+        relation: *mut pg_sys::RelOptInfo,
+        number: i32,
+    ) -> Option<Column> {
+        unsafe {
+            if number <= 0 || relation.is_null() || (*relation).rtekind != pg_sys::RTEKind::RTE_RELATION {
                 return None;
             }
-            let entry = *(*root).simple_rte_array.add((*var).varno as usize);
-            Some(Column { relation, table: (*entry).relid, number: (*var).varattno })
+            let entry = *(*root).simple_rte_array.add((*relation).relid as usize);
+            Some(Column { relation, table: (*entry).relid, number: number as AttrNumber })
         }
     }
 }

@@ -6,8 +6,9 @@
 //!
 //! All functions take valid paths of one `PlannerInfo`, which only they look at meanwhile.
 
-use super::{Outer, Stored};
-use crate::cost::in_memory::visits::{Nearness, out_of_near_caches};
+use super::Stored;
+use super::columns::Column;
+use crate::cost::in_memory::visits::out_of_near_caches;
 use crate::pg::{index_cost, node};
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::*;
@@ -101,17 +102,10 @@ pub(super) unsafe fn rows_of_a_key(root: *mut pg_sys::PlannerInfo, path: *mut pg
 unsafe fn rows_of_first_key(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath) -> f64 {
     unsafe {
         let index = (*path).indexinfo;
-        let column = *(*index).indexkeys;
-        if column <= 0 {
-            return 1.0;
-        }
-        let entry = *(*root).simple_rte_array.add((*(*index).rel).relid as usize);
-        match index_cost::stored_distinct((*entry).relid, column as pg_sys::AttrNumber) {
-            distinct if distinct > 0.0 => (*index).tuples / distinct,
-            // As a share of the rows; unknown is taken for all different.
-            distinct if distinct < 0.0 => (*index).tuples / ((*(*index).rel).tuples * -distinct).max(1.0),
-            _ => 1.0,
-        }
+        let first = Column::at(root, (*index).rel, *(*index).indexkeys);
+        // Unknown is taken for all different.
+        let distinct = first.and_then(|column| column.distinct());
+        distinct.map_or(1.0, |distinct| (*index).tuples / distinct.max(1.0))
     }
 }
 
@@ -155,66 +149,12 @@ pub(super) unsafe fn key_order(
     key: *mut pg_sys::Node,
 ) -> (f64, f64) {
     unsafe {
-        let key = node::strip_relabel(key);
-        if !node::is_a(key, T_Var) || (*key.cast::<pg_sys::Var>()).varno as pg_sys::Index != stored.relation {
+        let Some(column) = Column::of(root, key) else { return (0.0, 1.0) };
+        if (*column.relation).relid != stored.relation {
             return (0.0, 1.0);
         }
-        let column = (*key.cast::<pg_sys::Var>()).varattno;
-        let relation = *(*root).simple_rel_array.add(stored.relation as usize);
-        let entry = *(*root).simple_rte_array.add(stored.relation as usize);
-        let keys = match index_cost::stored_distinct((*entry).relid, column) {
-            distinct if distinct > 0.0 => distinct,
-            distinct if distinct < 0.0 => -distinct * (*relation).tuples,
-            _ => f64::INFINITY,
-        };
-        let correlation = correlation(root, relation, column.into());
-        (correlation * correlation, (keys / (*relation).rows.max(1.0)).min(1.0))
-    }
-}
-
-/// How near successive runs of an index scan are: the outer rows come sorted by what is looked up, or in the order of a table that
-/// is stored so; of which each row may be there several times, joined to others, and looks up the same each time.
-pub(super) unsafe fn nearness(
-    root: *mut pg_sys::PlannerInfo,
-    path: *mut pg_sys::IndexPath,
-    outer: &Outer,
-) -> Nearness {
-    unsafe {
-        let leading =
-            node::list::<pg_sys::IndexClause>((*path).indexclauses).find(|clause| (**clause).indexcol == 0);
-        let Some(leading) = leading else { return Nearness::NONE };
-        let class = (*leading).rinfo.as_ref().map_or(std::ptr::null_mut(), |info| info.parent_ec);
-        let sorted = node::list::<pg_sys::PathKey>((*outer.path).pathkeys).next();
-        if !class.is_null() && sorted.is_some_and(|key| (*key).pk_eclass == class) {
-            return Nearness { near: 1.0, new: 1.0 };
-        }
-        let Some(stored) = outer.stored else { return Nearness::NONE };
-        let mut sources: Vec<*mut pg_sys::Node> = Vec::new();
-        if !class.is_null() {
-            let members = node::list::<pg_sys::EquivalenceMember>((*class).ec_members);
-            sources.extend(members.map(|member| (*member).em_expr.cast::<pg_sys::Node>()));
-        }
-        for qual in node::list::<pg_sys::RestrictInfo>((*leading).indexquals) {
-            let clause = (*qual).clause.cast::<pg_sys::Node>();
-            if node::is_a(clause, T_OpExpr) {
-                sources.extend(node::list::<pg_sys::Node>((*clause.cast::<pg_sys::OpExpr>()).args));
-            }
-        }
-        let columns = sources
-            .into_iter()
-            .map(|source| node::strip_relabel(source))
-            .filter(|source| node::is_a(*source, T_Var));
-        let found = columns
-            .map(|source| source.cast::<pg_sys::Var>())
-            .find(|var| (**var).varno as pg_sys::Index == stored.relation);
-        let Some(found) = found else { return Nearness::NONE };
-        let relation = *(*root).simple_rel_array.add(stored.relation as usize);
-        let correlation = correlation(root, relation, (*found).varattno.into());
-        let loops = outer.rows / (*outer.path).rows.max(1.0);
-        let keys = (*relation).rows * loops.max(1.0);
-        Nearness {
-            near: correlation * correlation * stored.strictly,
-            new: (keys / outer.rows.max(1.0)).min(1.0),
-        }
+        let keys = column.distinct().unwrap_or(f64::INFINITY);
+        let correlation = correlation(root, column.relation, column.number.into());
+        (correlation * correlation, (keys / (*column.relation).rows.max(1.0)).min(1.0))
     }
 }

@@ -7,7 +7,7 @@
 //! As `page_work`.
 
 use super::index_scan::key_order;
-use super::{Below, Outer, Runs, Stored, Walk};
+use super::{Below, Outer, Runs, Stored, Walk, cost_of};
 use crate::cost::in_memory::visits::{Remembered, out_of_near_caches};
 use crate::pg::{compat, node};
 use pgrx::pg_sys;
@@ -42,7 +42,8 @@ impl Walk<'_> {
             let from_inner = if tag == T_NestPath {
                 // A scan that looks whether there is a match ends at the first (final_cost_nestloop, costsize.c).
                 let share = if one_match { (2.0 / ((*inner).rows + 1.0)).min(1.0) } else { 1.0 };
-                let outer = Outer { path: outer, stored: from_outer.stored, rows };
+                let Below { stored, excess } = from_outer;
+                let outer = Outer { path: outer, stored, rows, excess };
                 self.path(root, inner, Runs { times: rows, planned, share, outer: Some(&outer), ..runs })
             } else if tag == T_HashPath {
                 // The table is built once where it is in memory (cost_rescan, costsize.c).
@@ -64,6 +65,7 @@ impl Walk<'_> {
             let (outer_rows, rows) = ((*outer).rows * from_outer.excess, (*join).path.rows * excess);
             let excess = excess * self.excess_of_several_keys(root, join, outer_rows, rows);
             self.work.more_rows += (*join).path.rows * runs.planned * runs.share * (excess - 1.0);
+            self.walked.joined.borrow_mut().insert(join.cast(), (cost_of(join.cast()), excess));
             Below { stored: from_outer.stored.filter(|_| !batches && !sorted.0), excess }
         }
     }

@@ -7,8 +7,7 @@
 //! As `page_work`.
 
 use super::index_scan::{
-    bitmap_filter_cost, correlation, filter_cost, index_rows, looks_up, met_together, nearness, one_key,
-    rows_of_a_key,
+    bitmap_filter_cost, correlation, filter_cost, index_rows, looks_up, met_together, one_key, rows_of_a_key,
 };
 use super::{Below, Runs, Shares, Stored, Walk};
 use crate::cost::in_memory::visits::{Visits, out_of_caches};
@@ -81,7 +80,7 @@ impl Walk<'_> {
 
     /// The rows of a base relation as a multiple of those expected: of the restrictions, the share of the rows that a sample has shown is
     /// put in place of the planner's guess. With a partial index, only of those that its predicate answers.
-    unsafe fn excess(
+    pub(super) unsafe fn excess(
         &self,
         root: *mut pg_sys::PlannerInfo,
         rel: *mut pg_sys::RelOptInfo,
@@ -209,8 +208,9 @@ impl Walk<'_> {
             };
             let mut far_leaf = 1.0;
             if let Some(outer) = outer {
-                let nearness = nearness(root, path, outer);
-                visits = visits.repeated(nearness, ordered, pages / (outer.rows * together.all()).max(1.0));
+                let nearness = self.nearness(root, path, outer);
+                let visited = outer.rows * nearness.new_rows * together.all();
+                visits = visits.repeated(nearness, ordered, pages / visited.max(1.0));
                 far_leaf = nearness.elsewhere(leaves, outer.rows);
             }
 
