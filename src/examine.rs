@@ -8,7 +8,7 @@ use crate::pg::analyze::{Analysed, analyse};
 use crate::pg::identity::Identity;
 use crate::pg::isolated::PgError;
 use crate::pg::progress;
-use crate::pg::side_by_side::SideBySide;
+use crate::pg::storage::Storage;
 use crate::report::{ExaminedStatement, Outcome};
 use crate::selection::{CutShort, Problem, Selection};
 use crate::settings::Settings;
@@ -96,15 +96,15 @@ impl Examination {
     }
 
     /// Lets costs in memory rest on how rows lie in the tables; those of the statements that `until` leaves no time for stay as they are.
-    pub fn see(&mut self, side_by_side: SideBySide, until: Option<Instant>) {
-        let side_by_side = Rc::new(side_by_side);
+    pub fn see(&mut self, storage: Storage, until: Option<Instant>) {
+        let storage = Rc::new(storage);
         for analysed in &mut self.examined {
             pgrx::check_for_interrupts!();
             if until.is_some_and(|until| Instant::now() >= until) {
                 break;
             }
             // What can no longer be planned is noticed, and said, when it is planned with an index.
-            let _ = analysed.see(side_by_side.clone());
+            let _ = analysed.see(storage.clone());
         }
     }
 

@@ -63,8 +63,8 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     let pool = expressions::buildable(pool, &raising);
     let until = expressions::sampling_ends(deadline);
     let definitions = pool.iter().map(|c| &c.definition);
-    let side_by_side = neighbours::count_all(definitions, &mut catalog, Sampler::as_set(), until);
-    examination.see(side_by_side, until);
+    let storage = neighbours::count_all(definitions, &mut catalog, Sampler::as_set(), until);
+    examination.see(storage, until);
     lengths::read_all(pool.iter().map(|c| &c.definition), &mut catalog);
     let (pool, prices) = model.priced(pool, &catalog);
     let limits = settings.limits(workload.window_seconds);

@@ -24,7 +24,7 @@ use super::isolated::{PgError, isolated};
 use super::node;
 use super::parameters::{self, LEVELS, Roles, Shape};
 use super::planner::{self, Planned};
-use super::side_by_side::SideBySide;
+use super::storage::Storage;
 use super::{scalar, watch};
 use crate::candidate::definition::Expression;
 use crate::candidate::facts::StatementFacts;
@@ -54,7 +54,7 @@ pub struct Analysed {
     /// Sampled statistics that its plans rest on.
     statistics: Vec<Rc<ExpressionStatistics>>,
     /// How rows lie in its tables.
-    side_by_side: Rc<SideBySide>,
+    storage: Rc<Storage>,
     identity: Identity,
     variant: Variant,
     trees: Trees,
@@ -241,7 +241,7 @@ fn plan_first(
         facts: collector.facts,
         relation_sizes: collector.relation_sizes,
         statistics: Vec::new(),
-        side_by_side: Rc::default(),
+        storage: Rc::default(),
         planner_time: started.elapsed(),
         before,
         notes,
@@ -276,7 +276,7 @@ impl Analysed {
     /// Why it can no longer be planned: a table dropped, changed or locked meanwhile.
     pub fn plan(&mut self, indexes: &[&Hypothetical], hidden: &[Oid]) -> Result<Planned, PgError> {
         let statistics = self.statistics.clone();
-        let beside = self.side_by_side.clone();
+        let beside = self.storage.clone();
         let configuration = Configuration::resting_on(indexes, hidden, &statistics, Some(&*beside));
         let started = Instant::now();
         let planned =
@@ -297,7 +297,7 @@ impl Analysed {
         values: Values,
     ) -> Result<(String, Planned), PgError> {
         let statistics = self.statistics.clone();
-        let beside = self.side_by_side.clone();
+        let beside = self.storage.clone();
         let configuration = Configuration::resting_on(indexes, hidden, &statistics, Some(&*beside));
         let shown = self.on_locked_trees(|trees, _| {
             let (mut sum, source, bound) = (Planned::default(), &trees.source, trees.bound);

@@ -18,8 +18,9 @@ use super::facts::Collector;
 use super::hypothetical::Hypothetical;
 use super::index_cost::Costing;
 use super::pricing::{self, Join, Pricing};
-use super::side_by_side::SideBySide;
+use super::storage::Storage;
 use crate::catalog::Oid;
+use crate::cost::in_memory::buffers::Buffers;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::cell::{Cell, UnsafeCell};
@@ -38,8 +39,8 @@ pub struct Configuration<'a> {
     /// Whether the statistics count also where no index on the expression is in view: so that plans with and without it
     /// are estimated alike, and differ by the index alone.
     pub statistics_without_index: bool,
-    /// How rows lie in the tables, for the cost in memory.
-    pub side_by_side: Option<&'a SideBySide>,
+    /// How rows lie in the tables, and how large these are, for the cost in memory.
+    pub storage: Option<&'a Storage>,
     /// What the hypothetical indexes cost to have.
     pub pricing: Option<&'a Pricing>,
 }
@@ -50,16 +51,14 @@ impl<'a> Configuration<'a> {
         indexes: &'a [&'a Hypothetical],
         hidden: &'a [Oid],
         statistics: &'a [Rc<ExpressionStatistics>],
-        side_by_side: Option<&'a SideBySide>,
+        storage: Option<&'a Storage>,
     ) -> Configuration<'a> {
-        Configuration {
-            indexes,
-            hidden,
-            statistics,
-            statistics_without_index: true,
-            side_by_side,
-            pricing: None,
-        }
+        Configuration { indexes, hidden, statistics, statistics_without_index: true, storage, pricing: None }
+    }
+
+    /// What finds room in shared buffers, as far as it is known how much there is.
+    pub fn buffers(&self) -> Buffers {
+        self.storage.map_or(Buffers::AMPLE, Storage::buffers)
     }
 }
 

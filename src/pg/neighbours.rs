@@ -1,14 +1,15 @@
 //! Looks at neighbouring rows: of columns whose number of values (`cost::size::Neighbours`) or of combinations (`InDoubt`) is in
-//! doubt, and of the first keys of indexes on larger tables, where it matters whether rows of one value lie together (`side_by_side`).
+//! doubt, and of the first keys of indexes on larger tables, where it matters whether rows of one value lie together (`storage`).
 //!
 //! Reads a few pages of a table, and nothing where neither a size nor a visit hangs on it. What cannot be read leaves the
 //! statistics as they are.
 
 use super::sample::{NULL, SampledRows, Sampler};
-use super::side_by_side::{Seen, SideBySide};
+use super::storage::{Seen, Storage};
 use crate::candidate::definition::{AccessMethod, IndexDefinition, KeyTarget};
 use crate::catalog::{AttrNumber, Catalog, ColumnGroup, Oid, Relation, RelationKind};
 use crate::cost::size::{InDoubt, Neighbours, combined, in_doubt};
+use pgrx::pg_sys;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -56,7 +57,7 @@ pub fn count_all<'d>(
     catalog: &mut Catalog,
     sampler: Sampler,
     until: Option<Instant>,
-) -> SideBySide {
+) -> Storage {
     let mut questions: BTreeMap<Oid, Questions<'d>> = BTreeMap::new();
     for definition in definitions {
         if let Some(relation) = catalog.relations.get(&definition.relation) {
@@ -75,7 +76,7 @@ pub fn count_all<'d>(
     let mut questions: Vec<(Oid, Questions<'d>)> = questions.into_iter().collect();
     let pages = |oid: &Oid| catalog.relations.get(oid).map_or(0.0, |relation| relation.pages);
     questions.sort_by(|(a, _), (b, _)| pages(b).total_cmp(&pages(a)));
-    let mut side_by_side = SideBySide::default();
+    let mut storage = Storage::of_size(catalog.relations.values().map(pages_with_indexes).sum());
     for (oid, asked) in questions.into_iter().take(MAX_RELATIONS) {
         pgrx::check_for_interrupts!();
         if until.is_some_and(|until| Instant::now() >= until) {
@@ -83,14 +84,20 @@ pub fn count_all<'d>(
         }
         if let Some(relation) = catalog.relations.get_mut(&oid) {
             for (column, seen) in count(relation, &asked, sampler) {
-                side_by_side.insert(oid, column, seen);
+                storage.insert(oid, column, seen);
             }
             for group in &relation.column_groups {
-                side_by_side.insert_combinations(oid, group.columns.clone(), group.distinct);
+                storage.insert_combinations(oid, group.columns.clone(), group.distinct);
             }
         }
     }
-    side_by_side
+    storage
+}
+
+/// Pages of a table and of its indexes.
+fn pages_with_indexes(relation: &Relation) -> f64 {
+    let indexes: u64 = relation.indexes.iter().map(|index| index.size_bytes).sum();
+    relation.pages + indexes as f64 / f64::from(pg_sys::BLCKSZ)
 }
 
 /// The first key of a B-tree on a table that is visited page by page, if some rows have it in common.

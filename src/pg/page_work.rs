@@ -62,7 +62,7 @@ pub unsafe fn in_memory(
     let mut walk = Walk { remembers: true, ..Walk::new(configuration, walked) };
     unsafe {
         walk.path(root, path, Runs::once());
-        walk.work.cost((*path).total_cost, pg_sys::cpu_tuple_cost)
+        walk.work.cost((*path).total_cost, pg_sys::cpu_tuple_cost, configuration.buffers())
     }
 }
 

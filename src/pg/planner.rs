@@ -12,6 +12,7 @@ use super::hook::{Configuration, InForce};
 use super::{node, page_work};
 use crate::catalog::Oid;
 use crate::cost::in_memory::PageWork;
+use crate::cost::in_memory::buffers::Buffers;
 use pgrx::pg_sys;
 use std::collections::BTreeSet;
 use std::ffi::CStr;
@@ -23,6 +24,8 @@ pub struct Planned {
     pub total: f64,
     /// What it takes when all pages are in memory, planner units.
     pub in_memory: f64,
+    /// Where that comes from.
+    pub work: PageWork,
     pub rows: f64,
     /// OIDs of all indexes in the plan, hypothetical ones by their fake OID.
     pub indexes: BTreeSet<Oid>,
@@ -34,8 +37,15 @@ impl Planned {
         self.startup += other.startup;
         self.total += other.total;
         self.in_memory += other.in_memory;
+        self.work = self.work.plus(other.work, 1.0);
         self.rows += other.rows;
         self.indexes.extend(other.indexes);
+    }
+
+    /// Takes another view of what shared buffers hold.
+    pub fn count_reads(&mut self, buffers: Buffers) {
+        // SAFETY: reads a setting's variable.
+        self.in_memory = self.work.cost(self.total, unsafe { pg_sys::cpu_tuple_cost }, buffers);
     }
 }
 
@@ -57,8 +67,9 @@ pub unsafe fn plan(
         if check_rights {
             compat::check_permissions(plan);
         }
-        let planned = read(plan);
-        Planned { in_memory: work.cost(planned.total, pg_sys::cpu_tuple_cost), ..planned }
+        let mut planned = Planned { work, ..read(plan) };
+        planned.count_reads(configuration.buffers());
+        planned
     }
 }
 
@@ -110,6 +121,7 @@ pub unsafe fn read(planned: *mut pg_sys::PlannedStmt) -> Planned {
             startup: (*top).startup_cost,
             total: (*top).total_cost,
             in_memory: (*top).total_cost,
+            work: PageWork::default(),
             rows: (*top).plan_rows,
             indexes,
         }

@@ -242,7 +242,7 @@ pub fn costs_before(queries: &[String]) -> Result<Vec<PlanCost>, PgError> {
     let pool = candidate::pool(&facts, &catalog, &candidate::Options::default());
     let sampler = Sampler::as_set();
     let definitions = pool.iter().map(|c| &c.definition);
-    let side_by_side = Rc::new(neighbours::count_all(definitions, &mut catalog, sampler, None));
+    let storage = Rc::new(neighbours::count_all(definitions, &mut catalog, sampler, None));
     for analysed in &mut statements {
         let mut sampled = Vec::new();
         for relation in catalog.relations.values() {
@@ -259,7 +259,7 @@ pub fn costs_before(queries: &[String]) -> Result<Vec<PlanCost>, PgError> {
             }
         }
         analysed.estimate_with(sampled)?;
-        analysed.see(side_by_side.clone())?;
+        analysed.see(storage.clone())?;
     }
     Ok(statements.iter().map(Analysed::before_cost).collect())
 }

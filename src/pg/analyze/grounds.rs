@@ -1,4 +1,4 @@
-//! What the estimates of a statement rest on beside the catalog: statistics from a sample of rows, and how the rows lie.
+//! What the estimates of a statement rest on storage the catalog: statistics from a sample of rows, and how the rows lie.
 //!
 //! Only lets the statement be planned anew; samples nothing.
 
@@ -10,7 +10,7 @@ use crate::pg::facts::Collector;
 use crate::pg::hook::Configuration;
 use crate::pg::identity::Identity;
 use crate::pg::isolated::{PgError, isolated};
-use crate::pg::side_by_side::SideBySide;
+use crate::pg::storage::Storage;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -21,8 +21,8 @@ impl Analysed {
     /// # Errors
     /// Why it can no longer be planned; then nothing is changed.
     pub fn estimate_with(&mut self, statistics: Vec<Rc<ExpressionStatistics>>) -> Result<(), PgError> {
-        let beside = self.side_by_side.clone();
-        let configuration = Configuration::resting_on(&[], &[], &statistics, Some(&*beside));
+        let storage = self.storage.clone();
+        let configuration = Configuration::resting_on(&[], &[], &statistics, Some(&*storage));
         let started = Instant::now();
         let planned = self.on_locked_trees(|trees, made_anew| {
             let mut collector = Collector::default();
@@ -39,15 +39,16 @@ impl Analysed {
         Ok(())
     }
 
-    /// Lets every cost in memory from now on rest on how rows lie in the tables.
+    /// Lets every cost in memory from now on rest on how rows lie in the tables, and on how much of them shared buffers hold.
     ///
     /// # Errors
     /// Why it can no longer be planned; then nothing is changed.
-    pub fn see(&mut self, side_by_side: Rc<SideBySide>) -> Result<(), PgError> {
-        let before = std::mem::replace(&mut self.side_by_side, side_by_side);
-        let told = |relation: &Oid| self.side_by_side.tells_of(*relation);
+    pub fn see(&mut self, storage: Rc<Storage>) -> Result<(), PgError> {
+        let before = std::mem::replace(&mut self.storage, storage);
+        let told = |relation: &Oid| self.storage.tells_of(*relation);
         // Without an index, nothing is visited row by row.
         if self.before.indexes.is_empty() || !self.facts.relations().any(|relation| told(&relation)) {
+            self.before.count_reads(self.storage.buffers());
             return Ok(());
         }
         match self.plan(&[], &[]) {
@@ -56,7 +57,7 @@ impl Analysed {
                 Ok(())
             }
             Err(error) => {
-                self.side_by_side = before;
+                self.storage = before;
                 Err(error)
             }
         }

@@ -22,7 +22,7 @@ impl Analysed {
         most_in_memory: f64,
     ) -> Result<(Planned, Places), PgError> {
         let statistics = self.statistics.clone();
-        let beside = self.side_by_side.clone();
+        let storage = self.storage.clone();
         let started = Instant::now();
         let planned = self.on_locked_trees(|trees, made_anew| {
             let mut sum = Planned::default();
@@ -36,7 +36,7 @@ impl Analysed {
                 let pricing = Pricing::new(prices, most_in_memory);
                 let configuration = Configuration {
                     pricing: Some(&pricing),
-                    ..Configuration::resting_on(indexes, &[], &statistics, Some(&*beside))
+                    ..Configuration::resting_on(indexes, &[], &statistics, Some(&*storage))
                 };
                 // SAFETY: the trees are valid and their relations locked; `isolated` throws the context away.
                 sum.add(unsafe {

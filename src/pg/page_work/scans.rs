@@ -9,7 +9,8 @@
 use super::index_scan::{
     bitmap_filter_cost, correlation, filter_cost, index_rows, looks_up, met_together, one_key, rows_of_a_key,
 };
-use super::{Below, Runs, Shares, Stored, Walk};
+use super::{Below, Outer, Runs, Shares, Stored, Walk};
+use crate::cost::in_memory::buffers::Touched;
 use crate::cost::in_memory::visits::{Visits, out_of_caches};
 use crate::pg::node;
 use pgrx::pg_sys;
@@ -180,8 +181,7 @@ impl Walk<'_> {
             let expected = selectivity * (*rel).tuples;
             let entry = *(*root).simple_rte_array.add((*rel).relid as usize);
             let first = *(*index).indexkeys as pg_sys::AttrNumber;
-            let known =
-                self.configuration.side_by_side.and_then(|known| known.of((*entry).relid.to_u32(), first));
+            let known = self.configuration.storage.and_then(|known| known.of((*entry).relid.to_u32(), first));
             let mut more = self.excess(root, rel, Some(index));
             // What is looked up in a column has as many rows as ANALYZE thinks its values have.
             if let Some(known) = known.filter(|_| outer.is_some() && looks_up(path, 0)) {
@@ -220,6 +220,8 @@ impl Walk<'_> {
             let bytes = f64::from(pg_sys::BLCKSZ);
             let far = runs.times * runs.share * fetched * out_of_caches(pages * bytes);
             let in_index = passed * leaves;
+            let of_table = touched(runs, fetched * visits.all(), pages, outer);
+            self.work.touch(of_table.beside(touched(runs, in_index + far_leaf, leaves, outer)));
             self.work.charged += runs.planned * runs.share * ((*path).path.total_cost - kept).max(0.0);
             self.work.forward += far * visits.forward + runs.times * runs.share * in_index;
             self.work.scattered += far * visits.scattered;
@@ -235,6 +237,15 @@ impl Walk<'_> {
             let stored = Some(Stored { relation: (*rel).relid, strictly: in_order });
             Below { stored, excess }
         }
+    }
+}
+
+/// Which of `pages` all runs of an index scan come to, `visits` in each.
+fn touched(runs: Runs<'_>, visits: f64, pages: f64, outer: Option<&Outer>) -> Touched {
+    let visits = runs.times * runs.share * visits;
+    match outer {
+        Some(_) => Touched::at_random(visits, pages),
+        None => Touched::in_turn(visits, pages),
     }
 }
 

@@ -89,7 +89,7 @@ impl Walk<'_> {
             let independent = columns.iter().map(|column| column.distinct()).product::<Option<f64>>()?;
             let mut numbers: Vec<AttrNumber> = columns.iter().map(|column| column.number).collect();
             numbers.sort_unstable();
-            let seen = self.configuration.side_by_side;
+            let seen = self.configuration.storage;
             let seen = seen.and_then(|known| known.combinations(first.table.to_u32(), &numbers));
             Some(independent.min(tuples).min(seen.unwrap_or(f64::INFINITY)).max(1.0))
         }

@@ -1,18 +1,23 @@
-//! `SideBySide`: how the rows with the same value of a column lie in a table, and how many combinations of values columns have, where a
-//! look at some pages has shown it.
+//! `Storage`: how the rows with the same value of a column lie in a table, and how many combinations of values columns have, where a
+//! look at some pages has shown it; and how large all of it is.
 //!
 //! A correlation does not tell: rows that were loaded customer by customer lie together, though the customers are in no order.
 //! Only keeps what `neighbours` has counted.
 
 use crate::catalog::{AttrNumber, Oid};
+use crate::cost::in_memory::buffers::Buffers;
+use pgrx::pg_sys;
 use std::collections::BTreeMap;
 
-/// What is known of some columns, by table and column.
+/// What is known of the tables of a workload.
 #[derive(Clone, Debug, Default)]
-pub struct SideBySide {
+pub struct Storage {
+    /// By table and column.
     columns: BTreeMap<(Oid, AttrNumber), Seen>,
     /// How many combinations of values columns (ascending) have.
     combinations: BTreeMap<(Oid, Vec<AttrNumber>), f64>,
+    /// Of all tables and their indexes.
+    pages: f64,
 }
 
 /// What is known of a column.
@@ -24,7 +29,18 @@ pub struct Seen {
     pub rows_of_a_value: f64,
 }
 
-impl SideBySide {
+impl Storage {
+    /// Of tables that take so many pages with all their indexes.
+    pub fn of_size(pages: f64) -> Storage {
+        Storage { pages, ..Storage::default() }
+    }
+
+    /// How much of it this server's shared buffers hold.
+    pub fn buffers(&self) -> Buffers {
+        // SAFETY: reads a setting's variable, in pages, which is the same as long as the server runs.
+        Buffers { pages: f64::from(unsafe { pg_sys::NBuffers }), stored: self.pages }
+    }
+
     /// Keeps what was counted of a column.
     pub fn insert(&mut self, relation: Oid, column: AttrNumber, seen: Seen) {
         self.columns.insert((relation, column), seen);
