@@ -80,10 +80,8 @@ pub struct PageWork {
     pub rows_apart: f64,
     /// Rows looked up in hash tables, of joins and of groups, that are not in the processor's cache.
     pub probes: f64,
-    /// Pages of tables and indexes that index scans visit, each once, ...
-    pub touched: f64,
-    /// ... and further visits to them.
-    pub touched_again: f64,
+    /// Pages of tables and indexes that index scans visit, wherever they are.
+    pub touched: Touched,
     /// Rows of joins and filters beyond those that the planner charges for; less than 0 for fewer.
     pub more_rows: f64,
 }
@@ -104,23 +102,16 @@ impl PageWork {
             table_rows: self.table_rows + times * other.table_rows,
             rows_apart: self.rows_apart + times * other.rows_apart,
             probes: self.probes + times * other.probes,
-            touched: self.touched + times * other.touched,
-            touched_again: self.touched_again + times * other.touched_again,
+            touched: self.touched.plus(other.touched, times),
             more_rows: self.more_rows + times * other.more_rows,
         }
     }
 
-    /// Adds pages that an index scan visits.
-    pub fn touch(&mut self, touched: Touched) {
-        self.touched += touched.first;
-        self.touched_again += touched.again;
-    }
-
     /// Of the pages that are in memory, the cost of reading those that are not in shared buffers.
     fn reads(&self, buffers: Buffers) -> f64 {
-        let touched = self.touched + self.bitmap;
+        let touched = self.touched.first + self.bitmap;
         let (at_first, again) = (buffers.missed_at_first(), buffers.missed_again(touched));
-        READ_PAGE * (at_first * touched + again * self.touched_again)
+        READ_PAGE * (at_first * touched + again * self.touched.again)
             + READ_AHEAD_PAGE * at_first * self.sequential
     }
 
@@ -243,9 +234,8 @@ mod tests {
     fn pages_beyond_shared_buffers_are_read() {
         let small = Buffers { pages: 16_384.0, stored: 180_000.0 };
         let look_ups = |pages: f64, leaves: f64| {
-            let mut work = PageWork::default();
-            work.touch(Touched::at_random(300_000.0, pages).beside(Touched::at_random(300_000.0, leaves)));
-            work
+            let touched = Touched::at_random(300_000.0, pages).beside(Touched::at_random(300_000.0, leaves));
+            PageWork { touched, ..PageWork::default() }
         };
         let scan = PageWork { sequential: 112_600.0, ..PageWork::default() };
         for (work, measured) in

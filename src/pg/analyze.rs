@@ -53,7 +53,7 @@ pub struct Analysed {
     planner_time: Duration,
     /// Sampled statistics that its plans rest on.
     statistics: Vec<Rc<ExpressionStatistics>>,
-    /// How rows lie in its tables.
+    /// How rows lie in its tables, and how large all tables are.
     storage: Rc<Storage>,
     identity: Identity,
     variant: Variant,
@@ -276,8 +276,8 @@ impl Analysed {
     /// Why it can no longer be planned: a table dropped, changed or locked meanwhile.
     pub fn plan(&mut self, indexes: &[&Hypothetical], hidden: &[Oid]) -> Result<Planned, PgError> {
         let statistics = self.statistics.clone();
-        let beside = self.storage.clone();
-        let configuration = Configuration::resting_on(indexes, hidden, &statistics, Some(&*beside));
+        let storage = self.storage.clone();
+        let configuration = Configuration::resting_on(indexes, hidden, &statistics, Some(&*storage));
         let started = Instant::now();
         let planned =
             self.on_locked_trees(|trees, made_anew| trees.plan(trees.bound, &configuration, None, made_anew));
@@ -297,8 +297,8 @@ impl Analysed {
         values: Values,
     ) -> Result<(String, Planned), PgError> {
         let statistics = self.statistics.clone();
-        let beside = self.storage.clone();
-        let configuration = Configuration::resting_on(indexes, hidden, &statistics, Some(&*beside));
+        let storage = self.storage.clone();
+        let configuration = Configuration::resting_on(indexes, hidden, &statistics, Some(&*storage));
         let shown = self.on_locked_trees(|trees, _| {
             let (mut sum, source, bound) = (Planned::default(), &trees.source, trees.bound);
             // SAFETY: the trees are valid and their relations locked; `isolated` throws the context away.

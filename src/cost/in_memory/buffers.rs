@@ -2,6 +2,8 @@
 //!
 //! A server's shared buffers are often a small part of its memory, and of its tables. Only arithmetic.
 
+use serde::{Deserialize, Serialize};
+
 /// Shared buffers, and what they are there for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Buffers {
@@ -31,8 +33,8 @@ fn missed(room: f64, pages: f64) -> f64 {
     if pages > room { 1.0 - room / pages } else { 0.0 }
 }
 
-/// Visits to pages that are there all the time or not at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// Pages that a plan comes to one by one, and how often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Touched {
     /// Pages that are visited at least once.
     pub first: f64,
@@ -45,6 +47,11 @@ impl Touched {
     pub fn at_random(visits: f64, pages: f64) -> Touched {
         let first = pages * -(-visits / pages.max(1.0)).exp_m1();
         Touched { first, again: (visits - first).max(0.0) }
+    }
+
+    /// This and `times` the other.
+    pub fn plus(self, other: Touched, times: f64) -> Touched {
+        Touched { first: self.first + times * other.first, again: self.again + times * other.again }
     }
 
     /// Of a table by an index of it: what is visited most often, as leaves are, stays in shared buffers and leaves its room to the rest.

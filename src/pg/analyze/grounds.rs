@@ -1,4 +1,4 @@
-//! What the estimates of a statement rest on storage the catalog: statistics from a sample of rows, and how the rows lie.
+//! What the estimates of a statement rest on beside the catalog: statistics from a sample of rows, and how the rows lie.
 //!
 //! Only lets the statement be planned anew; samples nothing.
 

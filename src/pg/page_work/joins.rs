@@ -35,7 +35,6 @@ impl Walk<'_> {
             });
             let from_outer =
                 self.path(root, outer, if sorted.0 { runs.whole() } else { runs.first(of_outer) });
-            // With more than one batch, rows come batch by batch.
             let batches = tag == T_HashPath && (*join.cast::<pg_sys::HashPath>()).num_batches > 1;
             let planned = (*outer).rows.max(1.0) * runs.planned * runs.share;
             let rows = (*outer).rows.max(1.0) * runs.times * runs.share * from_outer.excess;
@@ -66,7 +65,7 @@ impl Walk<'_> {
             let excess = excess * self.excess_of_several_keys(root, join, outer_rows, rows);
             self.work.more_rows += (*join).path.rows * runs.planned * runs.share * (excess - 1.0);
             self.walked.joined.borrow_mut().insert(join.cast(), (cost_of(join.cast()), excess));
-            Below { stored: from_outer.stored.filter(|_| !batches && !sorted.0), excess }
+            Below { stored: from_outer.stored.filter(|_| keeps_outer_order(join, tag)), excess }
         }
     }
 
@@ -74,6 +73,19 @@ impl Walk<'_> {
     pub(super) unsafe fn probe(&mut self, rows: f64, kept: *mut pg_sys::Path, entries: f64) {
         let row = f64::from(unsafe { (*(*kept).pathtarget).width }) + HASH_OVERHEAD;
         self.work.probes += rows * out_of_near_caches(entries * row);
+    }
+}
+
+/// Whether a join gives the rows of its outer side in the order in which that has them, each with all that it goes with.
+pub(super) unsafe fn keeps_outer_order(join: *mut pg_sys::JoinPath, tag: NodeTag) -> bool {
+    unsafe {
+        match tag {
+            T_NestPath => true,
+            // With more than one batch, rows come batch by batch.
+            T_HashPath => (*join.cast::<pg_sys::HashPath>()).num_batches <= 1,
+            T_MergePath => (*join.cast::<pg_sys::MergePath>()).outersortkeys.is_null(),
+            _ => false,
+        }
     }
 }
 

@@ -8,7 +8,8 @@
 //! As `page_work`.
 
 use super::columns::Column;
-use super::index_scan::correlation;
+use super::index_scan::key_order;
+use super::joins::keeps_outer_order;
 use super::{Outer, Walk, cost_of};
 use crate::cost::in_memory::visits::Nearness;
 use crate::pg::node;
@@ -43,12 +44,8 @@ impl Walk<'_> {
                 if from == outer.path { 1.0 } else { (self.rows(root, from) / rows).min(1.0) }
             };
             let by_value = 1.0 - near * (1.0 - self.values(root, leading) / rows).max(0.0);
-            let whole_key = new(&sources);
-            Nearness {
-                near,
-                new_place: new(&sources[..1]).min(by_value),
-                new_rows: if sources.len() == 1 { whole_key.min(by_value) } else { whole_key },
-            }
+            let new_place = new(&sources[..1]).min(by_value);
+            Nearness { near, new_place, new_rows: if sources.len() == 1 { new_place } else { new(&sources) } }
         }
     }
 
@@ -122,9 +119,8 @@ unsafe fn near(root: *mut pg_sys::PlannerInfo, outer: &Outer, leading: &Source) 
         let Some(stored) = outer.stored else { return 0.0 };
         let of_stored = |column: &&*mut pg_sys::Var| (***column).varno as pg_sys::Index == stored.relation;
         let Some(column) = leading.columns.iter().find(of_stored) else { return 0.0 };
-        let relation = *(*root).simple_rel_array.add(stored.relation as usize);
-        let correlation = correlation(root, relation, (**column).varattno.into());
-        correlation * correlation * stored.strictly
+        let (order, _) = key_order(root, &stored, column.cast());
+        order * stored.strictly
     }
 }
 
@@ -147,17 +143,11 @@ unsafe fn joined_from(mut path: *mut pg_sys::Path, sources: &[Source]) -> *mut p
 /// What a path takes row by row, each with all that it is joined with.
 unsafe fn joined_row_by_row(path: *mut pg_sys::Path) -> Option<*mut pg_sys::Path> {
     unsafe {
-        match node::tag(path)? {
-            T_NestPath => Some((*path.cast::<pg_sys::JoinPath>()).outerjoinpath),
-            // With more than one batch, rows come batch by batch.
-            T_HashPath if (*path.cast::<pg_sys::HashPath>()).num_batches <= 1 => {
-                Some((*path.cast::<pg_sys::JoinPath>()).outerjoinpath)
-            }
-            T_MergePath if (*path.cast::<pg_sys::MergePath>()).outersortkeys.is_null() => {
-                Some((*path.cast::<pg_sys::JoinPath>()).outerjoinpath)
-            }
-            T_ProjectionPath => Some((*path.cast::<pg_sys::ProjectionPath>()).subpath),
-            _ => None,
+        let tag = node::tag(path)?;
+        if tag == T_ProjectionPath {
+            return Some((*path.cast::<pg_sys::ProjectionPath>()).subpath);
         }
+        let join = path.cast::<pg_sys::JoinPath>();
+        keeps_outer_order(join, tag).then(|| (*join).outerjoinpath)
     }
 }

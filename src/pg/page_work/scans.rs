@@ -221,7 +221,8 @@ impl Walk<'_> {
             let far = runs.times * runs.share * fetched * out_of_caches(pages * bytes);
             let in_index = passed * leaves;
             let of_table = touched(runs, fetched * visits.all(), pages, outer);
-            self.work.touch(of_table.beside(touched(runs, in_index + far_leaf, leaves, outer)));
+            let of_both = of_table.beside(touched(runs, in_index + far_leaf, leaves, outer));
+            self.work.touched = self.work.touched.plus(of_both, 1.0);
             self.work.charged += runs.planned * runs.share * ((*path).path.total_cost - kept).max(0.0);
             self.work.forward += far * visits.forward + runs.times * runs.share * in_index;
             self.work.scattered += far * visits.scattered;
