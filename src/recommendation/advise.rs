@@ -9,6 +9,7 @@ use crate::catalog::Catalog;
 use crate::cost::model::Price;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
 use crate::selection::{Problem, Selection};
+use std::borrow::Cow;
 
 /// The chosen candidates as recommendations, best first.
 ///
@@ -26,15 +27,18 @@ pub fn advise<W: WhatIf>(
         problem.statements.iter().map(|statement| statement.weight * statement.before.total).sum();
     let share = |ms: f64| if total > 0.0 { ms / total } else { 0.0 };
     let mut previous: Vec<CandidateId> = Vec::new();
+    // With the previous ones in place.
+    let mut plans: Vec<Cow<'_, PlanCost>> =
+        problem.statements.iter().map(|statement| Cow::Borrowed(&statement.before)).collect();
     let mut advice: Vec<Recommendation> = Vec::new();
     let mut ranked: Vec<(u32, CandidateId)> = Vec::new();
     for choice in &selection.chosen {
         let candidate = &pool[choice.candidate];
         let Some(relation) = catalog.relations.get(&candidate.definition.relation) else { continue };
-        let mut effects = effects(problem, &previous, choice.candidate, what_if);
+        let mut effects = effects(problem, selection, &previous, choice.candidate, &mut plans, what_if);
         effects.iter_mut().for_each(|(effect, _)| effect.saving = share(effect.saving));
         effects.sort_by(|(a, _), (b, _)| b.saving.total_cmp(&a.saving).then(a.statement.cmp(&b.statement)));
-        let (statements, plans): (Vec<StatementEffect>, Vec<PlanCost>) = effects.into_iter().unzip();
+        let (statements, before): (Vec<StatementEffect>, Vec<PlanCost>) = effects.into_iter().unzip();
         let price = &prices[choice.candidate];
         let above: Vec<(u32, CandidateId)> = ranked
             .iter()
@@ -47,7 +51,7 @@ pub fn advise<W: WhatIf>(
             choice,
             hot_loss: price.hot_loss,
             effects: &statements,
-            before: plans.first(),
+            before: before.first(),
             above: &above,
         });
         let rank = advice.len() as u32 + 1;
@@ -76,32 +80,46 @@ pub fn advise<W: WhatIf>(
 
 /// Costs of the statements that a candidate makes cheaper, with the previously chosen ones in place; savings in
 /// milliseconds a day. With each, the statement's plan before.
-fn effects<W: WhatIf>(
+///
+/// `plans` are those with the previously chosen ones, and become those with this one too.
+pub(super) fn effects<'a, W: WhatIf>(
     problem: &Problem,
+    selection: &'a Selection,
     previous: &[CandidateId],
     candidate: CandidateId,
+    plans: &mut [Cow<'a, PlanCost>],
     what_if: &mut W,
 ) -> Vec<(StatementEffect, PlanCost)> {
     let mut effects = Vec::new();
-    for statement in problem.statements.iter().filter(|statement| statement.relevant.contains(&candidate)) {
-        let mut configuration: Vec<CandidateId> =
-            previous.iter().copied().filter(|id| statement.relevant.contains(id)).collect();
-        let before = match configuration.is_empty() {
-            true => Ok(statement.before.clone()),
-            false => what_if.cost(statement.id, &configuration),
+    let statements = problem.statements.iter().zip(&selection.after).zip(plans);
+    for ((statement, at_last), plan) in statements.filter(|((it, _), _)| it.relevant.contains(&candidate)) {
+        let uses_only = |extra: Option<CandidateId>| {
+            at_last.used.iter().all(|used| previous.contains(used) || Some(*used) == extra)
         };
-        configuration.push(candidate);
-        configuration.sort_unstable();
-        // A statement that can no longer be planned is named in the selection's failures.
-        let (Ok(before), Ok(after)) = (before, what_if.cost(statement.id, &configuration)) else { continue };
-        if after.total < before.total * (1.0 - problem.limits.noise) {
+        // Once all that it uses at last is there, nothing else helps it, and its last plan is known.
+        if uses_only(None) {
+            continue;
+        }
+        let after = if uses_only(Some(candidate)) {
+            Cow::Borrowed(at_last)
+        } else {
+            let mut configuration: Vec<CandidateId> =
+                previous.iter().copied().filter(|id| statement.relevant.contains(id)).collect();
+            configuration.push(candidate);
+            configuration.sort_unstable();
+            // A statement that can no longer be planned is named in the selection's failures.
+            let Ok(after) = what_if.cost(statement.id, &configuration) else { continue };
+            Cow::Owned(after)
+        };
+        let before = std::mem::replace(plan, after);
+        if plan.total < before.total * (1.0 - problem.limits.noise) {
             let effect = StatementEffect {
                 statement: statement.id,
                 cost_before: before.total,
-                cost_after: after.total,
-                saving: statement.weight * (before.total - after.total),
+                cost_after: plan.total,
+                saving: statement.weight * (before.total - plan.total),
             };
-            effects.push((effect, before));
+            effects.push((effect, before.into_owned()));
         }
     }
     effects

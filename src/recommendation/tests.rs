@@ -1,6 +1,8 @@
-//! The reasons of hand-made recommendations: each circumstance gets its sentence, and only then.
+//! The reasons of hand-made recommendations: each circumstance gets its sentence, and only then; and what each index of
+//! a chosen set does for every statement.
 
 use super::StatementEffect;
+use super::advise::effects;
 use super::reason::{Evidence, reason};
 use crate::candidate::Candidate;
 use crate::candidate::definition::{
@@ -9,7 +11,9 @@ use crate::candidate::definition::{
 use crate::candidate::pool::Origin;
 use crate::catalog::{AttrNumber, ExistingIndex, Relation, RelationKind, WriteActivity};
 use crate::cost::PlanCost;
-use crate::selection::Choice;
+use crate::cost::cache::simulated::{Numbers, Simulated, relational};
+use crate::selection::{CandidateCost, Choice, Limits, Problem, WeightedStatement, select};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 const ORDERS: u32 = 16_384;
@@ -240,4 +244,57 @@ fn an_invalid_index_that_would_serve_is_pointed_out() {
     case.relation.indexes =
         vec![ExistingIndex { valid: false, ..existing(7, "orders_ccnew", index(&[2, 5])) }];
     assert!(case.reason().contains("Index orders_ccnew would serve, but is invalid"), "{}", case.reason());
+}
+
+/// Joins that a planner of known costs can make cheaper, and all of its indexes to choose from.
+fn joins(seed: u64) -> (Problem, Simulated) {
+    let (statements, candidates) = (12, 9);
+    let planner = relational(&mut Numbers(seed), statements, candidates);
+    let statements = (0..statements).map(|id| WeightedStatement {
+        id,
+        weight: 1.0,
+        before: planner.plan(id, &[]),
+        pace: 1.0,
+        relevant: planner.relevant(id),
+    });
+    let candidates = (0..candidates)
+        .map(|id| CandidateCost { tie_break: format!("index {id}"), ..CandidateCost::default() });
+    let problem = Problem {
+        statements: statements.collect(),
+        candidates: candidates.collect(),
+        limits: Limits { max_indexes: 100, noise: 0.0, ..Limits::default() },
+        previous: Vec::new(),
+    };
+    (problem, planner)
+}
+
+/// What the indexes do one after another is what they do in all, and no plan is asked for that is known.
+#[test]
+fn effects_add_up_to_what_the_set_saves_and_plan_only_what_is_not_known() {
+    for seed in 0..200 {
+        let (problem, mut planner) = joins(seed);
+        let selection = select(&problem, &mut planner);
+        planner.calls_of.clear();
+        let mut plans: Vec<Cow<'_, PlanCost>> =
+            problem.statements.iter().map(|statement| Cow::Borrowed(&statement.before)).collect();
+        let (mut saved, mut previous) = (vec![0.0; plans.len()], Vec::new());
+        for choice in &selection.chosen {
+            for (effect, before) in
+                effects(&problem, &selection, &previous, choice.candidate, &mut plans, &mut planner)
+            {
+                assert_eq!(before, planner.plan(effect.statement, &previous), "{effect:?}");
+                saved[effect.statement] += effect.saving;
+            }
+            previous.push(choice.candidate);
+            previous.sort_unstable();
+        }
+        for (statement, after) in problem.statements.iter().zip(&selection.after) {
+            let expected = statement.before.total - after.total;
+            assert!((saved[statement.id] - expected).abs() < 1e-6, "seed {seed}, statement {}", statement.id);
+            // The last of the used ones completes the plan that is known.
+            let calls = planner.calls_of.get(&statement.id).copied().unwrap_or(0);
+            let members = previous.iter().filter(|id| statement.relevant.contains(id)).count();
+            assert!(calls <= members.saturating_sub(1) as u64, "seed {seed}, statement {}", statement.id);
+        }
+    }
 }

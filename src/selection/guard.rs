@@ -48,7 +48,7 @@ fn slower<W: WhatIf>(
         // A slowdown is a loss; the others need not be looked at.
         if configuration.savings[statement] < 0.0 {
             let plan = search.cache.plan(statement, &configuration.members)?;
-            let nearby = search.slowdown_nearby(statement, &configuration.members, plan.total);
+            let nearby = search.slowdown_nearby(statement, &configuration.members, &plan);
             let slowdown = search.problem.statements[statement].slowdown(&plan).max(nearby);
             if !search.limits().allow(slowdown) {
                 slower.push(statement);

@@ -8,11 +8,13 @@
 use super::search::Search;
 use super::{explore, greedy, guard, improve, ruin};
 use crate::cost::cache::Expired;
-use crate::cost::{CandidateId, WhatIf};
+use crate::cost::{CandidateId, PlanCost, WhatIf};
 use std::collections::BTreeSet;
 
 /// Rounds of proposal and confirmation, at most; they end earlier when the planner has nothing new to say.
 const ROUNDS: usize = 6;
+/// Proposals of a round, where the planner refutes all but the last.
+const REFUTED: usize = 5;
 /// Rounds with what the proof has learnt, at most, ...
 const ROUNDS_AGAIN: usize = 6;
 /// ... and planner calls for each statement after which no further one begins.
@@ -30,7 +32,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
     explore::from_nothing(search)?;
     for _ in 0..ROUNDS {
         let calls = search.cache.counters().planner_calls;
-        propose(search, ruin::LOOKS)?;
+        propose(search, ruin::LOOKS, most)?;
         search.cache.go_offline_after(most);
         explore::around_best(search)?;
         if search.cache.counters().planner_calls == calls {
@@ -47,11 +49,9 @@ pub(super) fn again<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result
     let began = search.cache.counters().planner_calls;
     let most = began + CALLS_AGAIN_A_STATEMENT * search.problem.statements.len() as u64;
     for _ in 0..ROUNDS_AGAIN {
-        let (empty, before) = (search.empty(), search.best.members.clone());
-        search.best = search.moved(&empty, before)?;
         let calls = search.cache.counters().planner_calls;
-        propose(search, looks)?;
-        // Where the planner has nothing new to say, the next proposal would be the same; one that it refuted is followed by others.
+        propose(search, looks, most)?;
+        // Where the planner has nothing new to say, the next proposal would be the same.
         let after = search.cache.counters().planner_calls;
         if after == calls || after >= most {
             break;
@@ -74,38 +74,85 @@ pub(super) fn from<W: WhatIf>(search: &mut Search<'_, W>, members: Vec<Candidate
         });
         search.consider(&best);
         found
-    })
+    })?;
+    Ok(())
 }
 
-/// Searches offline, and keeps what is found if the planner confirms that it is better.
-fn propose<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(), Expired> {
-    search.cache.go_offline_after(0);
-    // On expiry the best proposal stands, as one whose saving is at least what is known.
-    confirm(search, |search| ruin::run(search, looks))
+/// Searches offline, and keeps what is found if the planner confirms that it is better; what it refutes is followed by other proposals,
+/// until it has been called `most` times in all.
+fn propose<W: WhatIf>(search: &mut Search<'_, W>, looks: u64, most: u64) -> Result<(), Expired> {
+    recount(search)?;
+    for _ in 0..REFUTED {
+        search.cache.go_offline_after(0);
+        // On expiry the best proposal stands, as one whose saving is at least what is known.
+        let stands = confirm(search, |search| ruin::run(search, looks))?;
+        if stands || search.cache.counters().planner_calls >= most {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Adds what the planner says is worth adding, and goes on from there on what is known.
 fn polish<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    recount(search)?;
     for key in greedy::KEYS {
         let best = search.best.clone();
         let filled = greedy::fill(search, &best, key, &BTreeSet::new())?;
         improve::settle(search, filled, key)?;
     }
-    search.cache.go_offline_after(0);
-    confirm(search, |search| ruin::run(search, ruin::LOOKS))
+    propose(search, ruin::LOOKS, 0)
 }
 
 /// Lets `moves` better the best configuration with as few planner calls as the cache was told, and keeps what they find if the
-/// planner confirms it.
+/// planner confirms it; whether it does.
 fn confirm<'a, W: WhatIf>(
     search: &mut Search<'a, W>,
     moves: impl Fn(&mut Search<'a, W>) -> Result<(), Expired>,
-) -> Result<(), Expired> {
+) -> Result<bool, Expired> {
     let confirmed = search.best.clone();
     moves(search)?;
     search.cache.go_online();
     let found = std::mem::replace(&mut search.best, confirmed);
     let empty = search.empty();
-    let exact = search.moved(&empty, found.members)?;
-    improve::consider(search, exact)
+    let exact = search.moved(&empty, found.members.clone())?;
+    for (statement, saving) in found.savings.iter().enumerate() {
+        if exact.savings[statement] < saving.min(0.0) {
+            find_culprits(search, statement, &exact.members)?;
+        }
+    }
+    improve::consider(search, exact)?;
+    // What was asked meanwhile may show it to be slower than it looked.
+    recount(search)?;
+    Ok(search.best.net > found.net - search.least_gain)
+}
+
+/// What has become known since the best configuration was found may show it to be slower than it looked.
+fn recount<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    let (empty, members) = (search.empty(), search.best.members.clone());
+    search.best = search.moved(&empty, members)?;
+    Ok(())
+}
+
+/// Asks which of the members that a statement uses make it slower than the user accepts by themselves: else the next proposal
+/// would have them beside others, and the one after it beside others again.
+fn find_culprits<W: WhatIf>(
+    search: &mut Search<'_, W>,
+    statement: usize,
+    members: &[CandidateId],
+) -> Result<(), Expired> {
+    let problem = search.problem;
+    let is_slow = |plan: &PlanCost| !problem.limits.allow(problem.statements[statement].slowdown(plan));
+    let mut slow = search.cache.plan(statement, members)?;
+    for candidate in slow.used.clone() {
+        if is_slow(&slow) && slow.used.contains(&candidate) {
+            let others: Vec<CandidateId> =
+                slow.used.iter().copied().filter(|other| *other != candidate).collect();
+            let plan = search.cache.plan(statement, &others)?;
+            if is_slow(&plan) {
+                slow = plan;
+            }
+        }
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@ use super::frontier::Seen;
 use super::keep::Previous;
 use super::ruin::Begun;
 use super::{Limits, Problem};
+use crate::catalog::Oid;
 use crate::cost::cache::{CostCache, Expired};
 use crate::cost::{CandidateId, PlanCost, Reached, WhatIf};
 use std::borrow::Cow;
@@ -238,17 +239,18 @@ impl<'a, W: WhatIf> Search<'a, W> {
         if !self.heeds_slowdowns {
             return Ok(saving_at(problem, statement, plan.total));
         }
-        let (saving, total) = (saving_of(problem, statement, plan), plan.total);
+        let saving = saving_of(problem, statement, plan);
         if problem.limits.slowdown.is_none() || saving <= 0.0 {
             return Ok(saving);
         }
-        let nearby = self.slowdown_nearby(statement, members, total);
+        let plan = plan.clone();
+        let nearby = self.slowdown_nearby(statement, members, &plan);
         Ok(loss_of(problem, statement, nearby).unwrap_or(saving))
     }
 
-    /// The worst slowdown, beyond what is allowed, of the known plans that cost little more than `total`, the cost of the chosen
-    /// one: one of them may be chosen in its place once the indexes are there. 0 where there is none.
-    pub fn slowdown_nearby(&mut self, statement: usize, members: &[CandidateId], total: f64) -> f64 {
+    /// The worst slowdown, beyond what is allowed, of the known plans that cost little more than the `chosen` one: one of them may
+    /// be chosen in its place once the indexes are there. 0 where there is none.
+    pub fn slowdown_nearby(&mut self, statement: usize, members: &[CandidateId], chosen: &PlanCost) -> f64 {
         if self.problem.limits.slowdown.is_none() {
             return 0.0;
         }
@@ -260,7 +262,8 @@ impl<'a, W: WhatIf> Search<'a, W> {
                 slow.positions.push(at);
             }
         }
-        let near = self.cache.allowed_plans(statement, &slow.positions, members, NEARLY * total);
+        let near = self.cache.allowed_plans(statement, &slow.positions, members, NEARLY * chosen.total);
+        let near = near.filter(|plan| !Indexes::of(plan).stand_in_for(Indexes::of(chosen)));
         near.map(|plan| s.slowdown(plan)).fold(0.0, f64::max)
     }
 
@@ -402,8 +405,32 @@ impl<'a, W: WhatIf> Search<'a, W> {
     }
 }
 
+/// The indexes of a plan, each ascending.
+#[derive(Clone, Copy)]
+pub(super) struct Indexes<'p> {
+    /// Candidates, or numbers that stand for them.
+    pub used: &'p [usize],
+    pub existing: &'p [Oid],
+}
+
+impl<'p> Indexes<'p> {
+    pub fn of(plan: &'p PlanCost) -> Indexes<'p> {
+        Indexes { used: &plan.used, existing: &plan.used_existing }
+    }
+
+    /// Whether these are `others` with existing indexes in the place of some new ones. Then it is not the fuzz that decides between the two
+    /// plans, however little lies between them in all: the planner compares the ways to read one table by themselves, and takes the
+    /// cheaper (add_path, pathnode.c).
+    pub fn stand_in_for(self, others: Indexes<'_>) -> bool {
+        self.used.len() < others.used.len()
+            && self.used.len() + self.existing.len() == others.used.len() + others.existing.len()
+            && is_within(self.used, others.used)
+            && is_within(others.existing, self.existing)
+    }
+}
+
 /// Whether `all`, ascending, has each of `some`: what a plan with `all` can use, one with `some` does without the rest.
-pub(super) fn is_within(some: &[usize], all: &[usize]) -> bool {
+pub(super) fn is_within<T: Ord>(some: &[T], all: &[T]) -> bool {
     some.iter().all(|one| all.binary_search(one).is_ok())
 }
 

@@ -5,6 +5,7 @@ mod stability;
 
 pub(super) use limits::by_table;
 
+use super::search::Indexes;
 use super::*;
 use crate::cost::cache::simulated::{Numbers, Simulated, arbitrary, relational};
 use proptest::prelude::*;
@@ -211,6 +212,41 @@ fn an_index_that_only_looks_cheap_is_passed_over_unless_another_cures_it() {
     let mut cured = problem.clone();
     cured.statements.iter_mut().for_each(|statement| statement.relevant = vec![0, 1, 2]);
     assert_eq!(chosen(&cured, &planner), [2]);
+}
+
+/// A statement for which 0 is slow, a little less with any of many others beside it: what a refused plan has beside 0 is not to blame.
+#[test]
+fn what_slows_a_statement_is_looked_for_among_all_that_it_uses() {
+    let (some, others) = (2..42, 42..82);
+    let mut slowed = vec![(vec![], 100.0), (vec![0], 60.0)];
+    let beside = |one: CandidateId| 0.3 * one as f64;
+    slowed.extend((2..82).map(|one| (vec![0, one], 60.0 - beside(one))));
+    for one in some {
+        let other = |other: CandidateId| (vec![0, one, other], 60.0 - beside(one) - beside(other));
+        slowed.extend(others.clone().map(other));
+    }
+    let mut plans = vec![
+        slowed,
+        vec![(vec![], 200.0), (vec![0], 10.0)],
+        // As large as 0, and all that can take its place.
+        vec![(vec![], 200.0), (vec![1], 120.0)],
+    ];
+    plans.extend((2..82).map(|one| vec![(vec![], 100.0), (vec![one], 97.0 - 0.02 * (one % 40) as f64)]));
+    let sizes: Vec<u64> = (0..82).map(|candidate| if candidate < 2 { 20 } else { 2 }).collect();
+    let limits = Limits { storage_bytes: Some(28 * MB), slowdown: Some(0.2), ..unlimited() };
+    let (problem, mut planner) = spelled_out(plans, &sizes, limits);
+    planner.scattered = vec![(0, 8.0)];
+    assert_eq!(chosen(&problem, &planner), [1, 38, 39, 78, 79]);
+}
+
+#[test]
+fn existing_indexes_stand_in_for_new_ones_on_the_same_tables() {
+    let chosen = Indexes { used: &[1, 2, 5], existing: &[100] };
+    let stands_in = |used: &[CandidateId], existing: &[u32]| Indexes { used, existing }.stand_in_for(chosen);
+    assert!(stands_in(&[1, 2], &[100, 101]) && stands_in(&[2], &[100, 101, 102]));
+    // The same indexes in another way; another new one; a table that is read whole; another existing one gone.
+    assert!(!stands_in(&[1, 2, 5], &[100]) && !stands_in(&[1, 3], &[100, 101]));
+    assert!(!stands_in(&[1, 2], &[100]) && !stands_in(&[1, 2], &[101, 102]));
 }
 
 /// Over some instances: (mean, worst) of how much more the workload costs, writes included, than it had to.

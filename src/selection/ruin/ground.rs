@@ -2,10 +2,11 @@
 
 use super::IN_VIEW;
 use super::offers::{Offer, Offers};
+use crate::catalog::Oid;
 use crate::cost::{CandidateId, WhatIf};
 use crate::selection::Problem;
 use crate::selection::greedy::{Key, nearly};
-use crate::selection::search::{NEARLY, Search, is_within};
+use crate::selection::search::{Indexes, NEARLY, Search, is_within};
 use fastrand::Rng;
 use std::cell::Cell;
 
@@ -31,6 +32,7 @@ struct Item {
 }
 
 /// A known plan of a statement.
+#[derive(Clone)]
 pub(super) struct Plan {
     total: f64,
     /// Milliseconds a day; less than 0 where the plan is slower than the user allows.
@@ -38,6 +40,8 @@ pub(super) struct Plan {
     is_slow: bool,
     /// Positions among the items, ascending.
     pub used: Vec<usize>,
+    /// Existing indexes, ascending.
+    existing: Vec<Oid>,
 }
 
 /// The known plans of a statement.
@@ -98,7 +102,8 @@ impl Ground {
             for entry in entries {
                 let saving = search.saving_by(at, entry);
                 let is_slow = !search.limits().allow(statement.slowdown(entry));
-                plans.push((Plan { total: entry.total, saving, is_slow, used: Vec::new() }, &entry.used));
+                let (used, existing) = (Vec::new(), entry.used_existing.clone());
+                plans.push((Plan { total: entry.total, saving, is_slow, used, existing }, &entry.used));
             }
             // Of equal costs the smaller set first: it does as well for the larger.
             plans.sort_by(|a, b| a.0.total.total_cmp(&b.0.total).then(a.1.len().cmp(&b.1.len())));
@@ -130,7 +135,7 @@ impl Ground {
                 let used: Vec<usize> = used.iter().filter_map(|id| ids.binary_search(id).ok()).collect();
                 let plan = Plan { used, ..plan };
                 if plan.is_slow && !kept.slow.iter().any(|slow| slow.is_within(&plan)) {
-                    kept.slow.push(Plan { used: plan.used.clone(), ..plan });
+                    kept.slow.push(plan.clone());
                 }
                 if !kept.ranked.iter().any(|better| better.is_within(&plan)) {
                     kept.ranked.push(plan);
@@ -215,6 +220,7 @@ impl Ground {
         }
         let near = slow.iter().enumerate().take_while(|(_, slow)| slow.total <= NEARLY * chosen.total);
         let near = near.filter(|(at, slow)| is_there(first + ranked.len() + at, slow));
+        let near = near.filter(|(_, slow)| !slow.indexes().stand_in_for(chosen.indexes()));
         (at, near.map(|(_, slow)| slow.saving).fold(chosen.saving, f64::min))
     }
 
@@ -558,6 +564,10 @@ fn smaller_relatives(problem: &Problem, id: CandidateId, ids: &[CandidateId]) ->
 }
 
 impl Plan {
+    fn indexes(&self) -> Indexes<'_> {
+        Indexes { used: &self.used, existing: &self.existing }
+    }
+
     fn uses(&self, item: usize) -> bool {
         self.used.contains(&item)
     }
