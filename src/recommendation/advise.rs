@@ -84,7 +84,7 @@ pub fn advise<W: WhatIf>(
 /// `plans` are those with the previously chosen ones, and become those with this one too.
 pub(super) fn effects<'a, W: WhatIf>(
     problem: &Problem,
-    selection: &'a Selection,
+    selection: &Selection,
     previous: &[CandidateId],
     candidate: CandidateId,
     plans: &mut [Cow<'a, PlanCost>],
@@ -93,25 +93,17 @@ pub(super) fn effects<'a, W: WhatIf>(
     let mut effects = Vec::new();
     let statements = problem.statements.iter().zip(&selection.after).zip(plans);
     for ((statement, at_last), plan) in statements.filter(|((it, _), _)| it.relevant.contains(&candidate)) {
-        let uses_only = |extra: Option<CandidateId>| {
-            at_last.used.iter().all(|used| previous.contains(used) || Some(*used) == extra)
-        };
-        // Once all that it uses at last is there, nothing else helps it, and its last plan is known.
-        if uses_only(None) {
+        // Where it has come to what it comes to at last, nothing else helps it.
+        if plan.total * (1.0 - problem.limits.noise) <= at_last.total {
             continue;
         }
-        let after = if uses_only(Some(candidate)) {
-            Cow::Borrowed(at_last)
-        } else {
-            let mut configuration: Vec<CandidateId> =
-                previous.iter().copied().filter(|id| statement.relevant.contains(id)).collect();
-            configuration.push(candidate);
-            configuration.sort_unstable();
-            // A statement that can no longer be planned is named in the selection's failures.
-            let Ok(after) = what_if.cost(statement.id, &configuration) else { continue };
-            Cow::Owned(after)
-        };
-        let before = std::mem::replace(plan, after);
+        let mut configuration: Vec<CandidateId> =
+            previous.iter().copied().filter(|id| statement.relevant.contains(id)).collect();
+        configuration.push(candidate);
+        configuration.sort_unstable();
+        // A statement that can no longer be planned is named in the selection's failures.
+        let Ok(after) = what_if.cost(statement.id, &configuration) else { continue };
+        let before = std::mem::replace(plan, Cow::Owned(after));
         if plan.total < before.total * (1.0 - problem.limits.noise) {
             let effect = StatementEffect {
                 statement: statement.id,

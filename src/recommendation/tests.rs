@@ -268,9 +268,10 @@ fn joins(seed: u64) -> (Problem, Simulated) {
     (problem, planner)
 }
 
-/// What the indexes do one after another is what they do in all, and no plan is asked for that is known.
+/// What the indexes do one after another is what they do in all, and a statement that has nothing more to gain is not asked about.
 #[test]
-fn effects_add_up_to_what_the_set_saves_and_plan_only_what_is_not_known() {
+fn effects_add_up_to_what_the_set_saves_and_are_asked_for_while_there_are_some() {
+    let (mut asked, mut most) = (0, 0);
     for seed in 0..200 {
         let (problem, mut planner) = joins(seed);
         let selection = select(&problem, &mut planner);
@@ -291,10 +292,12 @@ fn effects_add_up_to_what_the_set_saves_and_plan_only_what_is_not_known() {
         for (statement, after) in problem.statements.iter().zip(&selection.after) {
             let expected = statement.before.total - after.total;
             assert!((saved[statement.id] - expected).abs() < 1e-6, "seed {seed}, statement {}", statement.id);
-            // The last of the used ones completes the plan that is known.
+            // Each index once, as long as there is something left to save.
             let calls = planner.calls_of.get(&statement.id).copied().unwrap_or(0);
-            let members = previous.iter().filter(|id| statement.relevant.contains(id)).count();
-            assert!(calls <= members.saturating_sub(1) as u64, "seed {seed}, statement {}", statement.id);
+            let members = previous.iter().filter(|id| statement.relevant.contains(id)).count() as u64;
+            assert!(calls <= members, "seed {seed}, statement {}", statement.id);
+            (asked, most) = (asked + calls, most + members);
         }
     }
+    assert!(asked < most, "{asked} of {most}");
 }
