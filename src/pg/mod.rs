@@ -19,7 +19,6 @@ mod explain_hook;
 mod expression;
 pub mod expression_statistics;
 mod facts;
-mod guesses;
 mod hook;
 mod hypothetical;
 pub mod identity;

@@ -185,27 +185,6 @@ mod tests {
         assert!(most.in_memory > 3.0 * few.in_memory, "{most:?} {few:?}");
     }
 
-    /// Without values to hold a pattern against, the planner goes by its length.
-    #[pg_test]
-    fn a_sampled_share_stands_in_for_a_pattern() {
-        tables();
-        run(
-            "CREATE TABLE lines AS
-             SELECT id, md5(id::text) || CASE WHEN id % 10 < 3 THEN 'green' WHEN id % 100 = 7 THEN 'mauve' ELSE 'brown' END || id AS name
-               FROM big ORDER BY hashint4(id)",
-        );
-        run("ALTER TABLE lines ALTER name SET STATISTICS 1");
-        run("ANALYZE lines");
-        let look_ups = |condition: &str| {
-            costs(&format!("SELECT count(big.filler) FROM lines JOIN big USING (id) WHERE {condition}"))
-        };
-        let (most, few) = (look_ups("name LIKE '%green%'"), look_ups("name LIKE '%mauve%'"));
-        assert!((most.total / few.total - 1.0).abs() < 0.01, "{most:?} {few:?}");
-        assert!(most.in_memory > 3.0 * few.in_memory, "{most:?} {few:?}");
-        let either = look_ups("name LIKE '%mauve%' OR name ~ 'green'");
-        assert!((either.in_memory / most.in_memory - 1.0).abs() < 0.1, "{either:?} {most:?}");
-    }
-
     /// What a scan reads of an index counts, not what it finds there.
     #[pg_test]
     fn a_key_behind_the_first_has_the_whole_index_read() {
