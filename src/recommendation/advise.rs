@@ -35,7 +35,8 @@ pub fn advise<W: WhatIf>(
     for choice in &selection.chosen {
         let candidate = &pool[choice.candidate];
         let Some(relation) = catalog.relations.get(&candidate.definition.relation) else { continue };
-        let mut effects = effects(problem, selection, &previous, choice.candidate, &mut plans, what_if);
+        let mut effects =
+            effects(problem, &selection.after, &previous, choice.candidate, &mut plans, what_if);
         effects.iter_mut().for_each(|(effect, _)| effect.saving = share(effect.saving));
         effects.sort_by(|(a, _), (b, _)| b.saving.total_cmp(&a.saving).then(a.statement.cmp(&b.statement)));
         let (statements, before): (Vec<StatementEffect>, Vec<PlanCost>) = effects.into_iter().unzip();
@@ -81,17 +82,17 @@ pub fn advise<W: WhatIf>(
 /// Costs of the statements that a candidate makes cheaper, with the previously chosen ones in place; savings in
 /// milliseconds a day. With each, the statement's plan before.
 ///
-/// `plans` are those with the previously chosen ones, and become those with this one too.
+/// `at_last` are the plans with all of them; `plans` those with the previously chosen ones, which become those with this one too.
 pub(super) fn effects<'a, W: WhatIf>(
     problem: &Problem,
-    selection: &Selection,
+    at_last: &[PlanCost],
     previous: &[CandidateId],
     candidate: CandidateId,
     plans: &mut [Cow<'a, PlanCost>],
     what_if: &mut W,
 ) -> Vec<(StatementEffect, PlanCost)> {
     let mut effects = Vec::new();
-    let statements = problem.statements.iter().zip(&selection.after).zip(plans);
+    let statements = problem.statements.iter().zip(at_last).zip(plans);
     for ((statement, at_last), plan) in statements.filter(|((it, _), _)| it.relevant.contains(&candidate)) {
         // Where it has come to what it comes to at last, nothing else helps it.
         if plan.total * (1.0 - problem.limits.noise) <= at_last.total {

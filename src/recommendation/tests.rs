@@ -281,7 +281,7 @@ fn effects_add_up_to_what_the_set_saves_and_are_asked_for_while_there_are_some()
         let (mut saved, mut previous) = (vec![0.0; plans.len()], Vec::new());
         for choice in &selection.chosen {
             for (effect, before) in
-                effects(&problem, &selection, &previous, choice.candidate, &mut plans, &mut planner)
+                effects(&problem, &selection.after, &previous, choice.candidate, &mut plans, &mut planner)
             {
                 assert_eq!(before, planner.plan(effect.statement, &previous), "{effect:?}");
                 saved[effect.statement] += effect.saving;

@@ -48,8 +48,7 @@ pub(super) fn conclude<W: WhatIf>(
 type Attributed = (Vec<Choice>, Vec<PlanCost>, Configuration);
 
 fn attribute<W: WhatIf>(search: &mut Search<'_, W>) -> Result<Attributed, Expired> {
-    let empty = search.empty();
-    let mut best = search.moved(&empty, search.best.members.clone())?;
+    let mut best = search.counted(search.best.members.clone())?;
     // What the guard takes away may have been all that another member was there for.
     loop {
         let (pruned, _) = improve::prune(search, best)?;

@@ -532,12 +532,11 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         if !search.fits(set) || search.has_rivals_within(set) {
             return;
         }
-        let empty = search.empty();
         search.cache.go_offline_after(0);
-        let known = search.moved(&empty, set.to_vec());
+        let known = search.counted(set.to_vec());
         search.cache.go_online();
         if known.is_ok_and(|known| known.net > search.best.net) {
-            let exact = search.moved(&empty, set.to_vec());
+            let exact = search.counted(set.to_vec());
             self.in_time &= exact.and_then(|exact| improve::consider(search, exact)).is_ok();
         }
     }

@@ -27,8 +27,7 @@ pub(super) fn start<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired
         return Ok(());
     }
     search.pool.extend(previous.iter().filter(|candidate| !search.statements_of[**candidate].is_empty()));
-    let empty = search.empty();
-    let mut previous = search.moved(&empty, previous)?;
+    let mut previous = search.counted(previous)?;
     while !search.fits(&previous.members) {
         let Some(out) = improve::cheapest_room(search, &previous)? else { return Ok(()) };
         previous = search.moved(&previous, previous.without(out))?;

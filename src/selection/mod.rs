@@ -71,6 +71,13 @@ fn usual_pace() -> f64 {
     1.0
 }
 
+impl Problem {
+    /// Whether the user accepts how much slower a plan makes a statement, by its position.
+    pub fn accepts(&self, statement: usize, plan: &PlanCost) -> bool {
+        self.limits.allow(self.statements[statement].slowdown(plan))
+    }
+}
+
 impl WeightedStatement {
     /// How much longer it takes with a plan than as things are, as a share; 0 when it does not.
     pub fn slowdown(&self, plan: &PlanCost) -> f64 {

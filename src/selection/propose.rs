@@ -65,9 +65,8 @@ pub(super) fn from<W: WhatIf>(search: &mut Search<'_, W>, members: Vec<Candidate
     search.cache.go_offline_after(0);
     confirm(search, |search| {
         let best = search.best.clone();
-        let empty = search.empty();
-        search.best = empty.clone();
-        let counted = search.moved(&empty, members.clone())?;
+        search.best = search.empty();
+        let counted = search.counted(members.clone())?;
         let found = guard::run(search, counted).and_then(|guarded| {
             search.consider(&guarded);
             ruin::run(search, 2 * ruin::LOOKS)
@@ -114,8 +113,7 @@ fn confirm<'a, W: WhatIf>(
     moves(search)?;
     search.cache.go_online();
     let found = std::mem::replace(&mut search.best, confirmed);
-    let empty = search.empty();
-    let exact = search.moved(&empty, found.members.clone())?;
+    let exact = search.counted(found.members.clone())?;
     for (statement, saving) in found.savings.iter().enumerate() {
         if exact.savings[statement] < saving.min(0.0) {
             find_culprits(search, statement, &exact.members)?;
@@ -129,8 +127,7 @@ fn confirm<'a, W: WhatIf>(
 
 /// What has become known since the best configuration was found may show it to be slower than it looked.
 fn recount<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
-    let (empty, members) = (search.empty(), search.best.members.clone());
-    search.best = search.moved(&empty, members)?;
+    search.best = search.counted(search.best.members.clone())?;
     Ok(())
 }
 
@@ -142,7 +139,7 @@ fn find_culprits<W: WhatIf>(
     members: &[CandidateId],
 ) -> Result<(), Expired> {
     let problem = search.problem;
-    let is_slow = |plan: &PlanCost| !problem.limits.allow(problem.statements[statement].slowdown(plan));
+    let is_slow = |plan: &PlanCost| !problem.accepts(statement, plan);
     let mut slow = search.cache.plan(statement, members)?;
     for candidate in slow.used.clone() {
         if is_slow(&slow) && slow.used.contains(&candidate) {

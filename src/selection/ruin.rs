@@ -92,8 +92,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
             idle = 0;
         }
     }
-    let empty = search.empty();
-    let found = search.moved(&empty, ground.members(&best))?;
+    let found = search.counted(ground.members(&best))?;
     search.consider(&found);
     search.ruined = Some(begun);
     Ok(())

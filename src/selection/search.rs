@@ -258,7 +258,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
         let slow = &mut self.slow[statement];
         for (at, plan) in self.cache.plans(statement).enumerate().skip(slow.looked_at) {
             slow.looked_at = at + 1;
-            if !self.problem.limits.allow(s.slowdown(plan)) {
+            if !self.problem.accepts(statement, plan) {
                 slow.positions.push(at);
             }
         }
@@ -344,7 +344,13 @@ impl<'a, W: WhatIf> Search<'a, W> {
         Ok(Gain::Exactly(bound))
     }
 
-    /// The configuration of `members` (ascending), starting from what is known of `base`.
+    /// The configuration of `members` (ascending).
+    pub fn counted(&mut self, members: Vec<CandidateId>) -> Result<Configuration, Expired> {
+        let empty = self.empty();
+        self.moved(&empty, members)
+    }
+
+    /// The same, starting from what is known of `base`.
     pub fn moved(
         &mut self,
         base: &Configuration,

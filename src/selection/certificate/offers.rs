@@ -37,8 +37,7 @@ impl Offer {
 impl<W: WhatIf> Proof<'_, '_, W> {
     /// Whether the user accepts the slowdown that a plan means for its statement.
     pub(super) fn is_accepted(&self, statement: usize, plan: &PlanCost) -> bool {
-        let s = &self.search.problem.statements[statement];
-        plan.used.is_empty() || self.search.limits().allow(s.slowdown(plan))
+        plan.used.is_empty() || self.search.problem.accepts(statement, plan)
     }
 
     /// The least of what a statement costs with the prices of what it uses, milliseconds a day, of the plans that the user accepts; None

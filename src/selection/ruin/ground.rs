@@ -101,7 +101,7 @@ impl Ground {
             let entries = search.cache.plans(at).filter(|_| before.is_none()).chain(before);
             for entry in entries {
                 let saving = search.saving_by(at, entry);
-                let is_slow = !search.limits().allow(statement.slowdown(entry));
+                let is_slow = !problem.accepts(at, entry);
                 let (used, existing) = (Vec::new(), entry.used_existing.clone());
                 plans.push((Plan { total: entry.total, saving, is_slow, used, existing }, &entry.used));
             }
