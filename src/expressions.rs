@@ -1,5 +1,6 @@
 //! Expressions that candidates would index but that the planner knows nothing of: their values are sampled, so that plans with
-//! the index and without it are estimated from the same statistics.
+//! the index and without it are estimated from the same statistics. And conditions at which it guesses, so that the cost in memory rests on
+//! the rows that there are.
 //!
 //! Decides what is sampled within which bounds; `pg::expression_statistics` does it. Where nothing is missing, nothing is read.
 
@@ -45,7 +46,9 @@ pub fn sample(
     options: &Options,
     deadline: Option<Instant>,
 ) -> Raising {
-    if examination.examined.iter().all(|analysed| analysed.without_statistics.is_empty()) {
+    let lacks_nothing =
+        |analysed: &Analysed| analysed.without_statistics.is_empty() && analysed.guessed.is_empty();
+    if examination.examined.iter().all(lacks_nothing) {
         return Raising::new();
     }
     let until = sampling_ends(deadline);
@@ -90,7 +93,8 @@ fn expressions(definition: &IndexDefinition) -> impl Iterator<Item = &Expression
     definition.key_expressions().chain(&definition.predicate)
 }
 
-/// The expressions that candidates are made of and that have no statistics, by relation, those of the heaviest statements first.
+/// The expressions that candidates are made of and that have no statistics, and conditions at which the planner guesses, by relation,
+/// those of the heaviest statements first.
 fn wanted(
     examination: &Examination,
     workload: &Workload,
@@ -105,10 +109,10 @@ fn wanted(
         asked.extend(expressions(definition).map(|expression| (definition.relation, expression)));
     }
     let mut wanted: Vec<(Oid, Vec<Expression>)> = Vec::new();
-    for (relation, expression) in examination.examined.iter().flat_map(|a| &a.without_statistics) {
-        if !asked.contains(&(*relation, expression)) {
-            continue;
-        }
+    let without = examination.examined.iter().flat_map(|analysed| &analysed.without_statistics);
+    let without = without.filter(|(relation, expression)| asked.contains(&(*relation, expression)));
+    let guessed = examination.examined.iter().flat_map(|analysed| &analysed.guessed);
+    for (relation, expression) in without.chain(guessed) {
         let position = wanted.iter().position(|(known, _)| known == relation).unwrap_or_else(|| {
             wanted.push((*relation, Vec::new()));
             wanted.len() - 1
@@ -158,6 +162,14 @@ fn apply(analysed: &mut Analysed, sampled: &BTreeMap<Oid, Sampled>, catalog: &Ca
                     notes.insert(format!("no {what} {}: {}", expression.sql, missing.reason));
                 }
             }
+        }
+    }
+    for (relation, condition) in &analysed.guessed {
+        if let Some(Ok(statistics)) = sampled.get(relation)
+            && statistics.share(condition).is_some()
+            && used.iter().all(|other| other.relation() != *relation)
+        {
+            used.push(statistics.clone());
         }
     }
     if !used.is_empty()

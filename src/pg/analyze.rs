@@ -49,6 +49,8 @@ pub struct Analysed {
     pub relation_sizes: Vec<(Oid, RelationSize)>,
     /// Expressions of its facts, by relation, of which the planner has no statistics; predicates that rest on such.
     pub without_statistics: Vec<(Oid, Expression)>,
+    /// Conditions, by relation, at whose share of the rows the planner guesses.
+    pub guessed: Vec<(Oid, Expression)>,
     /// What the planner took for it so far, analysis aside.
     planner_time: Duration,
     /// Sampled statistics that its plans rest on.
@@ -238,6 +240,7 @@ fn plan_first(
     isolated(Some(&identity), || trees.bind(&texts)).map_err(|error| refusal(error, &identity))?;
     Ok(Analysed {
         without_statistics: collector.without_statistics(),
+        guessed: collector.guessed.into_iter().collect(),
         facts: collector.facts,
         relation_sizes: collector.relation_sizes,
         statistics: Vec::new(),

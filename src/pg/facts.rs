@@ -8,6 +8,7 @@
 
 use super::clause::{Sides, Workbench};
 use super::compat;
+use super::guesses::is_guess;
 use super::node::{self, is_a};
 use super::parameters::ParameterUse;
 use super::predicates::Predicates;
@@ -39,6 +40,8 @@ pub struct Collector {
     pub reads_relation: bool,
     /// Node texts, by relation, of expressions of which the planner has no statistics.
     without_statistics: BTreeSet<(Oid, String)>,
+    /// Conditions, by relation, at whose share of the rows the planner guesses.
+    pub(super) guessed: BTreeSet<(Oid, Expression)>,
     /// Number of join classes handed out so far; they are per statement, not per sub-query.
     classes: u32,
 }
@@ -147,6 +150,11 @@ impl Collector {
                 let clause = (*restriction).clause.cast::<pg_sys::Node>();
                 self.parameters.extend(bench.parameter_uses(clause));
                 predicates.look(bench, clause);
+                if is_guess(restriction)
+                    && let Some(condition) = bench.local_expression(clause, std::ptr::null_mut())
+                {
+                    self.guessed.insert((used.relation, condition));
+                }
                 if !(*restriction).orclause.is_null() {
                     let arms = self.arms(bench, (*restriction).orclause.cast());
                     if arms.iter().all(|arm| !arm.is_empty()) {

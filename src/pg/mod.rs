@@ -19,6 +19,7 @@ mod explain_hook;
 mod expression;
 pub mod expression_statistics;
 mod facts;
+mod guesses;
 mod hook;
 mod hypothetical;
 pub mod identity;

@@ -11,6 +11,7 @@ mod columns;
 mod index_scan;
 mod joins;
 mod nearness;
+mod ordering;
 mod ranges;
 mod scans;
 mod several_keys;
@@ -18,7 +19,7 @@ mod several_keys;
 use super::hook::Configuration;
 use super::{compat, node};
 use crate::cost::in_memory::PageWork;
-use joins::{anew, remembered};
+use joins::remembered;
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag::{self, *};
 use rustc_hash::FxHashMap;
@@ -378,34 +379,14 @@ impl Walk<'_> {
                     let below = self.path(root, below, runs.first(share));
                     Below { excess: 1.0, ..below }
                 }
-                // It reads everything before it gives the first row, and gives rows in an order of its own.
-                T_SortPath => Below { stored: None, ..self.path(root, below, runs.kept_by(path)) },
-                T_IncrementalSortPath => {
-                    // It reads group by group; the first is read before the first row (cost_incremental_sort, costsize.c).
-                    let run = (*below).total_cost - (*below).startup_cost;
-                    let group = ((*path).startup_cost - (*below).startup_cost) / run;
-                    let group = if run > 0.0 { group.clamp(0.0, 1.0) } else { 1.0 };
-                    let share = group + runs.share * (1.0 - group);
-                    Below { stored: None, ..self.path(root, below, runs.whole().first(share)) }
-                }
-                T_AggPath => {
-                    let aggregate = path.cast::<pg_sys::AggPath>();
-                    // Groups that come in order are given one by one; the others when everything is read.
-                    let sorted = (*aggregate).aggstrategy == pg_sys::AggStrategy::AGG_SORTED;
-                    let found = self.path(root, below, if sorted { runs } else { runs.whole() });
-                    if (*aggregate).aggstrategy == pg_sys::AggStrategy::AGG_HASHED {
-                        let rows = (*below).rows * runs.times * found.excess;
-                        let groups = (*aggregate).numGroups;
-                        let keys = group_keys(below, (*aggregate).groupClause);
-                        let anew = anew(root, found.stored, &keys);
-                        self.probe(rows * anew, path, groups);
-                    }
-                    Below::ANEW
-                }
+                T_SortPath => self.sort(root, path, below, runs),
+                T_IncrementalSortPath => self.incremental_sort(root, path, below, runs),
+                T_AggPath => self.aggregate(root, path.cast(), below, runs),
                 T_UniquePath | T_GroupingSetsPath => {
-                    self.path(root, below, runs.whole());
+                    self.ordered(root, path, below, runs.whole());
                     Below::ANEW
                 }
+                T_GroupPath | T_WindowAggPath => self.ordered(root, path, below, runs),
                 _ => self.path(root, below, runs),
             }
         }
@@ -415,22 +396,4 @@ impl Walk<'_> {
 /// Where the paths of a whole query are.
 unsafe fn final_rel(root: *mut pg_sys::PlannerInfo) -> Option<*mut pg_sys::RelOptInfo> {
     unsafe { node::list((*root).upper_rels[pg_sys::UpperRelationKind::UPPERREL_FINAL as usize]).next() }
-}
-
-/// What rows are grouped by.
-unsafe fn group_keys(below: *mut pg_sys::Path, clauses: *mut pg_sys::List) -> Vec<*mut pg_sys::Node> {
-    unsafe {
-        let target = (*below).pathtarget;
-        if (*target).sortgrouprefs.is_null() {
-            return Vec::new();
-        }
-        let keys = node::list::<pg_sys::Node>((*target).exprs).enumerate();
-        keys.filter(|(at, _)| {
-            let reference = *(*target).sortgrouprefs.add(*at);
-            node::list::<pg_sys::SortGroupClause>(clauses)
-                .any(|clause| (*clause).tleSortGroupRef == reference)
-        })
-        .map(|(_, key)| key)
-        .collect()
-    }
 }

@@ -249,6 +249,7 @@ pub fn costs_before(queries: &[String]) -> Result<Vec<PlanCost>, PgError> {
             let expressions: Vec<_> = analysed
                 .without_statistics
                 .iter()
+                .chain(&analysed.guessed)
                 .filter(|(oid, _)| *oid == relation.oid)
                 .map(|(_, expression)| expression.clone())
                 .collect();

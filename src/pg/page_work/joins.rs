@@ -49,8 +49,10 @@ impl Walk<'_> {
                 let of_table = if batches { runs.whole() } else { runs.kept_by(inner) };
                 let found = self.path(root, inner, of_table);
                 let entries = (*inner).rows * found.excess;
+                self.work.hashed_rows += of_table.times * entries;
                 let keys = join_keys((*join.cast::<pg_sys::HashPath>()).path_hashclauses);
                 let anew = anew(root, from_outer.stored, &keys);
+                self.work.probes += rows;
                 self.probe(rows * anew, inner, entries);
                 found
             } else {
@@ -72,7 +74,7 @@ impl Walk<'_> {
     /// `rows`, none like the one before, looked up in a hash table of `entries`, each as wide as a row of `kept`.
     pub(super) unsafe fn probe(&mut self, rows: f64, kept: *mut pg_sys::Path, entries: f64) {
         let row = f64::from(unsafe { (*(*kept).pathtarget).width }) + HASH_OVERHEAD;
-        self.work.probes += rows * out_of_near_caches(entries * row);
+        self.work.scattered_probes += rows * out_of_near_caches(entries * row);
     }
 }
 
