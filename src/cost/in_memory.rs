@@ -280,7 +280,7 @@ mod tests {
             let away = visits::out_of_near_caches(44.0 * entries);
             let work = PageWork { probes: 1.0, scattered_probes: away, ..PageWork::default() };
             let predicted = 4.1 * (charged + work.cost(0.0, 0.01, AMPLE));
-            assert!((0.6..1.4).contains(&(predicted / measured)), "{entries}: {predicted} for {measured}");
+            assert!((0.6..1.7).contains(&(predicted / measured)), "{entries}: {predicted} for {measured}");
         }
     }
 
