@@ -156,6 +156,22 @@ struct Outer {
     excess: f64,
 }
 
+/// A path with the one below it.
+#[derive(Clone, Copy)]
+struct Step {
+    root: *mut pg_sys::PlannerInfo,
+    path: *mut pg_sys::Path,
+    below: *mut pg_sys::Path,
+}
+
+impl Step {
+    /// The share of what is below that is read until that has cost `cost`; all where reading costs nothing.
+    unsafe fn read_for(&self, cost: f64) -> f64 {
+        let (start, end) = unsafe { ((*self.below).startup_cost, (*self.below).total_cost) };
+        if end > start { ((cost - start) / (end - start)).clamp(0.0, 1.0) } else { 1.0 }
+    }
+}
+
 impl Runs<'_> {
     fn once() -> Self {
         Runs { times: 1.0, planned: 1.0, query: (1.0, 1.0), share: 1.0, outer: None }
@@ -363,6 +379,7 @@ impl Walk<'_> {
                 | T_LockRowsPath => (*path.cast::<pg_sys::MaterialPath>()).subpath,
                 _ => return Below::ANEW,
             };
+            let step = Step { root, path, below };
             match tag {
                 T_MaterialPath => self.path(root, below, runs.kept_by(path)),
                 T_MemoizePath => {
@@ -373,20 +390,18 @@ impl Walk<'_> {
                 }
                 T_LimitPath => {
                     // What is charged tells of the rows that an offset skips too (adjust_limit_rows_costs, pathnode.c).
-                    let run = (*below).total_cost - (*below).startup_cost;
-                    let share = ((*path).total_cost - (*below).startup_cost) / run;
-                    let share = if run > 0.0 { share.clamp(0.0, 1.0) } else { 1.0 };
+                    let share = step.read_for((*path).total_cost);
                     let below = self.path(root, below, runs.first(share));
                     Below { excess: 1.0, ..below }
                 }
-                T_SortPath => self.sort(root, path, below, runs),
-                T_IncrementalSortPath => self.incremental_sort(root, path, below, runs),
-                T_AggPath => self.aggregate(root, path.cast(), below, runs),
+                T_SortPath => self.sort(step, runs),
+                T_IncrementalSortPath => self.incremental_sort(step, runs),
+                T_AggPath => self.aggregate(step, runs),
                 T_UniquePath | T_GroupingSetsPath => {
-                    self.ordered(root, path, below, runs.whole());
+                    self.ordered(step, runs.whole());
                     Below::ANEW
                 }
-                T_GroupPath | T_WindowAggPath => self.ordered(root, path, below, runs),
+                T_GroupPath | T_WindowAggPath => self.ordered(step, runs),
                 _ => self.path(root, below, runs),
             }
         }

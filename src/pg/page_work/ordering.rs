@@ -5,91 +5,60 @@
 //! As `page_work`.
 
 use super::joins::anew;
-use super::{Below, Runs, Walk, final_rel};
+use super::{Below, Runs, Step, Walk, final_rel};
 use crate::pg::node;
 use pgrx::pg_sys;
 
 impl Walk<'_> {
     /// It reads everything before it gives the first row, and gives rows in an order of its own.
-    pub(super) unsafe fn sort(
-        &mut self,
-        root: *mut pg_sys::PlannerInfo,
-        path: *mut pg_sys::Path,
-        below: *mut pg_sys::Path,
-        runs: Runs<'_>,
-    ) -> Below {
+    pub(super) unsafe fn sort(&mut self, step: Step, runs: Runs<'_>) -> Below {
         unsafe {
-            let runs = runs.kept_by(path);
-            let found = self.path(root, below, runs);
+            let runs = runs.kept_by(step.path);
+            let found = self.path(step.root, step.below, runs);
             // Each row is compared as often as the rows can be halved (cost_tuplesort, costsize.c).
-            let compared = 1.0 + found.excess.log2() / (*below).rows.max(2.0).log2();
-            self.charge(root, path, below, runs, found.excess * compared.max(0.0));
+            let compared = 1.0 + found.excess.log2() / (*step.below).rows.max(2.0).log2();
+            self.charge(step, runs, found.excess * compared.max(0.0));
             Below { stored: None, ..found }
         }
     }
 
     /// It reads group by group; the first is read before the first row (cost_incremental_sort, costsize.c).
-    pub(super) unsafe fn incremental_sort(
-        &mut self,
-        root: *mut pg_sys::PlannerInfo,
-        path: *mut pg_sys::Path,
-        below: *mut pg_sys::Path,
-        runs: Runs<'_>,
-    ) -> Below {
+    pub(super) unsafe fn incremental_sort(&mut self, step: Step, runs: Runs<'_>) -> Below {
         unsafe {
-            let run = (*below).total_cost - (*below).startup_cost;
-            let group = ((*path).startup_cost - (*below).startup_cost) / run;
-            let group = if run > 0.0 { group.clamp(0.0, 1.0) } else { 1.0 };
+            let group = step.read_for((*step.path).startup_cost);
             let share = group + runs.share * (1.0 - group);
-            Below { stored: None, ..self.ordered(root, path, below, runs.whole().first(share)) }
+            Below { stored: None, ..self.ordered(step, runs.whole().first(share)) }
         }
     }
 
-    pub(super) unsafe fn aggregate(
-        &mut self,
-        root: *mut pg_sys::PlannerInfo,
-        path: *mut pg_sys::AggPath,
-        below: *mut pg_sys::Path,
-        runs: Runs<'_>,
-    ) -> Below {
+    pub(super) unsafe fn aggregate(&mut self, step: Step, runs: Runs<'_>) -> Below {
         unsafe {
+            let path = step.path.cast::<pg_sys::AggPath>();
             // Groups that come in order are given one by one; the others when everything is read.
             let sorted = (*path).aggstrategy == pg_sys::AggStrategy::AGG_SORTED;
             let runs = if sorted { runs } else { runs.whole() };
-            let found = self.ordered(root, path.cast(), below, runs);
+            let found = self.ordered(step, runs);
             if (*path).aggstrategy == pg_sys::AggStrategy::AGG_HASHED {
-                let rows = (*below).rows * runs.times * found.excess;
-                let anew = anew(root, found.stored, &group_keys(below, (*path).groupClause));
-                self.probe(rows * anew, path.cast(), (*path).numGroups);
+                let rows = (*step.below).rows * runs.times * found.excess;
+                let anew = anew(step.root, found.stored, &group_keys(step.below, (*path).groupClause));
+                self.probe(rows * anew, step.path, (*path).numGroups);
             }
             Below::ANEW
         }
     }
 
     /// What looks at each row below once, in its order.
-    pub(super) unsafe fn ordered(
-        &mut self,
-        root: *mut pg_sys::PlannerInfo,
-        path: *mut pg_sys::Path,
-        below: *mut pg_sys::Path,
-        runs: Runs<'_>,
-    ) -> Below {
+    pub(super) unsafe fn ordered(&mut self, step: Step, runs: Runs<'_>) -> Below {
         unsafe {
-            let found = self.path(root, below, runs);
-            self.charge(root, path, below, runs, found.excess);
+            let found = self.path(step.root, step.below, runs);
+            self.charge(step, runs, found.excess);
             found
         }
     }
 
-    /// `work` times what the planner charges `path` for by itself.
-    unsafe fn charge(
-        &mut self,
-        root: *mut pg_sys::PlannerInfo,
-        path: *mut pg_sys::Path,
-        below: *mut pg_sys::Path,
-        runs: Runs<'_>,
-        work: f64,
-    ) {
+    /// `work` times what the planner charges for the step by itself.
+    unsafe fn charge(&mut self, step: Step, runs: Runs<'_>, work: f64) {
+        let Step { root, path, below } = step;
         let charged = unsafe { (*path).total_cost - (*below).total_cost - of_init_plans(root, path) };
         self.work.charged += runs.planned * runs.share * charged.max(0.0);
         self.work.ordered += runs.times * runs.share * charged.max(0.0) * work;
