@@ -156,7 +156,8 @@ class Server:
             "listen_addresses": "''",
             "shared_preload_libraries": "pg_stat_statements",
             "fsync": "off",
-            "synchronous_commit": "off",
+            # Off, VACUUM marks a page all-visible or not by how far the WAL writer has come, and advice follows.
+            "synchronous_commit": "on",
             "full_page_writes": "off",
             "shared_buffers": "256MB",
             "max_wal_size": "2GB",

@@ -5,7 +5,7 @@ CREATE TABLE audit.log (who integer NOT NULL, what text NOT NULL);
 INSERT INTO readings
 SELECT i % 500, timestamptz '2026-01-01' + i * interval '1 minute', i % 40 FROM generate_series(1, 50000) i;
 INSERT INTO audit.log SELECT i % 1000, md5(i::text) FROM generate_series(1, 50000) i;
-VACUUM ANALYZE readings, audit.log;
+ANALYZE readings, audit.log;
 DO $$ BEGIN PERFORM pg_stat_statements_reset(); END $$;
 SELECT count("Value °C") FROM readings WHERE device = 7;
 SELECT count("Value °C") FROM readings WHERE taken = '2026-01-03';
