@@ -85,8 +85,7 @@ pub fn run(workload: &Workload, settings: &Settings) -> Result<Report, PgError> 
     phases_ms.selection = lap();
     phases_ms.planner = what_if.planner_time().as_secs_f64() * 1000.0;
     progress::enter(Phase::Advice, None);
-    let recommendations =
-        advise(&problem, &selection, &pool, &prices, &catalog, workload.window_seconds, &mut what_if);
+    let recommendations = advise(&problem, &selection, &pool, &prices, &catalog, workload.window_seconds);
     let plans =
         plans::print(&problem, &selection, &pool, &recommendations, &mut what_if, settings.time_limit);
     phases_ms.advice = lap();

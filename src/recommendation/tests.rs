@@ -1,8 +1,6 @@
-//! The reasons of hand-made recommendations: each circumstance gets its sentence, and only then; and what each index of
-//! a chosen set does for every statement.
+//! The reasons of hand-made recommendations: each circumstance gets its sentence, and only then.
 
 use super::StatementEffect;
-use super::advise::effects;
 use super::reason::{Evidence, reason};
 use crate::candidate::Candidate;
 use crate::candidate::definition::{
@@ -11,9 +9,7 @@ use crate::candidate::definition::{
 use crate::candidate::pool::Origin;
 use crate::catalog::{AttrNumber, ExistingIndex, Relation, RelationKind, WriteActivity};
 use crate::cost::PlanCost;
-use crate::cost::cache::simulated::{Numbers, Simulated, relational};
-use crate::selection::{CandidateCost, Choice, Limits, Problem, WeightedStatement, select};
-use std::borrow::Cow;
+use crate::selection::Choice;
 use std::collections::BTreeMap;
 
 const ORDERS: u32 = 16_384;
@@ -119,7 +115,12 @@ impl Case {
         reason(&Evidence {
             candidate: &Candidate { definition: self.definition.clone(), origins: origins.collect() },
             relation: &self.relation,
-            choice: &Choice { candidate: 0, gain_alone: self.gains.0, gain_after_previous: self.gains.1 },
+            choice: &Choice {
+                candidate: 0,
+                gain_alone: self.gains.0,
+                gain_after_previous: self.gains.1,
+                effects: Vec::new(),
+            },
             hot_loss: self.hot_loss,
             effects: &self.effects,
             before: Some(&self.before),
@@ -244,60 +245,4 @@ fn an_invalid_index_that_would_serve_is_pointed_out() {
     case.relation.indexes =
         vec![ExistingIndex { valid: false, ..existing(7, "orders_ccnew", index(&[2, 5])) }];
     assert!(case.reason().contains("Index orders_ccnew would serve, but is invalid"), "{}", case.reason());
-}
-
-/// Joins that a planner of known costs can make cheaper, and all of its indexes to choose from.
-fn joins(seed: u64) -> (Problem, Simulated) {
-    let (statements, candidates) = (12, 9);
-    let planner = relational(&mut Numbers(seed), statements, candidates);
-    let statements = (0..statements).map(|id| WeightedStatement {
-        id,
-        weight: 1.0,
-        before: planner.plan(id, &[]),
-        pace: 1.0,
-        relevant: planner.relevant(id),
-    });
-    let candidates = (0..candidates)
-        .map(|id| CandidateCost { tie_break: format!("index {id}"), ..CandidateCost::default() });
-    let problem = Problem {
-        statements: statements.collect(),
-        candidates: candidates.collect(),
-        limits: Limits { max_indexes: 100, noise: 0.0, ..Limits::default() },
-        previous: Vec::new(),
-    };
-    (problem, planner)
-}
-
-/// What the indexes do one after another is what they do in all, and a statement that has nothing more to gain is not asked about.
-#[test]
-fn effects_add_up_to_what_the_set_saves_and_are_asked_for_while_there_are_some() {
-    let (mut asked, mut most) = (0, 0);
-    for seed in 0..200 {
-        let (problem, mut planner) = joins(seed);
-        let selection = select(&problem, &mut planner);
-        planner.calls_of.clear();
-        let mut plans: Vec<Cow<'_, PlanCost>> =
-            problem.statements.iter().map(|statement| Cow::Borrowed(&statement.before)).collect();
-        let (mut saved, mut previous) = (vec![0.0; plans.len()], Vec::new());
-        for choice in &selection.chosen {
-            for (effect, before) in
-                effects(&problem, &selection.after, &previous, choice.candidate, &mut plans, &mut planner)
-            {
-                assert_eq!(before, planner.plan(effect.statement, &previous), "{effect:?}");
-                saved[effect.statement] += effect.saving;
-            }
-            previous.push(choice.candidate);
-            previous.sort_unstable();
-        }
-        for (statement, after) in problem.statements.iter().zip(&selection.after) {
-            let expected = statement.before.total - after.total;
-            assert!((saved[statement.id] - expected).abs() < 1e-6, "seed {seed}, statement {}", statement.id);
-            // Each index once, as long as there is something left to save.
-            let calls = planner.calls_of.get(&statement.id).copied().unwrap_or(0);
-            let members = previous.iter().filter(|id| statement.relevant.contains(id)).count() as u64;
-            assert!(calls <= members, "seed {seed}, statement {}", statement.id);
-            (asked, most) = (asked + calls, most + members);
-        }
-    }
-    assert!(asked < most, "{asked} of {most}");
 }

@@ -1,11 +1,11 @@
-//! Attribution: the chosen indexes in the order of their worth, with what each brings alone and after the others.
+//! Attribution: the chosen indexes in the order of their worth, with what each brings alone and after the others, and to whom.
 //!
 //! The last step: changes the configuration only to drop what turned out not to be worth its place.
 
 use super::certificate::{Certificate, Evidence};
 use super::peel::by_weight;
 use super::search::{Configuration, Gain, Search};
-use super::{Choice, CutShort, SearchRecord, Selection, frontier, guard, improve};
+use super::{Choice, CutShort, Effect, SearchRecord, Selection, frontier, guard, improve};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
 
@@ -21,7 +21,17 @@ pub(super) fn conclude<W: WhatIf>(
 ) -> Selection {
     let attributed = if complete { attribute(&mut search) } else { Err(Expired) };
     let complete = attributed.is_ok();
-    let (chosen, after, answer) = attributed.unwrap_or_else(|Expired| attribute_late(&mut search));
+    let (mut chosen, after, answer) = attributed.unwrap_or_else(|Expired| attribute_late(&mut search));
+    let order: Vec<usize> = chosen.iter().map(|choice| choice.candidate).collect();
+    let mut certificate = Certificate::of(evidence, &search, &order, &after);
+    // The answer that the bound is held against is not what it would have been with more time.
+    certificate.complete &= complete;
+    let frontier = frontier::curve(&mut search, &answer);
+    search.cache.go_online_for_the_answer();
+    if find_effects(&mut search, &mut chosen, &after).is_err() {
+        search.cache.go_offline();
+        let _ = find_effects(&mut search, &mut chosen, &after);
+    }
     let counters = search.cache.counters();
     let record = SearchRecord {
         complete,
@@ -36,11 +46,6 @@ pub(super) fn conclude<W: WhatIf>(
             .map(|(statement, planner_calls)| CutShort { statement, planner_calls })
             .collect(),
     };
-    let order: Vec<usize> = chosen.iter().map(|choice| choice.candidate).collect();
-    let mut certificate = Certificate::of(evidence, &search, &order, &after);
-    // The answer that the bound is held against is not what it would have been with more time.
-    certificate.complete &= complete;
-    let frontier = frontier::curve(&mut search, &answer);
     Selection { chosen, after, certificate, frontier, kept: None, search: record }
 }
 
@@ -114,7 +119,12 @@ fn rank<W: WhatIf>(search: &mut Search<'_, W>, best: &Configuration) -> Result<V
         let (gain, next) = left.remove(at);
         let write_ms = search.write_ms(&[next]);
         let alone = search.gain(&empty, &[next])? + write_ms;
-        chosen.push(Choice { candidate: next, gain_alone: alone, gain_after_previous: gain + write_ms });
+        chosen.push(Choice {
+            candidate: next,
+            gain_alone: alone,
+            gain_after_previous: gain + write_ms,
+            effects: Vec::new(),
+        });
         placed = search.moved(&placed, placed.with(&[next]))?;
     }
     Ok(chosen)
@@ -141,4 +151,35 @@ fn first_in_order<W: WhatIf>(
         }
     }
     Ok(first.unwrap_or(0))
+}
+
+/// Says of every choice which statements it makes cheaper, with those before it in place. `after` are the plans with all of them.
+/// Most of it the ranking has asked already.
+fn find_effects<W: WhatIf>(
+    search: &mut Search<'_, W>,
+    chosen: &mut [Choice],
+    after: &[PlanCost],
+) -> Result<(), Expired> {
+    let problem = search.problem;
+    let noticeable = |total: f64| total * (1.0 - problem.limits.noise);
+    let mut plans: Vec<PlanCost> = problem.statements.iter().map(|s| s.before.clone()).collect();
+    let mut placed: Vec<CandidateId> = Vec::with_capacity(chosen.len());
+    for choice in chosen {
+        choice.effects.clear();
+        placed.insert(placed.partition_point(|other| *other < choice.candidate), choice.candidate);
+        for statement in search.statements_of[choice.candidate].clone() {
+            // Where it has come to what it comes to at last, nothing else helps it.
+            if noticeable(plans[statement].total) <= after[statement].total {
+                continue;
+            }
+            let plan = search.cache.plan(statement, &placed)?;
+            let before = std::mem::replace(&mut plans[statement], plan);
+            let (s, after) = (&problem.statements[statement], &plans[statement]);
+            if after.total < noticeable(before.total) {
+                let saving = s.weight * (before.total - after.total);
+                choice.effects.push(Effect { statement: s.id, saving, before, after: after.clone() });
+            }
+        }
+    }
+    Ok(())
 }

@@ -75,12 +75,17 @@ impl Canonical {
 
     /// The selection in the order of the problem as it was posed.
     pub fn restored(&self, mut selection: Selection) -> Selection {
+        let restored = |plan: &mut PlanCost| plan.used = placed(&plan.used, &self.candidates);
         for choice in &mut selection.chosen {
             choice.candidate = self.candidates[choice.candidate];
+            for effect in &mut choice.effects {
+                restored(&mut effect.before);
+                restored(&mut effect.after);
+            }
         }
         let mut after: Vec<(usize, PlanCost)> = Vec::with_capacity(self.statements.len());
         for (position, mut plan) in self.statements.iter().zip(selection.after) {
-            plan.used = placed(&plan.used, &self.candidates);
+            restored(&mut plan);
             after.push((*position, plan));
         }
         after.sort_by_key(|(position, _)| *position);

@@ -192,6 +192,21 @@ pub struct Choice {
     pub gain_alone: f64,
     /// Saving on top of the ones chosen before it.
     pub gain_after_previous: f64,
+    /// The statements that it makes cheaper on top of them.
+    #[serde(default)]
+    pub effects: Vec<Effect>,
+}
+
+/// What a chosen candidate does for one statement, with the ones chosen before it in place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    pub statement: StatementId,
+    /// Milliseconds a day.
+    pub saving: f64,
+    /// Its plan with the ones before, ...
+    pub before: PlanCost,
+    /// ... and with this one too. Where time ran out, the cheapest known one, which the planner may better.
+    pub after: PlanCost,
 }
 
 /// How the search went, for the report and the benchmarks.

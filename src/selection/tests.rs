@@ -1,5 +1,6 @@
 //! Selection against exhaustive search, naive greedy and hand-made traps, with a planner whose costs are known.
 
+mod effects;
 mod limits;
 mod stability;
 
