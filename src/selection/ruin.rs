@@ -7,6 +7,7 @@
 
 mod ground;
 mod offers;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +16,8 @@ use super::search::Search;
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, WhatIf};
 use fastrand::Rng;
-use ground::{Ground, Standing};
+use ground::Ground;
+use standing::Standing;
 
 /// Plans looked at in a run, after which it ends: some hundredths of a second.
 pub(super) const LOOKS: u64 = 2_000_000;
@@ -66,7 +68,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
     let ground = Ground::of(search);
     let mut lots = Rng::with_seed(planner_calls);
     let mut best = begin(&ground, &search.best.members, search.least_gain, &mut lots);
-    let (nothing, mut current) = (ground.standing(&[]), best.clone());
+    let (nothing, mut current, mut next) = (ground.standing(&[]), best.clone(), best.clone());
     let mut idle = 0;
     let mut pinned = Vec::new();
     let tries = TRIES * ground.size();
@@ -76,12 +78,13 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
             break;
         }
         search.cache.check_time()?;
-        let next = attempt(&ground, &current, &pinned, &mut lots);
+        next.clone_from(&current);
+        attempt(&ground, &mut next, &current, &pinned, &mut lots);
         idle += 1;
         let warmth = WARMTH * search.total_before * left;
         let worse = current.net - next.net;
         if worse <= 0.0 || lots.f64() < (-worse / warmth).exp() {
-            current = next;
+            std::mem::swap(&mut current, &mut next);
         }
         if current.net > best.net + search.least_gain {
             best.clone_from(&current);
@@ -140,29 +143,27 @@ fn by_lot(lots: &mut Rng) -> Key {
     if lots.f64() < BY_BYTES { Key::GainPerByte } else { Key::Gain }
 }
 
-/// One ruin and what is made of it; within the limits.
-fn attempt(ground: &Ground, current: &Standing, pinned: &[usize], lots: &mut Rng) -> Standing {
-    let mut next = current.clone();
-    let mut kept = if lots.f64() < PUT_IN { ground.put_in(&mut next, lots) } else { Vec::new() };
+/// One ruin and what is made of it, within the limits; `next` is as `current` before.
+fn attempt(ground: &Ground, next: &mut Standing, current: &Standing, pinned: &[usize], lots: &mut Rng) {
+    let mut kept = if lots.f64() < PUT_IN { ground.put_in(next, lots) } else { Vec::new() };
     let bare = kept.is_empty();
     kept.extend(pinned);
     let mut out = Vec::new();
     for _ in 0..if bare { lots.usize(1..OUT.1) } else { lots.usize(0..OUT.0) } {
         let others: Vec<usize> = next.members.iter().copied().filter(|m| !kept.contains(m)).collect();
         let Some(member) = lots.choice(others) else { break };
-        ground.remove(&mut next, member);
+        ground.remove(next, member);
         out.push(member);
     }
-    if !ground.make_room(&mut next, &kept, lots) {
-        return current.clone();
+    if !ground.make_room(next, &kept, lots) {
+        return next.clone_from(current);
     }
     if lots.f64() < BACK {
         out.clear();
     }
     let key = by_lot(lots);
-    ground.fill(&mut next, key, NOISE, &out, lots);
-    if ground.prune(&mut next, current, pinned) || !out.is_empty() {
-        ground.fill(&mut next, key, 0.0, &[], lots);
+    ground.fill(next, key, NOISE, &out, lots);
+    if ground.prune(next, current, pinned) || !out.is_empty() {
+        ground.fill(next, key, 0.0, &[], lots);
     }
-    next
 }

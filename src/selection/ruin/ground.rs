@@ -1,7 +1,8 @@
-//! `Ground`: the known plans in flat arrays, and `Standing`, a set of candidates on it. A look at a plan takes nanoseconds.
+//! `Ground`: the known plans in flat arrays. A look at a plan takes nanoseconds.
 
 use super::IN_VIEW;
 use super::offers::{Offer, Offers};
+use super::standing::Standing;
 use crate::catalog::Oid;
 use crate::cost::{CandidateId, WhatIf};
 use crate::selection::Problem;
@@ -40,6 +41,8 @@ pub(super) struct Plan {
     is_slow: bool,
     /// Positions among the items, ascending.
     pub used: Vec<usize>,
+    /// Of what it uses, among what all ranked plans use: the preferred items have the lower one.
+    pub rank: u32,
     /// Existing indexes, ascending.
     existing: Vec<Oid>,
 }
@@ -66,27 +69,9 @@ pub(super) struct Ground {
     max_indexes: usize,
     least_gain: f64,
     /// By number of a plan: how many items it uses.
-    sizes: Vec<u32>,
+    sizes: Vec<u16>,
     /// Plans and offers looked at so far.
     looks: Cell<u64>,
-}
-
-/// A set of items with what it saves.
-#[derive(Clone)]
-pub(super) struct Standing {
-    /// Positions among the items, in no order.
-    pub members: Vec<usize>,
-    is_member: Vec<bool>,
-    /// By number of a plan: its items that are not there.
-    missing: Vec<u32>,
-    on_table: Vec<usize>,
-    bytes: u64,
-    /// By statement: where the plan that is chosen stands among its ranked ones, ...
-    chosen: Vec<usize>,
-    /// ... and what it saves, milliseconds a day.
-    savings: Vec<f64>,
-    /// Net of write costs, milliseconds a day.
-    pub net: f64,
 }
 
 impl Ground {
@@ -102,8 +87,9 @@ impl Ground {
             for entry in entries {
                 let saving = search.saving_by(at, entry);
                 let is_slow = !problem.accepts(at, entry);
-                let (used, existing) = (Vec::new(), entry.used_existing.clone());
-                plans.push((Plan { total: entry.total, saving, is_slow, used, existing }, &entry.used));
+                let existing = entry.used_existing.clone();
+                let plan = Plan { total: entry.total, saving, is_slow, used: Vec::new(), rank: 0, existing };
+                plans.push((plan, &entry.used));
             }
             // Of equal costs the smaller set first: it does as well for the larger.
             plans.sort_by(|a, b| a.0.total.total_cmp(&b.0.total).then(a.1.len().cmp(&b.1.len())));
@@ -128,7 +114,7 @@ impl Ground {
                 }
             })
             .collect();
-        let mut sizes: Vec<u32> = Vec::new();
+        let mut sizes: Vec<u16> = Vec::new();
         let statements = known.into_iter().enumerate().map(|(at, plans)| {
             let mut kept = Plans { first: sizes.len(), ..Plans::default() };
             for (plan, used) in plans {
@@ -148,11 +134,12 @@ impl Ground {
                     }
                     items[*item].plans.push(sizes.len());
                 }
-                sizes.push(plan.used.len() as u32);
+                sizes.push(plan.used.len() as u16);
             }
             kept
         });
-        let statements: Vec<Plans> = statements.collect();
+        let mut statements: Vec<Plans> = statements.collect();
+        rank(&mut statements);
         let limits = search.limits();
         Ground {
             statements,
@@ -431,17 +418,17 @@ impl Ground {
         banned: &[usize],
         lots: &mut Rng,
     ) {
-        let mut offers = Offers::default();
-        for statement in in_view {
-            let better = self.better(&self.statements[statement], standing.savings[statement]);
-            let allowed = better.filter(|plan| !plan.used.iter().any(|item| banned.contains(item)));
-            let lifted = allowed.map(|plan| Offer {
-                statement,
-                plan,
-                lift: (noise > 0.0).then(|| 1.0 + noise * lots.f64()),
-            });
-            offers.add(statement, lifted, |offer| self.value(standing, key, offer));
-        }
+        let now: &Standing = standing;
+        let better = in_view.into_iter().flat_map(|statement| {
+            let better = self.better(&self.statements[statement], now.savings[statement]);
+            better.map(move |plan| (statement, plan))
+        });
+        let allowed = better.filter(|(_, plan)| !plan.used.iter().any(|item| banned.contains(item)));
+        let offers = allowed.map(|(statement, plan)| {
+            let lift = (noise > 0.0).then(|| 1.0 + noise * lots.f64());
+            Offer { statement, plan, lift }
+        });
+        let mut offers = Offers::of(offers, |offer| self.value(now, key, offer));
         let mut looks = offers.len();
         while let Some(plan) = offers.take() {
             let added = self.lacking(standing, plan);
@@ -552,6 +539,16 @@ impl Ground {
             any = true;
             changed.extend(weakest.map(|(_, member)| member));
         }
+    }
+}
+
+/// Ranks the ranked plans of all statements by what they use.
+fn rank(statements: &mut [Plans]) {
+    let mut plans: Vec<&mut Plan> = statements.iter_mut().flat_map(|plans| &mut plans.ranked).collect();
+    plans.sort_by(|a, b| a.used.cmp(&b.used));
+    for at in 1..plans.len() {
+        let before = &plans[at - 1];
+        plans[at].rank = before.rank + u32::from(before.used != plans[at].used);
     }
 }
 

@@ -21,31 +21,36 @@ pub(super) struct Offers<'p> {
     /// Statements in ascending order, each with the position of its first offer.
     firsts: Vec<(usize, usize)>,
     /// Those whose value has changed since are passed over.
-    queue: BinaryHeap<Place<'p>>,
+    queue: BinaryHeap<Place>,
 }
 
-/// A value, what the plan uses and the position of the offer: the highest first, then that of the preferred items, then the earlier.
-struct Place<'p>(f64, Reverse<&'p [usize]>, Reverse<usize>);
+/// A value, the rank of what the plan uses and the position of the offer: the highest first, then that of the preferred items, then
+/// the earlier.
+struct Place(f64, Reverse<u32>, Reverse<u32>);
 
 impl<'p> Offers<'p> {
-    /// Takes up the offers to a statement, which comes after those before it, but for those of no value.
-    pub fn add(
-        &mut self,
-        statement: usize,
+    /// Offers, those to the same statement together and these in ascending order, but for those of no value.
+    pub fn of(
         offers: impl Iterator<Item = Offer<'p>>,
         value: impl Fn(&Offer<'p>) -> Option<f64>,
-    ) {
-        self.firsts.push((statement, self.offers.len()));
+    ) -> Offers<'p> {
+        let mut all = Offers::default();
+        let mut places = Vec::new();
         for offer in offers {
-            if let Some(value) = value(&offer) {
-                self.queue.push(Place(value, Reverse(&offer.plan.used), Reverse(self.offers.len())));
-                self.values.push(Some(value));
-                self.offers.push(offer);
+            let Some(value) = value(&offer) else { continue };
+            let at = all.offers.len();
+            if all.firsts.last().is_none_or(|(statement, _)| *statement != offer.statement) {
+                all.firsts.push((offer.statement, at));
             }
+            places.push(Place::of(value, &offer, at));
+            all.values.push(Some(value));
+            all.offers.push(offer);
         }
+        all.queue = places.into();
+        all
     }
 
-    /// Offers taken up, taken and withdrawn since or not.
+    /// Offers taken and withdrawn since or not.
     pub fn len(&self) -> usize {
         self.offers.len()
     }
@@ -53,6 +58,7 @@ impl<'p> Offers<'p> {
     /// Takes the dearest.
     pub fn take(&mut self) -> Option<&'p Plan> {
         while let Some(Place(value, _, Reverse(at))) = self.queue.pop() {
+            let at = at as usize;
             if self.values[at] == Some(value) {
                 self.values[at] = None;
                 return Some(self.offers[at].plan);
@@ -72,7 +78,7 @@ impl<'p> Offers<'p> {
             let Some(before) = self.values[at] else { continue };
             let now = value(&self.offers[at]);
             if let Some(now) = now.filter(|now| *now != before) {
-                self.queue.push(Place(now, Reverse(&self.offers[at].plan.used), Reverse(at)));
+                self.queue.push(Place::of(now, &self.offers[at], at));
             }
             self.values[at] = now;
             there += 1;
@@ -81,22 +87,28 @@ impl<'p> Offers<'p> {
     }
 }
 
-impl Ord for Place<'_> {
+impl Place {
+    fn of(value: f64, offer: &Offer<'_>, at: usize) -> Place {
+        Place(value, Reverse(offer.plan.rank), Reverse(at as u32))
+    }
+}
+
+impl Ord for Place {
     fn cmp(&self, other: &Self) -> Ordering {
         self.0.total_cmp(&other.0).then(self.1.cmp(&other.1)).then(self.2.cmp(&other.2))
     }
 }
 
-impl PartialOrd for Place<'_> {
+impl PartialOrd for Place {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Place<'_> {
+impl PartialEq for Place {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Place<'_> {}
+impl Eq for Place {}

@@ -106,7 +106,9 @@ proptest! {
             if tried % 20 == 19 {
                 (current, pinned) = anew(&ground, &current, &mut lots);
             }
-            current = attempt(&ground, &current, &pinned, &mut lots);
+            let mut next = current.clone();
+            attempt(&ground, &mut next, &current, &pinned, &mut lots);
+            current = next;
             let members = ground.members(&current);
             prop_assert!(fits(&problem, &members));
             let anew = ground.standing(&members).net;
