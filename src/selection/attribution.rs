@@ -172,7 +172,13 @@ fn find_effects<W: WhatIf>(
             if noticeable(plans[statement].total) <= after[statement].total {
                 continue;
             }
-            let plan = search.cache.plan(statement, &placed)?;
+            let found = search.cache.final_plan(statement, &placed)?;
+            // By the planner's fuzz, and where joins are searched by lot (GEQO), one index more may cost more, and a few less than all:
+            // neither is an effect of the index.
+            if found.total >= plans[statement].total {
+                continue;
+            }
+            let plan = if found.total < after[statement].total { after[statement].clone() } else { found };
             let before = std::mem::replace(&mut plans[statement], plan);
             let (s, after) = (&problem.statements[statement], &plans[statement]);
             if after.total < noticeable(before.total) {
