@@ -230,18 +230,22 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
         Ok(self.statements[statement].entries[at].plan.clone())
     }
 
-    /// The same, and also of a statement that is spent: for the answer, which should be no guess.
+    /// The same, and also of a statement that is spent, or of which nothing follows from other plans: for the answer, which should be no
+    /// guess.
     pub fn final_plan(
         &mut self,
         statement: usize,
         configuration: &[CandidateId],
     ) -> Result<PlanCost, Expired> {
-        let at = match self.known(statement, configuration) {
-            None if !self.is_offline() => {
-                let set = Bits::of(configuration, &self.statements[statement].relevant);
-                self.ask(statement, set)?
-            }
-            _ => self.find(statement, configuration, false)?,
+        let known = &self.statements[statement];
+        let set = Bits::of(configuration, &known.relevant);
+        let by_lot = self.what_if.is_by_lot(known.id);
+        let entry = known.by_set.get(&set).copied().or_else(|| known.by_graph(&set));
+        let is_known = known.frozen || entry.is_some_and(|at| !by_lot || known.entries[at].set == set);
+        let at = if is_known || self.is_offline() {
+            self.find(statement, configuration, false)?
+        } else {
+            self.ask(statement, set)?
         };
         Ok(self.statements[statement].entries[at].plan.clone())
     }

@@ -95,6 +95,12 @@ pub trait WhatIf {
         false
     }
 
+    /// Whether its joins are searched by lot, so that nothing follows of a plan with other indexes: a set may cost more than a
+    /// larger one whose plan it allows.
+    fn is_by_lot(&self, _statement: StatementId) -> bool {
+        false
+    }
+
     /// True once the search's time has passed, and after `Reached::Answer` the answer's. Called often; also serves pending
     /// interrupts, so it may not return.
     fn expired(&mut self) -> bool;

@@ -268,6 +268,14 @@ impl Analysed {
         }
     }
 
+    /// Whether so many tables are joined that the planner may search by lot (standard_join_search or GEQO: make_rel_from_joinlist,
+    /// allpaths.c). Those of sub-queries, which it joins by themselves, count too.
+    pub fn is_searched_by_lot(&self) -> bool {
+        // SAFETY: settings of the session, which change between statements only.
+        let (by_lot, least) = unsafe { (pg_sys::enable_geqo, pg_sys::geqo_threshold) };
+        by_lot && self.facts.relations.len() >= usize::try_from(least).unwrap_or(usize::MAX)
+    }
+
     /// What the planner took for it so far, in all.
     pub fn planner_time(&self) -> Duration {
         self.planner_time

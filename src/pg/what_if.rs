@@ -403,6 +403,10 @@ impl WhatIf for ServerWhatIf<'_> {
         self.statement_time.is_some_and(|most| taken >= most)
     }
 
+    fn is_by_lot(&self, statement: StatementId) -> bool {
+        self.statements[statement].is_searched_by_lot()
+    }
+
     fn expired(&mut self) -> bool {
         pgrx::check_for_interrupts!();
         let kept = if self.answering { Duration::ZERO } else { self.for_the_answer() };

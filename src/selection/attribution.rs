@@ -172,7 +172,7 @@ fn find_effects<W: WhatIf>(
             if noticeable(plans[statement].total) <= after[statement].total {
                 continue;
             }
-            let found = search.cache.final_plan(statement, &placed)?;
+            let found = search.cache.plan(statement, &placed)?;
             // By the planner's fuzz, and where joins are searched by lot (GEQO), one index more may cost more, and a few less than all:
             // neither is an effect of the index.
             if found.total >= plans[statement].total {

@@ -129,6 +129,10 @@ impl<W: WhatIf> WhatIf for View<'_, W> {
         self.what_if.is_spent(statement)
     }
 
+    fn is_by_lot(&self, statement: StatementId) -> bool {
+        self.what_if.is_by_lot(statement)
+    }
+
     fn expired(&mut self) -> bool {
         self.what_if.expired()
     }

@@ -22,6 +22,8 @@ pub(crate) struct Simulated {
     pub failing: Option<(StatementId, u64)>,
     /// A statement that has had its planning time after so many calls of its own.
     pub spent_after: Option<(StatementId, u64)>,
+    /// Whether nothing is said to follow from plans with other candidates.
+    pub by_lot: bool,
     /// By statement, its calls.
     pub calls_of: BTreeMap<StatementId, u64>,
     pub largest_configuration: usize,
@@ -117,6 +119,10 @@ impl WhatIf for Simulated {
     fn is_spent(&mut self, statement: StatementId) -> bool {
         let calls = self.calls_of.get(&statement).copied().unwrap_or(0);
         self.spent_after.is_some_and(|(spent, after)| spent == statement && calls >= after)
+    }
+
+    fn is_by_lot(&self, _: StatementId) -> bool {
+        self.by_lot
     }
 
     fn expired(&mut self) -> bool {

@@ -99,6 +99,21 @@ fn the_graph_rule_spares_every_set_between_used_and_planned() {
 }
 
 #[test]
+fn where_joins_are_searched_by_lot_the_answer_is_planned() {
+    for (by_lot, calls) in [(false, 1), (true, 2)] {
+        let mut planner = Simulated { by_lot, ..rivals() };
+        let known = statements(&planner);
+        let mut cache = over(&mut planner, &known);
+        cache.plan(0, &[0, 1, 2]).unwrap();
+        assert_eq!(cache.plan(0, &[1]).unwrap().total, 20.0);
+        for _ in 0..2 {
+            assert_eq!(cache.final_plan(0, &[1]).unwrap().total, 20.0);
+            assert_eq!(cache.counters().planner_calls, calls);
+        }
+    }
+}
+
+#[test]
 fn irrelevant_candidates_make_no_new_question() {
     let mut planner = rivals();
     let known = statements(&planner);
