@@ -46,9 +46,6 @@ def load(connection, data: Path) -> int:
                 while lines := file.readlines(1 << 20):
                     # Every line of the format ends with a delimiter that COPY would take for one column more.
                     copy.write("".join(line[:-2] + "\n" for line in lines))
-    # Rows whose commit is not on disk yet are not all-visible, and index-only scans of them not worth their name.
-    connection.execute("SET synchronous_commit = on")
-    connection.execute("BEGIN; SELECT pg_current_xact_id(); COMMIT")
     connection.execute("VACUUM ANALYZE " + ", ".join(TABLES))
     [[hidden]] = connection.execute(
         "SELECT count(*) FROM pg_class WHERE relname = ANY (%s) AND relkind = 'r' AND relpages > 10 AND relallvisible < 0.9 * relpages", (list(TABLES),)

@@ -166,6 +166,11 @@ impl KnownCosts {
         })
     }
 
+    /// The entry that says what a configuration costs exactly, as far as that follows from what is known.
+    fn exact(&self, set: &Bits) -> Option<usize> {
+        if self.frozen { Some(0) } else { self.by_set.get(set).copied().or_else(|| self.by_graph(set)) }
+    }
+
     /// The cheapest known plan that a configuration allows: one that uses nothing outside it.
     fn cheapest_allowed(&self, set: &Bits) -> usize {
         let allowed = |at: &usize| self.entries[*at].used.within(set);
@@ -239,9 +244,8 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
     ) -> Result<PlanCost, Expired> {
         let known = &self.statements[statement];
         let set = Bits::of(configuration, &known.relevant);
-        let by_lot = self.what_if.is_by_lot(known.id);
-        let entry = known.by_set.get(&set).copied().or_else(|| known.by_graph(&set));
-        let is_known = known.frozen || entry.is_some_and(|at| !by_lot || known.entries[at].set == set);
+        let may_follow = known.frozen || !self.what_if.is_by_lot(known.id);
+        let is_known = known.exact(&set).is_some_and(|at| may_follow || known.entries[at].set == set);
         let at = if is_known || self.is_offline() {
             self.find(statement, configuration, false)?
         } else {
@@ -292,12 +296,7 @@ impl<'a, W: WhatIf> CostCache<'a, W> {
     pub fn known(&self, statement: usize, configuration: &[CandidateId]) -> Option<PlanCost> {
         let known = &self.statements[statement];
         let set = Bits::of(configuration, &known.relevant);
-        let at = if known.frozen {
-            Some(0)
-        } else {
-            known.by_set.get(&set).copied().or_else(|| known.by_graph(&set))
-        };
-        at.map(|at| known.entries[at].plan.clone())
+        known.exact(&set).map(|at| known.entries[at].plan.clone())
     }
 
     /// Those of the plans at `positions` (in `plans`) of a statement that a configuration allows and that cost no more than `most`: what

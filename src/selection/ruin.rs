@@ -78,7 +78,6 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
             break;
         }
         search.cache.check_time()?;
-        next.clone_from(&current);
         attempt(&ground, &mut next, &current, &pinned, &mut lots);
         idle += 1;
         let warmth = WARMTH * search.total_before * left;
@@ -143,8 +142,9 @@ fn by_lot(lots: &mut Rng) -> Key {
     if lots.f64() < BY_BYTES { Key::GainPerByte } else { Key::Gain }
 }
 
-/// One ruin and what is made of it, within the limits; `next` is as `current` before.
+/// Makes `next` what comes of one ruin of `current`, within the limits, whatever it was before.
 fn attempt(ground: &Ground, next: &mut Standing, current: &Standing, pinned: &[usize], lots: &mut Rng) {
+    next.clone_from(current);
     let mut kept = if lots.f64() < PUT_IN { ground.put_in(next, lots) } else { Vec::new() };
     let bare = kept.is_empty();
     kept.extend(pinned);

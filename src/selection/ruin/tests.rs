@@ -100,15 +100,14 @@ proptest! {
         learn(&mut search, 3);
         let ground = Ground::of(&search);
         let mut lots = Rng::with_seed(seed);
-        let mut current = ground.standing(&[]);
+        let (mut current, mut next) = (ground.standing(&[]), ground.standing(&[]));
         let mut pinned = Vec::new();
         for tried in 0..60 {
             if tried % 20 == 19 {
                 (current, pinned) = anew(&ground, &current, &mut lots);
             }
-            let mut next = current.clone();
             attempt(&ground, &mut next, &current, &pinned, &mut lots);
-            current = next;
+            std::mem::swap(&mut current, &mut next);
             let members = ground.members(&current);
             prop_assert!(fits(&problem, &members));
             let anew = ground.standing(&members).net;

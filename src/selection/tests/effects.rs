@@ -1,28 +1,13 @@
 //! What the chosen indexes do for every statement, one after another.
 
 use super::*;
-use crate::cost::cache::simulated::relational;
 
 /// Joins that a planner of known costs can make cheaper, and all of its indexes to choose from.
 fn joins(seed: u64) -> (Problem, Simulated) {
-    let (statements, candidates) = (12, 9);
-    let planner = relational(&mut Numbers(seed), statements, candidates);
-    let statements = (0..statements).map(|id| WeightedStatement {
-        id,
-        weight: 1.0,
-        before: planner.plan(id, &[]),
-        pace: 1.0,
-        relevant: planner.relevant(id),
-    });
-    let candidates = (0..candidates)
-        .map(|id| CandidateCost { tie_break: format!("index {id}"), ..CandidateCost::default() });
-    let problem = Problem {
-        statements: statements.collect(),
-        candidates: candidates.collect(),
-        limits: Limits { max_indexes: 100, noise: 0.0, ..Limits::default() },
-        previous: Vec::new(),
-    };
-    (problem, planner)
+    let (mut numbers, candidates) = (Numbers(seed), 9);
+    let planner = relational(&mut numbers, 12, candidates);
+    let limits = Limits { noise: 0.0, ..unlimited() };
+    (problem(&planner, &mut numbers, candidates, limits), planner)
 }
 
 /// What each statement saves by all effects together, by its number.
@@ -45,7 +30,7 @@ proptest! {
             let selection = select(&problem, &mut Simulated { patience, ..truth.clone() });
             let saved = saved(&problem, &selection);
             for (statement, after) in problem.statements.iter().zip(&selection.after) {
-                let expected = (statement.before.total - after.total).max(0.0);
+                let expected = statement.weight * (statement.before.total - after.total).max(0.0);
                 prop_assert!((saved[statement.id] - expected).abs() < 1e-6, "statement {}, {patience:?}", statement.id);
             }
         }
