@@ -28,37 +28,43 @@ const MAX_COLUMNS: usize = 40;
 
 /// What there is to be found out of a table's rows.
 #[derive(Default)]
-struct Questions<'d> {
+struct Questions {
     /// Columns that are looked at.
     columns: BTreeSet<AttrNumber>,
     /// Those whose number of values is in doubt.
     doubtful: BTreeSet<AttrNumber>,
     /// Columns whose number of combinations may be in doubt, with an index on them.
-    combined: BTreeMap<Vec<AttrNumber>, &'d IndexDefinition>,
+    combined: BTreeMap<Vec<AttrNumber>, IndexDefinition>,
 }
 
-impl<'d> Questions<'d> {
+impl Questions {
     /// What the size of an index hangs on.
-    fn of_size(&mut self, definition: &'d IndexDefinition, relation: &Relation) {
+    fn of_size(&mut self, definition: &IndexDefinition, relation: &Relation) {
         let doubtful = in_doubt(definition, relation);
         self.columns.extend(&doubtful);
         self.doubtful.extend(doubtful);
+        self.of_keys(definition, relation);
+    }
+
+    /// What the number of combinations of its keys hangs on: also joins that compare them do.
+    fn of_keys(&mut self, definition: &IndexDefinition, relation: &Relation) {
         if let Some(columns) = combined(definition, relation) {
             self.columns.extend(&columns);
-            self.combined.entry(columns).or_insert(definition);
+            self.combined.entry(columns).or_insert_with(|| definition.clone());
         }
     }
 }
 
-/// Corrects the number of values of columns, and of their combinations, on which the sizes of `definitions` hang; says how the rows lie
-/// in the tables by the first keys of these and of the indexes there are. What `until` leaves no time for stays as ANALYZE has it.
+/// Corrects the number of values of columns, and of their combinations, on which the sizes of `definitions` hang; says of these and of
+/// the indexes there are how the rows lie in the tables by their first keys, and how many combinations their keys have. What `until`
+/// leaves no time for stays as ANALYZE has it.
 pub fn count_all<'d>(
     definitions: impl Iterator<Item = &'d IndexDefinition>,
     catalog: &mut Catalog,
     sampler: Sampler,
     until: Option<Instant>,
 ) -> Storage {
-    let mut questions: BTreeMap<Oid, Questions<'d>> = BTreeMap::new();
+    let mut questions: BTreeMap<Oid, Questions> = BTreeMap::new();
     for definition in definitions {
         if let Some(relation) = catalog.relations.get(&definition.relation) {
             let of_relation = questions.entry(relation.oid).or_default();
@@ -67,13 +73,15 @@ pub fn count_all<'d>(
         }
     }
     for relation in catalog.relations.values() {
-        let existing = relation.indexes.iter().filter_map(|index| index.definition.as_ref());
-        let columns = existing.filter_map(|existing| first_key(existing, relation));
-        questions.entry(relation.oid).or_default().columns.extend(columns);
+        let of_relation = questions.entry(relation.oid).or_default();
+        for existing in relation.indexes.iter().filter_map(|index| index.definition.as_ref()) {
+            of_relation.columns.extend(first_key(existing, relation));
+            of_relation.of_keys(existing, relation);
+        }
     }
     questions.retain(|_, asked| !asked.columns.is_empty());
     // The largest first, where most hangs on it.
-    let mut questions: Vec<(Oid, Questions<'d>)> = questions.into_iter().collect();
+    let mut questions: Vec<(Oid, Questions)> = questions.into_iter().collect();
     let pages = |oid: &Oid| catalog.relations.get(oid).map_or(0.0, |relation| relation.pages);
     questions.sort_by(|(a, _), (b, _)| pages(b).total_cmp(&pages(a)));
     let mut storage = Storage::of_size(catalog.relations.values().map(pages_with_indexes).sum());
@@ -121,7 +129,7 @@ pub fn count_for(definition: &IndexDefinition, relation: &mut Relation, sampler:
 }
 
 /// What was seen of each column.
-fn count(relation: &mut Relation, asked: &Questions<'_>, sampler: Sampler) -> Vec<(AttrNumber, Seen)> {
+fn count(relation: &mut Relation, asked: &Questions, sampler: Sampler) -> Vec<(AttrNumber, Seen)> {
     let named = asked.columns.iter().take(MAX_COLUMNS).filter_map(|number| relation.column(*number));
     let (numbers, names): (Vec<AttrNumber>, Vec<String>) =
         named.map(|column| (column.number, column.sql_name.clone())).unzip();
