@@ -8,11 +8,10 @@
 //! Its private unsafe functions are called within `isolated`, with a transaction and snapshot; the queries they take are
 //! valid trees of this backend.
 
+mod first;
 mod grounds;
-
 mod priced;
 
-use super::clause;
 use super::compat;
 use super::explain::{self, Format, Values};
 use super::expression_statistics::ExpressionStatistics;
@@ -22,7 +21,7 @@ use super::hypothetical::Hypothetical;
 use super::identity::Identity;
 use super::isolated::{PgError, isolated};
 use super::node;
-use super::parameters::{self, LEVELS, Roles, Shape};
+use super::parameters;
 use super::planner::{self, Planned};
 use super::storage::Storage;
 use super::{scalar, watch};
@@ -30,7 +29,6 @@ use crate::candidate::definition::Expression;
 use crate::candidate::facts::StatementFacts;
 use crate::catalog::{Oid, Relation};
 use crate::cost::PlanCost;
-use crate::settings;
 use crate::statement::{LeftOut, ParameterType, Reading, RelationName, Variant, Wrapper};
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
@@ -125,7 +123,7 @@ pub fn analyse(
             }
         }
         match attempt {
-            Ok(trees) => return plan_first(trees, variant, identity, reading, rows_per_call, notes),
+            Ok(trees) => return first::plan(trees, variant, identity, reading, rows_per_call, notes),
             Err(error) => first_error = first_error.or(Some(error)),
         }
     }
@@ -148,111 +146,6 @@ pub fn share_of_rows(relation: &Relation, condition: &str, lock_timeout_ms: i32)
         }
         Err(_) => (1.0, false),
     }
-}
-
-/// The first planning passes: facts and rights, then the choice of parameter values.
-fn plan_first(
-    mut trees: Trees,
-    variant: &Variant,
-    identity: Identity,
-    reading: &Reading,
-    rows_per_call: Option<f64>,
-    mut notes: Vec<String>,
-) -> Result<Analysed, LeftOut> {
-    let started = Instant::now();
-    let mut collector = Collector::default();
-    let generic = isolated(Some(&identity), || {
-        trees.lock();
-        // A relation may have changed between the rollback of analysis and this lock.
-        let as_is = Configuration::default();
-        (!trees.is_stale()).then(|| trees.plan(trees.bound, &as_is, Some(&mut collector), true))
-    })
-    .map_err(|error| refusal(error, &identity))?
-    .ok_or(LeftOut::Locked)?;
-    // A table that only sub-plans read is seen by the hook as well, so nothing seen means nothing read.
-    if !collector.reads_relation {
-        return Err(LeftOut::NoTable);
-    }
-    if !collector.reads_user_relation {
-        return Err(LeftOut::CatalogOnly);
-    }
-    isolated(Some(&Identity::reader()), || clause::qualify(&mut collector.facts))
-        .map_err(|error| refusal(error, &identity))?;
-    let roles =
-        Roles { limits: &reading.limit_parameters, offsets: &reading.offset_parameters, rows_per_call };
-    let mut best: Option<(f64, Vec<Option<String>>, Planned)> = None;
-    if !trees.types.is_empty() {
-        let shapes: Vec<Shape> = trees.types.iter().map(|oid| Shape::of(*oid)).collect();
-        let mut tried: Vec<Vec<Option<String>>> = Vec::new();
-        for level in LEVELS {
-            if settings::statement_time_limit().is_some_and(|most| started.elapsed() >= most) {
-                break;
-            }
-            let texts = parameters::values(&collector.parameters, &shapes, &roles, level);
-            if texts.iter().all(Option::is_none) || tried.contains(&texts) {
-                continue;
-            }
-            tried.push(texts.clone());
-            let planned = isolated(Some(&identity), || {
-                trees.lock();
-                trees.bind(&texts);
-                let as_is = Configuration::default();
-                (!trees.is_stale()).then(|| trees.plan(trees.bound, &as_is, None, false))
-            });
-            let Ok(Some(planned)) = planned else { continue };
-            let distance = match rows_per_call {
-                Some(rows) if trees.returns_rows_read() => {
-                    ((planned.rows + 1.0).ln() - (rows + 1.0).ln()).abs()
-                }
-                _ => 0.0,
-            };
-            // Ties go to the more typical level, which comes first.
-            if best.as_ref().is_none_or(|(least, ..)| distance < *least - 1e-9) {
-                best = Some((distance, texts, planned));
-            }
-        }
-        let unknown =
-            trees.types.len() - best.as_ref().map_or(0, |(_, texts, _)| texts.iter().flatten().count());
-        let compared =
-            collector.parameters.iter().map(|u| u.number).collect::<std::collections::BTreeSet<_>>();
-        let open = compared
-            .iter()
-            .filter(|number| best.as_ref().is_none_or(|(_, texts, _)| texts[**number as usize - 1].is_none()))
-            .count();
-        match (&best, open) {
-            (None, _) if !compared.is_empty() || unknown > 0 => {
-                notes.push("no values for its parameters: generic plan".to_string());
-            }
-            (Some(_), 0) => notes.push("parameter values assumed from column statistics".to_string()),
-            (Some(_), open) => {
-                notes.push(format!("parameter values assumed from column statistics, {open} left open"))
-            }
-            _ => {}
-        }
-    }
-    for repair in &variant.repairs {
-        notes.push(repair.describe().to_string());
-    }
-    let (texts, before) = match best {
-        Some((_, texts, planned)) => (texts, planned),
-        None => (vec![None; trees.types.len()], generic),
-    };
-    isolated(Some(&identity), || trees.bind(&texts)).map_err(|error| refusal(error, &identity))?;
-    Ok(Analysed {
-        without_statistics: collector.without_statistics(),
-        guessed: collector.guessed.into_iter().collect(),
-        facts: collector.facts,
-        relation_sizes: collector.relation_sizes,
-        statistics: Vec::new(),
-        storage: Rc::default(),
-        planner_time: started.elapsed(),
-        before,
-        notes,
-        identity,
-        variant: variant.clone(),
-        trees,
-        texts,
-    })
 }
 
 impl Analysed {
