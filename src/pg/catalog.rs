@@ -136,10 +136,10 @@ fn read_relations(oids: &[pg_sys::Oid]) -> Result<BTreeMap<Oid, Relation>, PgErr
                       coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_updated(leaf.oid)), 0)::float8 AS updated,
                       coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_hot_updated(leaf.oid)), 0)::float8 AS hot_updated,
                       coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_deleted(leaf.oid)), 0)::float8 AS deleted
-                 FROM pg_catalog.pg_class AS leaf
-                WHERE leaf.oid = c.oid AND c.relkind <> 'p'
-                   OR c.relkind = 'p' AND leaf.relkind <> 'p'
-                      AND leaf.oid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(c.oid) AS t)) AS l
+                 FROM (SELECT c.oid WHERE c.relkind <> 'p'
+                       UNION ALL
+                       SELECT t.relid FROM pg_catalog.pg_partition_tree(c.oid) AS t WHERE c.relkind = 'p') AS stored
+                 JOIN pg_catalog.pg_class AS leaf ON leaf.oid = stored.oid AND leaf.relkind <> 'p') AS l
          WHERE c.oid = ANY ($1) AND c.relkind IN ('r', 'm', 'p')
          ORDER BY c.oid";
     let relations = read_rows(QUERY, &[oids.to_vec().into()], |row| {
