@@ -130,6 +130,8 @@ struct Stored {
     relation: pg_sys::Index,
     /// 0 for no order to 1.
     strictly: f64,
+    /// How often they go through that order, with a part of the rows each time.
+    passes: f64,
 }
 
 /// How often a path runs, and how much of it.

@@ -54,6 +54,31 @@ mod tests {
     }
 
     #[pg_test]
+    fn rows_keep_their_order_in_each_batch_of_a_hash_join() {
+        tables();
+        run(
+            "CREATE TABLE few AS SELECT g AS big_id, repeat('x', 100) AS filler FROM generate_series(1, 12000, 2) AS g ORDER BY hashint4(g)",
+        );
+        run("ANALYZE few");
+        run("SET LOCAL join_collapse_limit = 1");
+        run("SET LOCAL enable_hashjoin = on");
+        run("SET LOCAL hash_mem_multiplier = 1");
+        let join = |outer: &str| {
+            costs(&format!(
+                "SELECT count(big.filler || few.filler) FROM ({outer} JOIN few USING (big_id)) JOIN big ON id = big_id"
+            ))
+        };
+        let by_order = |work_mem: &str| {
+            run(&format!("SET LOCAL work_mem = '{work_mem}'"));
+            let (near, far) = (join("ordered"), join("shuffled"));
+            assert!((far.total / near.total - 1.0).abs() < 0.02, "{near:?} {far:?}");
+            far.in_memory - near.in_memory
+        };
+        let (one, four) = (by_order("16MB"), by_order("256kB"));
+        assert!(one > 1000.0 && four > 0.7 * one, "{one} {four}");
+    }
+
+    #[pg_test]
     fn what_was_just_looked_up_is_still_at_hand() {
         tables();
         // TPC-H 9: four suppliers of each part look up the lines of that part, one after the other.

@@ -83,15 +83,17 @@ pub struct Nearness {
     pub new_place: f64,
     /// Share of the runs that find other rows than the run before, 0 to 1.
     pub new_rows: f64,
+    /// How often they go through the keys, with a part of the runs each time.
+    pub passes: f64,
 }
 
 impl Nearness {
     /// They have nothing in common.
-    pub const NONE: Nearness = Nearness { near: 0.0, new_place: 1.0, new_rows: 1.0 };
+    pub const NONE: Nearness = Nearness { near: 0.0, new_place: 1.0, new_rows: 1.0, passes: 1.0 };
 
     /// Share of the runs that are as slow as in no order, as they go from one to the next of `places`: in between, they go forward.
     pub fn elsewhere(self, places: f64, runs: f64) -> f64 {
-        let gap = places / (runs * self.new_place).max(1.0);
+        let gap = self.passes * places / (runs * self.new_place).max(1.0);
         self.new_place * (1.0 - self.near + self.near * left_out(gap, LEAF_GAP))
     }
 }
