@@ -63,8 +63,9 @@ mod tests {
             assert_eq!(catalog::read(relations).expect("the catalog").relations.len(), relations.len());
             scans() - before
         };
-        // For each relation, every other one in the database was looked at: four thousand took seconds.
-        assert_eq!(scans_of_the_catalog(&all), scans_of_the_catalog(&all[..10]));
+        // For each relation, all in the database were looked at: four thousand took seconds. How the others are joined is the planner's choice.
+        let (few, many) = (scans_of_the_catalog(&all[..10]), scans_of_the_catalog(&all));
+        assert!(many < few + 10, "{few} {many}");
     }
 
     #[pg_test]
