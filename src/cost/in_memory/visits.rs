@@ -57,11 +57,11 @@ impl Visits {
         self.forward + self.scattered
     }
 
-    /// Of each of the runs of the inner side of a nested loop. `gap` is how many pages lie between one run and the next where both
-    /// the runs and the table are in the order of the index, as it is in part (`ordered`).
+    /// Of each of the runs of the inner side of a nested loop. `gap` is how many pages lie between one run and the next, if they go through
+    /// them once, where both the runs and the table are in the order of the index, as it is in part (`ordered`).
     pub fn repeated(self, nearness: Nearness, ordered: f64, gap: f64) -> Visits {
         let all = self.all();
-        let near = Visits::of(all, gap);
+        let near = Visits::of(all, nearness.passes * gap);
         // Else the first page of each run is anywhere.
         let first = all.min(1.0);
         let anywhere = self.scattered.max(first) + (FIRST_PAGE - 1.0) * first;

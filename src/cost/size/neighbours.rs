@@ -61,8 +61,8 @@ pub fn in_doubt(definition: &IndexDefinition, relation: &Relation) -> Vec<AttrNu
     let doubtful = |column: &&Column| {
         column.statistics.as_ref().is_some_and(|statistics| {
             // A negative number is a share of the rows: hardly any value was seen twice.
-            let rows = relation.tuples * (1.0 - statistics.null_fraction) / statistics.distinct;
-            let seen = SEEN_BY_ANALYZE * (1.0 - statistics.null_fraction) / statistics.distinct;
+            let of_a_value = |rows: f64| rows * (1.0 - statistics.null_fraction) / statistics.distinct;
+            let (rows, seen) = (of_a_value(relation.tuples), of_a_value(SEEN_BY_ANALYZE));
             rows > TOGETHER && (rows < FEW_ROWS || seen < OFTEN_SEEN)
         })
     };

@@ -37,7 +37,8 @@ impl Walk<'_> {
             // Keys before the first that changes are the same for all runs.
             let leading = sources.first().filter(|_| first_key.is_some_and(|key| (*key).indexcol == 0));
             let Some(leading) = leading else { return Nearness::NONE };
-            let (near, passes) = near(root, outer, leading);
+            let near = near(root, outer, leading);
+            let passes = outer.stored.map_or(1.0, |stored| stored.passes);
             let rows = ((*outer.path).rows * outer.excess).max(1.0);
             let new = |sources: &[Source]| {
                 let from = joined_from(outer.path, sources);
@@ -110,19 +111,18 @@ unsafe fn sources(path: *mut pg_sys::IndexPath, within: pg_sys::Relids) -> Vec<S
     }
 }
 
-/// How far runs look up keys beside that of the run before, where they do not look up the same, 0 to 1; and in how many passes through
-/// the keys.
-unsafe fn near(root: *mut pg_sys::PlannerInfo, outer: &Outer, leading: &Source) -> (f64, f64) {
+/// How far runs look up keys beside that of the run before, where they do not look up the same, 0 to 1.
+unsafe fn near(root: *mut pg_sys::PlannerInfo, outer: &Outer, leading: &Source) -> f64 {
     unsafe {
         let sorted = node::list::<pg_sys::PathKey>((*outer.path).pathkeys).next();
         if !leading.class.is_null() && sorted.is_some_and(|key| (*key).pk_eclass == leading.class) {
-            return (1.0, 1.0);
+            return 1.0;
         }
-        let Some(stored) = outer.stored else { return (0.0, 1.0) };
+        let Some(stored) = outer.stored else { return 0.0 };
         let of_stored = |column: &&*mut pg_sys::Var| (***column).varno as pg_sys::Index == stored.relation;
-        let Some(column) = leading.columns.iter().find(of_stored) else { return (0.0, 1.0) };
+        let Some(column) = leading.columns.iter().find(of_stored) else { return 0.0 };
         let (order, _) = key_order(root, &stored, column.cast());
-        (order * stored.strictly, stored.passes)
+        order * stored.strictly
     }
 }
 

@@ -210,7 +210,7 @@ impl Walk<'_> {
             if let Some(outer) = outer {
                 let nearness = self.nearness(root, path, outer);
                 let visited = outer.rows * nearness.new_rows * together.all();
-                visits = visits.repeated(nearness, ordered, nearness.passes * pages / visited.max(1.0));
+                visits = visits.repeated(nearness, ordered, pages / visited.max(1.0));
                 far_leaf = nearness.elsewhere(leaves, outer.rows);
             }
 
