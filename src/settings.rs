@@ -27,6 +27,7 @@ static EXCLUDE_TABLES: GucSetting<Option<CString>> = GucSetting::<Option<CString
 static EXCLUDE_SCHEMAS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static ACCESS_METHODS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static MAX_SLOWDOWN: GucSetting<f64> = GucSetting::<f64>::new(20.0);
+static MAX_SLOWDOWN_PRICE: GucSetting<f64> = GucSetting::<f64>::new(10.0);
 static TIME_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 static STATEMENT_TIME_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(2_000);
 static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(1_000);
@@ -105,6 +106,8 @@ pub struct Settings {
     pub dismissed: BTreeSet<String>,
     /// Most that a statement may get slower, as a share; None to accept any and show it.
     pub slowdown: Option<f64>,
+    /// How many times what such statements lose may be given up to keep to that; infinite for any.
+    pub slowdown_price: f64,
     /// Cost reductions below this share are taken for none.
     pub noise: f64,
     pub time_limit: Option<Duration>,
@@ -187,6 +190,9 @@ impl Settings {
             previous: overrides.previous.clone(),
             dismissed: BTreeSet::new(),
             slowdown: (MAX_SLOWDOWN.get() >= 0.0).then(|| MAX_SLOWDOWN.get() / 100.0),
+            slowdown_price: Some(MAX_SLOWDOWN_PRICE.get())
+                .filter(|price| *price >= 0.0)
+                .unwrap_or(f64::INFINITY),
             noise: NOISE,
             time_limit: (seconds > 0.0).then(|| Duration::from_secs_f64(seconds)),
             statement_time_limit: statement_time_limit(),
@@ -230,6 +236,7 @@ impl Settings {
             min_change: self.min_saving_to_change,
             noise: self.noise,
             slowdown: self.slowdown,
+            slowdown_price: self.slowdown_price,
             ..Limits::default()
         }
     }
@@ -321,6 +328,16 @@ pub fn define() {
         &MAX_SLOWDOWN,
         -1.0,
         10_000.0,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_float_guc(
+        c"pg_index_advisor.max_slowdown_price",
+        c"How many times what slower statements lose may be given up to keep to max_slowdown.",
+        c"Where it would cost the others more, the statements may get slower and the report says so. -1 means that max_slowdown is always kept to.",
+        &MAX_SLOWDOWN_PRICE,
+        -1.0,
+        1_000_000.0,
         GucContext::Userset,
         GucFlags::default(),
     );

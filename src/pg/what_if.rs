@@ -26,8 +26,11 @@ use std::collections::btree_map::Entry;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Of the time that a search has, the part that is kept at most to plan each statement with its answer: a tenth.
-const FOR_THE_ANSWER: u32 = 10;
+/// Of the time that a search has, the part that is kept at most to plan each statement with its answer: a sixth.
+const FOR_THE_ANSWER: u32 = 6;
+/// Planner calls for each statement that the answer may take: itself, one that it is compared with, and what it would be without an index
+/// that makes a statement slower, twice.
+const CALLS_FOR_THE_ANSWER: u32 = 4;
 
 /// A plan that uses an index in fewer places than its price was divided among has been charged too little: it is asked again with other
 /// parts, so many times at most, ...
@@ -141,10 +144,11 @@ impl<'a> ServerWhatIf<'a> {
         priced.iter().copied().filter(|(candidate, price)| !is_beaten(*candidate, *price)).collect()
     }
 
-    /// What it takes to plan each statement once more.
+    /// What it takes to plan each statement with the answer, and with another.
     fn for_the_answer(&self) -> Duration {
         let call = self.planner_time / self.planner_calls.max(1);
-        let all = call.saturating_mul(u32::try_from(self.statements.len()).unwrap_or(u32::MAX));
+        let statements = u32::try_from(self.statements.len()).unwrap_or(u32::MAX);
+        let all = call.saturating_mul(CALLS_FOR_THE_ANSWER.saturating_mul(statements));
         all.min(self.most_for_the_answer)
     }
 

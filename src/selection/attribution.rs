@@ -164,6 +164,10 @@ fn find_effects<W: WhatIf>(
     let noticeable = |total: f64| total * (1.0 - problem.limits.noise);
     let mut plans: Vec<PlanCost> = problem.statements.iter().map(|s| s.before.clone()).collect();
     let mut placed: Vec<CandidateId> = Vec::with_capacity(chosen.len());
+    let mut last = vec![None; problem.statements.len()];
+    for choice in chosen.iter() {
+        search.statements_of[choice.candidate].iter().for_each(|at| last[*at] = Some(choice.candidate));
+    }
     for choice in chosen {
         choice.effects.clear();
         placed.insert(placed.partition_point(|other| *other < choice.candidate), choice.candidate);
@@ -172,7 +176,11 @@ fn find_effects<W: WhatIf>(
             if noticeable(plans[statement].total) <= after[statement].total {
                 continue;
             }
-            let found = search.cache.plan(statement, &placed)?;
+            // With all that could help it, it comes to what was said of it, whatever has become known since.
+            let found = match last[statement] == Some(choice.candidate) {
+                true => after[statement].clone(),
+                false => search.cache.plan(statement, &placed)?,
+            };
             // By the planner's fuzz, and where joins are searched by lot (GEQO), one index more may cost more, and a few less than all:
             // neither is an effect of the index.
             if found.total >= plans[statement].total {

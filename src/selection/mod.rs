@@ -135,6 +135,14 @@ pub struct Limits {
     /// No statement may get slower by more than this share (0.05 for 5 %), by either cost (`in_memory::slowdown`); None
     /// to let the sum decide alone.
     pub slowdown: Option<f64>,
+    /// Where it would cost more than so many times what the slower statements lose to keep to that, they may get slower after all
+    /// (`guard::forgive`); infinite for never.
+    #[serde(default = "any_price")]
+    pub slowdown_price: f64,
+}
+
+fn any_price() -> f64 {
+    f64::INFINITY
 }
 
 impl Limits {
@@ -163,6 +171,7 @@ impl Default for Limits {
             noise: 0.0,
             at_once: AT_ONCE,
             slowdown: None,
+            slowdown_price: any_price(),
         }
     }
 }
@@ -265,7 +274,8 @@ fn select_in_order<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
         // No more planner calls: the same moves, on what is known. They may have been cut short in the middle, and peeling alone already
         // tells which index sets serve which statement.
         search.cache.go_offline();
-        let _ = ruin::run(&mut search, ruin::LOOKS);
+        let _ = propose::late(&mut search);
+        search.cache.go_offline();
     }
     search.cache.reached(Reached::Proof);
     let evidence = certificate::certify(&mut search, complete);
@@ -277,6 +287,7 @@ fn select_in_order<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
 
 fn examine<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     keep::start(search)?;
+    propose::begin(search)?;
     peel::run(search)?;
     propose::run(search)?;
     slim::run(search)

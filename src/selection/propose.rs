@@ -11,6 +11,8 @@ use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
 use std::collections::BTreeSet;
 
+/// Rounds of a first answer, at most.
+const ROUNDS_OF_FIRST: usize = 3;
 /// Rounds of proposal and confirmation, at most; they end earlier when the planner has nothing new to say.
 const ROUNDS: usize = 6;
 /// Proposals of a round, where the planner refutes all but the last.
@@ -24,6 +26,39 @@ const MOST_CALLS_A_STATEMENT: u64 = 20;
 /// ... and what a search may come to however few statements there are: a third of a second of them. A proof takes what is left of
 /// `certificate`'s and finds more with it: on TPC-H, with 500, answers were no better and gaps 0.1 to 0.2 % wider.
 const MOST_CALLS_ANYWAY: u64 = 300;
+
+/// Finds a first configuration among what statements could share.
+pub(super) fn begin<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    explore::shared(search)?;
+    for _ in 0..ROUNDS_OF_FIRST {
+        let calls = search.cache.counters().planner_calls;
+        search.cache.go_offline_after(0);
+        ruin::run(search, ruin::LOOKS)?;
+        search.cache.go_online();
+        recount(search)?;
+        if search.cache.counters().planner_calls == calls {
+            break;
+        }
+    }
+    guard::forgive(search)
+}
+
+/// The best of what is known when time has run out. What it really costs, and whether it makes a statement slower, is asked while the
+/// little time for that lasts: after that nothing would be known of the sets without what is to blame.
+pub(super) fn late<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    let before = search.best.clone();
+    ruin::run(search, ruin::LOOKS)?;
+    let found = std::mem::replace(&mut search.best, before);
+    search.cache.go_online_for_the_answer();
+    // Two that are not known to cost what they cost are better compared by the same measure.
+    let recounted = recount(search).and_then(|()| search.counted(found.members.clone()));
+    search.consider(recounted.as_ref().unwrap_or(&found));
+    recounted?;
+    guard::forgive(search)?;
+    let best = search.best.clone();
+    search.best = guard::run(search, best)?;
+    Ok(())
+}
 
 /// Finds a good configuration by rounds, then betters it by moves that the planner judges.
 pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
@@ -40,7 +75,11 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
         }
     }
     search.cache.go_offline_after(most);
-    polish(search)
+    polish(search)?;
+    search.cache.go_online();
+    let best = search.best.clone();
+    (search.best, _) = improve::prune(search, best)?;
+    guard::forgive(search)
 }
 
 /// Searches once more with the plans that the proof asked for: they may show the best set to be slower than it looked, or another

@@ -11,7 +11,6 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
-use super::greedy::{KEYS, Key};
 use super::search::Search;
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, WhatIf};
@@ -44,9 +43,22 @@ const PUT_IN: f64 = 0.6;
 const OUT: (usize, usize) = (3, 5);
 /// How far lots may lift one plan's gain over another's while the room is filled.
 const NOISE: f64 = 0.4;
-/// How often members taken out may come back at once, and how often the room is filled by what is saved a byte.
+/// How often members taken out may come back at once.
 const BACK: f64 = 0.5;
-const BY_BYTES: f64 = 0.8;
+/// How often the room is filled by what is saved, and by what is saved a byte; else by what is saved a byte that falls to a statement.
+const BY_GAIN: f64 = 0.2;
+const BY_BYTES: f64 = 0.4;
+
+/// What the plan has most of that is put in next: none is right alone. By bytes the plan of one statement comes first that has small indexes to
+/// itself, by bytes each the one whose indexes serve many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Gain,
+    Bytes,
+    BytesEach,
+}
+
+const EACH_WAY: [By; 3] = [By::Bytes, By::BytesEach, By::Gain];
 
 /// What the outcome of a run depends on.
 #[derive(Debug, PartialEq)]
@@ -100,13 +112,13 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(
     Ok(())
 }
 
-/// A set, or what greedy makes of it or of nothing by either key, where that is enough better.
+/// A set, or what greedy makes of it or of nothing by each measure, where that is enough better.
 fn begin(ground: &Ground, members: &[CandidateId], enough: f64, lots: &mut Rng) -> Standing {
     let mut best = ground.standing(members);
     for start in [best.clone(), ground.standing(&[])] {
-        for key in KEYS {
+        for by in EACH_WAY {
             let mut filled = start.clone();
-            ground.fill_of_all(&mut filled, key, lots);
+            ground.fill_of_all(&mut filled, by, lots);
             ground.prune(&mut filled, &start, &[]);
             if filled.net >= best.net + enough {
                 best = filled;
@@ -138,8 +150,12 @@ fn anew(ground: &Ground, from: &Standing, lots: &mut Rng) -> (Standing, Vec<usiz
     (next, Vec::new())
 }
 
-fn by_lot(lots: &mut Rng) -> Key {
-    if lots.f64() < BY_BYTES { Key::GainPerByte } else { Key::Gain }
+fn by_lot(lots: &mut Rng) -> By {
+    match lots.f64() {
+        lot if lot < BY_GAIN => By::Gain,
+        lot if lot < BY_GAIN + BY_BYTES => By::Bytes,
+        _ => By::BytesEach,
+    }
 }
 
 /// Makes `next` what comes of one ruin of `current`, within the limits, whatever it was before.
@@ -161,9 +177,9 @@ fn attempt(ground: &Ground, next: &mut Standing, current: &Standing, pinned: &[u
     if lots.f64() < BACK {
         out.clear();
     }
-    let key = by_lot(lots);
-    ground.fill(next, key, NOISE, &out, lots);
+    let by = by_lot(lots);
+    ground.fill(next, by, NOISE, &out, lots);
     if ground.prune(next, current, pinned) || !out.is_empty() {
-        ground.fill(next, key, 0.0, &[], lots);
+        ground.fill(next, by, 0.0, &[], lots);
     }
 }

@@ -11,6 +11,7 @@ use crate::cost::cache::{CostCache, Expired};
 use crate::cost::{CandidateId, PlanCost, Reached, WhatIf};
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// A statement within this factor of its floor has nothing more to gain: a tenth of the planner's own 1 % fuzz.
@@ -55,6 +56,8 @@ pub(super) struct Search<'a, W: WhatIf> {
     pub ruined: Option<Begun>,
     /// By statement.
     slow: Vec<SlowPlans>,
+    /// Statements that may get slower than the user allows: all others would lose too much else.
+    pub forgiven: BTreeSet<usize>,
 }
 
 /// The known plans of a statement that are slower than the user allows.
@@ -136,6 +139,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
             heeds_slowdowns: true,
             ruined: None,
             slow: vec![SlowPlans::default(); problem.statements.len()],
+            forgiven: BTreeSet::new(),
         }
     }
 
@@ -149,6 +153,19 @@ impl<'a, W: WhatIf> Search<'a, W> {
         let done = moves(self);
         self.heeds_slowdowns = heeded;
         done
+    }
+
+    /// Whether the answer may give a statement this plan. How much slower it is than the user allows counts all the same.
+    pub fn accepts(&self, statement: usize, plan: &PlanCost) -> bool {
+        self.forgiven.contains(&statement) || self.problem.accepts(statement, plan)
+    }
+
+    /// The cost in memory beyond which the answer may not give a statement a plan, planner units.
+    pub fn most_in_memory(&self, statement: usize) -> f64 {
+        if self.forgiven.contains(&statement) {
+            return f64::INFINITY;
+        }
+        self.limits().most_in_memory(&self.problem.statements[statement])
     }
 
     /// The configuration without a new index.
@@ -244,15 +261,20 @@ impl<'a, W: WhatIf> Search<'a, W> {
             return Ok(saving);
         }
         let plan = plan.clone();
-        let nearby = self.slowdown_nearby(statement, members, &plan);
+        let (nearby, _) = self.slow_nearby(statement, members, &plan);
         Ok(loss_of(problem, statement, nearby).unwrap_or(saving))
     }
 
     /// The worst slowdown, beyond what is allowed, of the known plans that cost little more than the `chosen` one: one of them may
-    /// be chosen in its place once the indexes are there. 0 where there is none.
-    pub fn slowdown_nearby(&mut self, statement: usize, members: &[CandidateId], chosen: &PlanCost) -> f64 {
+    /// be chosen in its place once the indexes are there. 0 where there is none. With the members that these plans use.
+    pub fn slow_nearby(
+        &mut self,
+        statement: usize,
+        members: &[CandidateId],
+        chosen: &PlanCost,
+    ) -> (f64, Vec<CandidateId>) {
         if self.problem.limits.slowdown.is_none() {
-            return 0.0;
+            return (0.0, Vec::new());
         }
         let s = &self.problem.statements[statement];
         let slow = &mut self.slow[statement];
@@ -264,7 +286,10 @@ impl<'a, W: WhatIf> Search<'a, W> {
         }
         let near = self.cache.allowed_plans(statement, &slow.positions, members, NEARLY * chosen.total);
         let near = near.filter(|plan| !Indexes::of(plan).stand_in_for(Indexes::of(chosen)));
-        near.map(|plan| s.slowdown(plan)).fold(0.0, f64::max)
+        near.fold((0.0, Vec::new()), |(worst, mut used), plan| {
+            used.extend(&plan.used);
+            (f64::max(worst, s.slowdown(plan)), used)
+        })
     }
 
     /// Statements that any of `candidates` could help, ascending.

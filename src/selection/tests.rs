@@ -2,6 +2,7 @@
 
 mod effects;
 mod limits;
+mod shared;
 mod stability;
 
 pub(super) use limits::by_table;

@@ -37,7 +37,7 @@ impl Offer {
 impl<W: WhatIf> Proof<'_, '_, W> {
     /// Whether the user accepts the slowdown that a plan means for its statement.
     pub(super) fn is_accepted(&self, statement: usize, plan: &PlanCost) -> bool {
-        plan.used.is_empty() || self.search.problem.accepts(statement, plan)
+        plan.used.is_empty() || self.search.accepts(statement, plan)
     }
 
     /// The least of what a statement costs with the prices of what it uses, milliseconds a day, of the plans that the user accepts; None
@@ -118,7 +118,7 @@ impl<W: WhatIf> Proof<'_, '_, W> {
         absent: Vec<CandidateId>,
     ) -> Option<Open> {
         let s = &self.search.problem.statements[statement];
-        let (weight, most) = (s.weight.max(f64::MIN_POSITIVE), self.search.limits().most_in_memory(s));
+        let (weight, most) = (s.weight.max(f64::MIN_POSITIVE), self.search.most_in_memory(statement));
         let at_once = 2 * self.search.problem.limits.at_once;
         let all = self.fields[statement].iter().copied().zip(prices.iter().map(|price| price / weight));
         let mut field: Vec<(CandidateId, f64)> = all.filter(|(c, _)| !absent.contains(c)).collect();

@@ -1,15 +1,16 @@
 //! `Ground`: the known plans in flat arrays. A look at a plan takes nanoseconds.
 
-use super::IN_VIEW;
 use super::offers::{Offer, Offers};
 use super::standing::Standing;
+use super::{By, IN_VIEW};
 use crate::catalog::Oid;
 use crate::cost::{CandidateId, WhatIf};
 use crate::selection::Problem;
-use crate::selection::greedy::{Key, nearly};
+use crate::selection::greedy::nearly;
 use crate::selection::search::{Indexes, NEARLY, Search, is_within};
 use fastrand::Rng;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 /// Bytes that every index counts as more when savings are compared by the byte: the smallest are not free.
 const EVERY_INDEX: f64 = 8192.0;
@@ -21,6 +22,8 @@ const ASKED_TO_GO: usize = 40;
 struct Item {
     id: CandidateId,
     bytes: u64,
+    /// What of that falls to each who could use it, if all pay by what they save.
+    bytes_each: f64,
     write_ms: f64,
     keys: Option<u32>,
     table: u32,
@@ -105,6 +108,7 @@ impl Ground {
                 Item {
                     id: *id,
                     bytes: candidate.size_bytes,
+                    bytes_each: 0.0,
                     write_ms: candidate.write_ms,
                     keys: candidate.keys,
                     table: candidate.table,
@@ -140,6 +144,7 @@ impl Ground {
         });
         let mut statements: Vec<Plans> = statements.collect();
         rank(&mut statements);
+        share_out(&mut items, &statements);
         let limits = search.limits();
         Ground {
             statements,
@@ -398,22 +403,22 @@ impl Ground {
         }
     }
 
-    /// Adds what the plans lack that save most by `key`, until nothing fits or saves enough; nothing of `banned`.
-    pub fn fill(&self, standing: &mut Standing, key: Key, noise: f64, banned: &[usize], lots: &mut Rng) {
+    /// Adds what the plans lack that save most `by` one measure, until nothing fits or saves enough; nothing of `banned`.
+    pub fn fill(&self, standing: &mut Standing, by: By, noise: f64, banned: &[usize], lots: &mut Rng) {
         let in_view = self.in_view(standing, banned, lots);
-        self.fill_of(standing, in_view, key, noise, banned, lots);
+        self.fill_of(standing, in_view, by, noise, banned, lots);
     }
 
     /// As `fill`, with plans of all statements in view and nothing left to the lot.
-    pub fn fill_of_all(&self, standing: &mut Standing, key: Key, lots: &mut Rng) {
-        self.fill_of(standing, 0..self.statements.len(), key, 0.0, &[], lots);
+    pub fn fill_of_all(&self, standing: &mut Standing, by: By, lots: &mut Rng) {
+        self.fill_of(standing, 0..self.statements.len(), by, 0.0, &[], lots);
     }
 
     fn fill_of(
         &self,
         standing: &mut Standing,
         in_view: impl IntoIterator<Item = usize>,
-        key: Key,
+        by: By,
         noise: f64,
         banned: &[usize],
         lots: &mut Rng,
@@ -428,7 +433,7 @@ impl Ground {
             let lift = (noise > 0.0).then(|| 1.0 + noise * lots.f64());
             Offer { statement, plan, lift }
         });
-        let mut offers = Offers::of(offers, |offer| self.value(now, key, offer));
+        let mut offers = Offers::of(offers, |offer| self.value(now, by, offer));
         let mut looks = offers.len();
         while let Some(plan) = offers.take() {
             let added = self.lacking(standing, plan);
@@ -448,24 +453,26 @@ impl Ground {
             let is_over = |offer: &Offer| refused && offer.plan.used.iter().any(|item| added.contains(item));
             for statement in self.users(&added) {
                 looks += offers.value(statement, |offer| {
-                    (!is_over(offer)).then(|| self.value(standing, key, offer)).flatten()
+                    (!is_over(offer)).then(|| self.value(standing, by, offer)).flatten()
                 });
             }
         }
         self.look(looks);
     }
 
-    /// What an offer is worth by `key`; None where it saves nothing or does not fit.
-    fn value(&self, standing: &Standing, key: Key, offer: &Offer<'_>) -> Option<f64> {
+    /// What an offer is worth `by` one measure; None where it saves nothing or does not fit.
+    fn value(&self, standing: &Standing, by: By, offer: &Offer<'_>) -> Option<f64> {
         let gain = offer.plan.saving - standing.savings[offer.statement];
         let lacking = offer.plan.used.iter().filter(|item| !standing.is_member[**item]);
-        let bytes: u64 = lacking.map(|item| self.items[*item].bytes).sum();
+        let lacking = lacking.map(|item| &self.items[*item]);
+        let bytes: u64 = lacking.clone().map(|item| item.bytes).sum();
         if gain <= 0.0 || bytes == 0 || standing.bytes.saturating_add(bytes) > self.storage_bytes {
             return None;
         }
-        let value = match key {
-            Key::GainPerByte => gain / (bytes as f64 + EVERY_INDEX),
-            Key::Gain => gain,
+        let value = match by {
+            By::Bytes => gain / (bytes as f64 + EVERY_INDEX),
+            By::BytesEach => gain / lacking.map(|item| item.bytes_each).sum::<f64>(),
+            By::Gain => gain,
         };
         // Where the lot has no say, the preferred of those that are nearly equal.
         Some(offer.lift.map_or_else(|| nearly(value), |lift| lift * value))
@@ -549,6 +556,28 @@ fn rank(statements: &mut [Plans]) {
     for at in 1..plans.len() {
         let before = &plans[at - 1];
         plans[at].rank = before.rank + u32::from(before.used != plans[at].used);
+    }
+}
+
+/// Splits the bytes of items among the statements that could use them: the more save by an item, the less of it each has to be worth
+/// (the greedy for set-union knapsacks weighs so; Arulselvan, Discrete Appl. Math. 169, 2014).
+fn share_out(items: &mut [Item], statements: &[Plans]) {
+    let mut sums = vec![0.0; items.len()];
+    let mut most = vec![0.0_f64; items.len()];
+    for Plans { ranked, .. } in statements {
+        let mut best: BTreeMap<usize, f64> = BTreeMap::new();
+        // By cost: the first plan with an item is the best one.
+        for plan in ranked.iter().filter(|plan| plan.saving > 0.0) {
+            plan.used.iter().for_each(|item| _ = best.entry(*item).or_insert(plan.saving));
+        }
+        for (item, saving) in best {
+            sums[item] += saving;
+            most[item] = most[item].max(saving);
+        }
+    }
+    for ((item, sum), most) in items.iter_mut().zip(sums).zip(most) {
+        let users = if most > 0.0 { sum / most } else { 1.0 };
+        item.bytes_each = (item.bytes as f64 + EVERY_INDEX) / users;
     }
 }
 
