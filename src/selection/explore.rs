@@ -26,12 +26,13 @@ const WORTH_OF_ALL: [f64; 2] = [0.5, 0.1];
 /// asked about: a call takes several times as long with all candidates as with a few of them.
 pub(super) fn shared<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     let problem = search.problem;
+    // Of the limit that it takes most of.
     let of_all = |candidate: CandidateId| {
         let Limits { storage_bytes, max_indexes, .. } = problem.limits;
         let bytes = |room: u64| problem.candidates[candidate].size_bytes as f64 / room.max(1) as f64;
         let number =
             if max_indexes < problem.candidates.len() { 1.0 / max_indexes.max(1) as f64 } else { 0.0 };
-        number + storage_bytes.map_or(0.0, bytes)
+        storage_bytes.map_or(number, |room| number.max(bytes(room)))
     };
     let time = |statement: usize| {
         let s = &problem.statements[statement];

@@ -190,7 +190,8 @@ fn column_classes(values: &Values<'_>, restriction: Restriction) -> Vec<(bool, f
         values.common.iter().filter(|share| **share > 0.0).map(|share| (false, *share, 1.0)).collect();
     if other_share * values.tuples >= 0.5 && (others >= 0.5 || classes.is_empty()) {
         let rows = other_share * values.tuples;
-        let mean = cell_mean(rows / others.max(1.0), (ANALYZE_SAMPLE / values.tuples).min(1.0));
+        let (present, sampled) = ((1.0 - nulls) * values.tuples, (ANALYZE_SAMPLE / values.tuples).min(1.0));
+        let mean = cell_mean(rows, others.max(1.0), values.common.len() as f64, present, sampled);
         classes.push((false, mean / values.tuples, rows / mean));
     }
     let mut present: f64 = classes.iter().map(|class| class.1 * class.2).sum();
@@ -215,20 +216,23 @@ fn column_classes(values: &Values<'_>, restriction: Restriction) -> Vec<(bool, f
     classes
 }
 
-/// The Poisson mean m of the rows in a cell, from the rows per distinct value that ANALYZE saw in a sample of this share q.
+/// The Poisson mean m of the rows in a cell, `rows` in all, for which ANALYZE finds so many `others` beside `common` values in a sample of
+/// the share `sampled` of `present` rows.
 ///
-/// ANALYZE's estimator (Haas and Stokes, in `compute_distinct_stats` of `analyze.c`) is exact where every value has the same
-/// number of rows, and finds too few values where the numbers vary. Of cells with Poisson counts it finds the share
-/// (1 - exp(-mq)) / (1 - (1 - q) exp(-mq)), which is solved for m here.
-fn cell_mean(rows_per_value: f64, sampled: f64) -> f64 {
-    let seen = |mean: f64| {
-        let unseen = (-mean * sampled).exp();
-        mean * (1.0 - (1.0 - sampled) * unseen) / occupied(mean * sampled)
+/// ANALYZE's estimator (Haas and Stokes, in `compute_scalar_stats` of `analyze.c`) is exact where every value has the same
+/// number of rows, and finds too few values where the numbers vary: where half of the rows have a few values and each of the others
+/// one of its own, hardly any of those. What it finds of a mean is known, and is solved for m here.
+fn cell_mean(rows: f64, others: f64, common: f64, present: f64, sampled: f64) -> f64 {
+    let found = |mean: f64| {
+        let once = sampled * rows * (-mean * sampled).exp();
+        let distinct = common + rows / mean * occupied(mean * sampled);
+        let all = sampled * present;
+        all * distinct / (all - once + once * sampled) - common
     };
-    let (mut low, mut high) = (LEAST_MEAN, rows_per_value.max(1.0));
+    let (mut low, mut high) = (LEAST_MEAN, (rows / others).max(1.0));
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
-        if seen(middle) < rows_per_value { low = middle } else { high = middle }
+        if found(middle) > others { low = middle } else { high = middle }
     }
     high
 }
