@@ -6,20 +6,28 @@
 use super::search::{Configuration, Search};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, WhatIf};
-use std::collections::BTreeSet;
 
 /// Drops members, those that save least first, until no statement is slower than it may get.
 pub(super) fn run<W: WhatIf>(
     search: &mut Search<'_, W>,
+    configuration: Configuration,
+) -> Result<Configuration, Expired> {
+    let forgiven = search.forgiven.clone();
+    keep_to(search, configuration, &|statement| !forgiven.contains(&statement))
+}
+
+/// The same for those statements that are `heeded`.
+fn keep_to<W: WhatIf>(
+    search: &mut Search<'_, W>,
     mut configuration: Configuration,
+    heeded: &dyn Fn(usize) -> bool,
 ) -> Result<Configuration, Expired> {
     if search.limits().slowdown.is_none() {
         return Ok(configuration);
     }
     loop {
-        let slower = slower(search, &configuration)?;
-        let slower: Vec<&Slower> =
-            slower.iter().filter(|slow| !search.forgiven.contains(&slow.statement)).collect();
+        let mut slower = self::slower(search, &configuration)?;
+        slower.retain(|slow| heeded(slow.statement));
         if slower.is_empty() {
             return Ok(configuration);
         }
@@ -31,7 +39,7 @@ pub(super) fn run<W: WhatIf>(
             }
             let without = search.moved(&configuration, configuration.without(member))?;
             let left = self::slower(search, &without)?;
-            let left = left.iter().filter(|slow| !search.forgiven.contains(&slow.statement)).count();
+            let left = left.iter().filter(|slow| heeded(slow.statement)).count();
             if best.as_ref().is_none_or(|(least, other)| (left, -without.net) < (*least, -other.net)) {
                 best = Some((left, without));
             }
@@ -57,12 +65,7 @@ pub(super) fn forgive<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expir
     slow.retain(|slow| !search.forgiven.contains(&slow.statement));
     slow.sort_by(|a, b| a.lost.total_cmp(&b.lost).then(a.statement.cmp(&b.statement)));
     for Slower { statement, lost, .. } in slow {
-        let others: BTreeSet<usize> =
-            (0..search.problem.statements.len()).filter(|other| *other != statement).collect();
-        let forgiven = std::mem::replace(&mut search.forgiven, others);
-        let kept_to = run(search, best.clone());
-        search.forgiven = forgiven;
-        let kept_to = kept_to?;
+        let kept_to = keep_to(search, best.clone(), &|other| other == statement)?;
         let saved = |configuration: &Configuration| configuration.net - configuration.savings[statement];
         if saved(&best) - saved(&kept_to) > price * lost {
             search.forgiven.insert(statement);

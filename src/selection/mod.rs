@@ -2,7 +2,7 @@
 //!
 //! Pure and deterministic: costs come through the cost cache, time through `WhatIf::expired`.
 //!
-//! The search is made of moves on a `search::Configuration`: `peel` finds the candidates worth moving, `greedy` adds,
+//! The search is made of moves on a `search::Configuration`: `share` finds what many statements could use, `peel` finds the candidates worth moving, `greedy` adds,
 //! `improve` drops, `ruin` exchanges, `slim` takes smaller ones, `guard` drops what makes a statement slower, `attribution` says what each chosen index brings. `propose`
 //! runs the moves on what is known and asks the planner only about what they find, `explore` asks for what is not known
 //! yet: planner calls are what a run waits for. A further move is a further module beside them. The greedy step is that of
@@ -24,6 +24,7 @@ mod peel;
 mod propose;
 mod ruin;
 mod search;
+mod share;
 mod slim;
 #[cfg(test)]
 mod tests;

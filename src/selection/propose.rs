@@ -6,7 +6,7 @@
 //! round. Plans stand in for CoPhy's atomic configurations (VLDB 2011), made when they are wanted as in column generation.
 
 use super::search::Search;
-use super::{explore, greedy, guard, improve, ruin};
+use super::{explore, greedy, guard, improve, ruin, share};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
 use std::collections::BTreeSet;
@@ -29,7 +29,7 @@ const MOST_CALLS_ANYWAY: u64 = 300;
 
 /// Finds a first configuration among what statements could share.
 pub(super) fn begin<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
-    explore::shared(search)?;
+    share::run(search)?;
     for _ in 0..ROUNDS_OF_FIRST {
         let calls = search.cache.counters().planner_calls;
         search.cache.go_offline_after(0);

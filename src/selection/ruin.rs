@@ -7,6 +7,7 @@
 
 mod ground;
 mod offers;
+mod plan;
 mod standing;
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,13 @@
 //! `Ground`: the known plans in flat arrays. A look at a plan takes nanoseconds.
 
 use super::offers::{Offer, Offers};
+use super::plan::Plan;
 use super::standing::Standing;
 use super::{By, IN_VIEW};
-use crate::catalog::Oid;
 use crate::cost::{CandidateId, WhatIf};
 use crate::selection::Problem;
 use crate::selection::greedy::nearly;
-use crate::selection::search::{Indexes, NEARLY, Search, is_within};
+use crate::selection::search::{NEARLY, Search};
 use fastrand::Rng;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -33,21 +33,6 @@ struct Item {
     plans: Vec<usize>,
     /// Positions of smaller items that may do a part of its work: its first keys, or without included columns.
     smaller: Vec<usize>,
-}
-
-/// A known plan of a statement.
-#[derive(Clone)]
-pub(super) struct Plan {
-    total: f64,
-    /// Milliseconds a day; less than 0 where the plan is slower than the user allows.
-    saving: f64,
-    is_slow: bool,
-    /// Positions among the items, ascending.
-    pub used: Vec<usize>,
-    /// Of what it uses, among what all ranked plans use: the preferred items have the lower one.
-    pub rank: u32,
-    /// Existing indexes, ascending.
-    existing: Vec<Oid>,
 }
 
 /// The known plans of a statement.
@@ -587,19 +572,4 @@ fn smaller_relatives(problem: &Problem, id: CandidateId, ids: &[CandidateId]) ->
     let smaller = |relative: &&CandidateId| problem.candidates[**relative].size_bytes < candidate.size_bytes;
     let found = candidate.relatives.iter().filter(smaller);
     found.filter_map(|relative| ids.binary_search(relative).ok()).collect()
-}
-
-impl Plan {
-    fn indexes(&self) -> Indexes<'_> {
-        Indexes { used: &self.used, existing: &self.existing }
-    }
-
-    fn uses(&self, item: usize) -> bool {
-        self.used.contains(&item)
-    }
-
-    /// Whether `other` uses all that this one does.
-    fn is_within(&self, other: &Plan) -> bool {
-        is_within(&self.used, &other.used)
-    }
 }

@@ -1,6 +1,6 @@
 //! `Offers`: the plans that a standing could be filled with, dearest first.
 
-use super::ground::Plan;
+use super::plan::Plan;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
