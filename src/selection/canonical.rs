@@ -37,10 +37,7 @@ impl Canonical {
             places[*candidate] = place;
         }
         let mut statements: Vec<usize> = (0..problem.statements.len()).collect();
-        let time = |position: &usize| {
-            let statement = &problem.statements[*position];
-            statement.weight * statement.before.total
-        };
+        let time = |position: &usize| problem.statements[*position].time_before();
         let id = |position: &usize| problem.statements[*position].id;
         statements.sort_by(|a, b| time(b).total_cmp(&time(a)).then_with(|| id(a).cmp(&id(b))));
         Canonical { candidates, places, statements }

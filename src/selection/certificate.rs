@@ -192,7 +192,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             .statements
             .iter()
             .zip(&fields)
-            .map(|(s, field)| if field.is_empty() { s.weight * s.before.total } else { 0.0 })
+            .map(|(s, field)| if field.is_empty() { s.time_before() } else { 0.0 })
             .collect();
         let candidates = problem.candidates.iter().map(|c| Taken {
             bytes: c.size_bytes,
@@ -443,7 +443,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
     fn reconcile(&mut self, statement: usize) {
         let s = &self.search.problem.statements[statement];
         if self.search.cache.is_frozen(statement) {
-            self.program.fix(statement, s.weight * s.before.total);
+            self.program.fix(statement, s.time_before());
             return;
         }
         let field = &self.fields[statement];

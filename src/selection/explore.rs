@@ -64,9 +64,7 @@ fn explore<W: WhatIf>(
             let added = plan.used.iter().filter(|candidate| !base.contains(**candidate));
             let Some(largest) = added.map(|candidate| size(*candidate)).max() else { break };
             field.retain(|candidate| base.contains(*candidate) || size(*candidate) < largest);
-            if plan.used.len() > 1 {
-                keep_bundle(search, plan.used);
-            }
+            keep_bundle(search, plan.used);
         }
     }
     Ok(())

@@ -100,7 +100,7 @@ fn slower<W: WhatIf>(
                 suspects.extend(&plan.used);
                 suspects.sort_unstable();
                 suspects.dedup();
-                slower.push(Slower { statement, lost: s.weight * s.before.total * slowdown, suspects });
+                slower.push(Slower { statement, lost: s.time_before() * slowdown, suspects });
             }
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! Pure and deterministic: costs come through the cost cache, time through `WhatIf::expired`.
 //!
-//! The search is made of moves on a `search::Configuration`: `share` finds what many statements could use, `peel` finds the candidates worth moving, `greedy` adds,
-//! `improve` drops, `ruin` exchanges, `slim` takes smaller ones, `guard` drops what makes a statement slower, `attribution` says what each chosen index brings. `propose`
+//! The search is made of moves on a `search::Configuration`: `share` finds what many statements could use, `peel` the candidates
+//! worth moving, `greedy` adds, `improve` drops, `ruin` exchanges, `slim` takes smaller ones, `guard` drops what makes a statement slower, `attribution` says what each chosen index brings. `propose`
 //! runs the moves on what is known and asks the planner only about what they find, `explore` asks for what is not known
 //! yet: planner calls are what a run waits for. A further move is a further module beside them. The greedy step is that of
 //! Extend (ICDE 2019) without its widening, which the candidates already hold. `certificate` then proves how far the
@@ -80,6 +80,11 @@ impl Problem {
 }
 
 impl WeightedStatement {
+    /// What it takes as things are, milliseconds a day.
+    pub fn time_before(&self) -> f64 {
+        self.weight * self.before.total
+    }
+
     /// How much longer it takes with a plan than as things are, as a share; 0 when it does not.
     pub fn slowdown(&self, plan: &PlanCost) -> f64 {
         in_memory::slowdown(&self.before, plan, self.pace)

@@ -75,10 +75,7 @@ fn name_candidates<W: WhatIf>(
 
 /// Statements by their share of the time, most first.
 pub(super) fn by_weight<W: WhatIf>(search: &Search<'_, W>) -> Vec<usize> {
-    let time = |statement: usize| {
-        let s = &search.problem.statements[statement];
-        s.weight * s.before.total
-    };
+    let time = |statement: usize| search.problem.statements[statement].time_before();
     let mut order: Vec<usize> = (0..search.problem.statements.len()).collect();
     order.sort_by(|a, b| time(*b).total_cmp(&time(*a)).then(a.cmp(b)));
     order
@@ -144,7 +141,7 @@ fn find_bundles<W: WhatIf>(
         return Ok(());
     }
     let s = &search.problem.statements[statement];
-    let margin = s.weight * s.before.total * search.limits().noise.max(0.01);
+    let margin = s.time_before() * search.limits().noise.max(0.01);
     let mut alone = Vec::with_capacity(used.len());
     for candidate in used {
         alone.push(search.saving(statement, &[*candidate])?);
@@ -164,8 +161,9 @@ fn find_bundles<W: WhatIf>(
     Ok(())
 }
 
+/// Lets moves add a set at once; one candidate is moved by itself anyway.
 pub(super) fn keep_bundle<W: WhatIf>(search: &mut Search<'_, W>, bundle: Vec<CandidateId>) {
-    if let Err(at) = search.bundles.binary_search(&bundle) {
+    if let (2.., Err(at)) = (bundle.len(), search.bundles.binary_search(&bundle)) {
         search.bundles.insert(at, bundle);
     }
 }

@@ -119,7 +119,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
             }
         }
         let known = problem.statements.iter().map(|s| (s.id, &s.before, s.relevant.as_slice()));
-        let total_before: f64 = problem.statements.iter().map(|s| s.weight * s.before.total).sum();
+        let total_before: f64 = problem.statements.iter().map(|s| s.time_before()).sum();
         let savings = vec![0.0; problem.statements.len()];
         Search {
             problem,
@@ -475,7 +475,7 @@ fn saving_of(problem: &Problem, statement: usize, plan: &PlanCost) -> f64 {
 /// What a slowdown counts as, a saving below zero; None where the user allows it.
 fn loss_of(problem: &Problem, statement: usize, slowdown: f64) -> Option<f64> {
     let s = &problem.statements[statement];
-    (!problem.limits.allow(slowdown)).then_some(-REGRET * s.weight * s.before.total * slowdown)
+    (!problem.limits.allow(slowdown)).then_some(-REGRET * s.time_before() * slowdown)
 }
 
 fn saving_at(problem: &Problem, statement: usize, total: f64) -> f64 {

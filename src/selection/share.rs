@@ -38,9 +38,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
             }
             let plan = search.cache.plan(statement, &found.used)?;
             admit(search, &plan.used);
-            if plan.used.len() > 1 {
-                keep_bundle(search, plan.used);
-            }
+            keep_bundle(search, plan.used);
         }
     }
     Ok(())
@@ -49,10 +47,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
 impl<'p> Shares<'p> {
     fn of<W: WhatIf>(search: &Search<'p, W>) -> Shares<'p> {
         let problem = search.problem;
-        let time = |statement: &usize| {
-            let s = &problem.statements[*statement];
-            s.weight * s.before.total
-        };
+        let time = |statement: &usize| problem.statements[*statement].time_before();
         let time_of = search.statements_of.iter().map(|statements| statements.iter().map(time).sum());
         Shares { problem, total_before: search.total_before, time_of: time_of.collect() }
     }
