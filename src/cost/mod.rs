@@ -59,7 +59,8 @@ pub enum WhatIfError {
 pub enum Reached {
     /// The best set so far saves this share of the examined time, 0 to 1.
     Saving(f64),
-    /// The search has ended; how far its answer can be from the best is being proven.
+    /// The search has ended; how far its answer can be from the best is being proven, also where the search's time limit ended it. There
+    /// should be time left for that.
     Proof,
     /// The answer stands; what it costs is being asked for, also where the time limit ended the search. The planner should have time
     /// for one more call a statement.
@@ -101,7 +102,7 @@ pub trait WhatIf {
         false
     }
 
-    /// True once the search's time has passed, and after `Reached::Answer` the answer's. Called often; also serves pending
+    /// True once the search's time has passed, after `Reached::Proof` the proof's, and after `Reached::Answer` the answer's. Called often; also serves pending
     /// interrupts, so it may not return.
     fn expired(&mut self) -> bool;
 

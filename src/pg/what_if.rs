@@ -26,8 +26,10 @@ use std::collections::btree_map::Entry;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Of the time that a search has, the part that is kept at most to plan each statement with its answer: a sixth.
+/// Of the time that a run has, the part that is kept at most to plan each statement with its answer: a sixth; ...
 const FOR_THE_ANSWER: u32 = 6;
+/// ... and what the search leaves to the proof: a quarter. The search goes on from what a proof has learnt, so little of it is lost.
+const FOR_THE_PROOF: u32 = 4;
 /// Planner calls for each statement that the answer may take: itself, one that it is compared with, and what it would be without an index
 /// that makes a statement slower, twice.
 const CALLS_FOR_THE_ANSWER: u32 = 4;
@@ -38,6 +40,14 @@ const MOST_PARTINGS: u64 = 3;
 /// ... as long as what was not charged is more than this share of the total: a fifth of the planner's fuzz.
 const WORTH_PARTING: f64 = 0.002;
 
+/// What a run is at. Each stage has the time that the later ones do not need.
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    Search,
+    Proof,
+    Answer,
+}
+
 /// Analysed statements and prepared candidates, both by their position.
 pub struct ServerWhatIf<'a> {
     statements: &'a mut [Analysed],
@@ -47,10 +57,9 @@ pub struct ServerWhatIf<'a> {
     deadline: Option<Instant>,
     planner_time: Duration,
     planner_calls: u32,
-    /// Of the time until the deadline, the most that is kept for the answer.
-    most_for_the_answer: Duration,
-    /// Whether the search has ended and only the answer is being asked for.
-    answering: bool,
+    /// From the beginning to the deadline.
+    time: Duration,
+    stage: Stage,
     /// What the planner may take for one statement in all.
     statement_time: Option<Duration>,
     /// How prices are divided among the places of a statement.
@@ -98,7 +107,7 @@ impl<'a> ServerWhatIf<'a> {
                 )
             })
             .collect();
-        let left = deadline.map_or(Duration::ZERO, |it| it.saturating_duration_since(Instant::now()));
+        let time = deadline.map_or(Duration::ZERO, |it| it.saturating_duration_since(Instant::now()));
         Ok(ServerWhatIf {
             statements,
             candidates,
@@ -106,8 +115,8 @@ impl<'a> ServerWhatIf<'a> {
             deadline,
             planner_time: Duration::ZERO,
             planner_calls: 0,
-            most_for_the_answer: left / FOR_THE_ANSWER,
-            answering: false,
+            time,
+            stage: Stage::Search,
             statement_time,
             partings: BTreeMap::new(),
             kinds: kinds(pool),
@@ -149,7 +158,7 @@ impl<'a> ServerWhatIf<'a> {
         let call = self.planner_time / self.planner_calls.max(1);
         let statements = u32::try_from(self.statements.len()).unwrap_or(u32::MAX);
         let all = call.saturating_mul(CALLS_FOR_THE_ANSWER.saturating_mul(statements));
-        all.min(self.most_for_the_answer)
+        all.min(self.time / FOR_THE_ANSWER)
     }
 
     /// What all calls so far took together.
@@ -413,20 +422,27 @@ impl WhatIf for ServerWhatIf<'_> {
 
     fn expired(&mut self) -> bool {
         pgrx::check_for_interrupts!();
-        let kept = if self.answering { Duration::ZERO } else { self.for_the_answer() };
+        let kept = match self.stage {
+            Stage::Search => self.for_the_answer() + self.time / FOR_THE_PROOF,
+            Stage::Proof => self.for_the_answer(),
+            Stage::Answer => Duration::ZERO,
+        };
         self.deadline.is_some_and(|deadline| Instant::now() + kept >= deadline)
     }
 
     fn reached(&mut self, where_to: Reached) {
         match where_to {
             Reached::Saving(share) => progress::found(share),
-            Reached::Proof => progress::enter(Phase::Proof, None),
-            Reached::Answer if self.answering => {}
+            Reached::Proof => {
+                progress::enter(Phase::Proof, None);
+                self.stage = Stage::Proof;
+            }
+            Reached::Answer if self.stage == Stage::Answer => {}
             Reached::Answer => {
                 // What was begun before the search's end may have taken the time that was kept.
                 let least = Instant::now() + self.for_the_answer();
                 self.deadline = self.deadline.map(|deadline| deadline.max(least));
-                self.answering = true;
+                self.stage = Stage::Answer;
             }
         }
     }

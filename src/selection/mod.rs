@@ -275,18 +275,14 @@ pub fn select<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
 
 fn select_in_order<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
     let mut search = Search::new(problem, what_if);
-    let complete = examine(&mut search).is_ok();
-    if !complete {
-        // No more planner calls: the same moves, on what is known. They may have been cut short in the middle, and peeling alone already
-        // tells which index sets serve which statement.
-        search.cache.go_offline();
-        let _ = propose::late(&mut search);
-        search.cache.go_offline();
-    }
+    let searched = examine(&mut search).is_ok();
     search.cache.reached(Reached::Proof);
-    let evidence = certificate::certify(&mut search, complete);
+    // Peeling may have been cut short in the middle, and alone already tells which index sets serve which statement.
+    let in_time = searched || propose::when_cut_short(&mut search).is_ok();
+    let evidence = certificate::certify(&mut search, in_time);
     // On expiry the best answer stands.
-    let complete = complete && propose::again(&mut search, ruin::LAST_LOOKS).is_ok();
+    let looked_again = in_time && propose::again(&mut search, ruin::LAST_LOOKS).is_ok();
+    let complete = searched && looked_again;
     let kept = keep::decide(&mut search);
     Selection { kept, ..attribution::conclude(search, complete, &evidence) }
 }

@@ -7,7 +7,7 @@
 
 use super::search::Search;
 use super::{explore, greedy, guard, improve, ruin, share};
-use crate::cost::cache::Expired;
+use crate::cost::cache::{CostCache, Expired};
 use crate::cost::{CandidateId, PlanCost, WhatIf};
 use std::collections::BTreeSet;
 
@@ -43,13 +43,29 @@ pub(super) fn begin<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired
     guard::forgive(search)
 }
 
-/// The best of what is known when time has run out. What it really costs, and whether it makes a statement slower, is asked while the
-/// little time for that lasts: after that nothing would be known of the sets without what is to blame.
-pub(super) fn late<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+/// Finds the best of what is known when the search's time has run out, in the time of the proof. If that has run out too, it is the best
+/// of what is known still, and the error says so: no more planner calls.
+pub(super) fn when_cut_short<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
+    search.cache.go_offline_after(0);
+    let in_time = of_the_known(search, CostCache::go_online);
+    if in_time.is_err() {
+        search.cache.go_offline();
+        let _ = of_the_known(search, CostCache::go_online_for_the_answer);
+        search.cache.go_offline();
+    }
+    in_time
+}
+
+/// The best of what is known. What it really costs, and whether it makes a statement slower, is asked while the little time for that
+/// lasts: after that nothing would be known of the sets without what is to blame.
+fn of_the_known<'a, W: WhatIf>(
+    search: &mut Search<'a, W>,
+    go_online: impl Fn(&mut CostCache<'a, W>),
+) -> Result<(), Expired> {
     let before = search.best.clone();
     ruin::run(search, ruin::LOOKS)?;
     let found = std::mem::replace(&mut search.best, before);
-    search.cache.go_online_for_the_answer();
+    go_online(&mut search.cache);
     // Two that are not known to cost what they cost are better compared by the same measure.
     let recounted = recount(search).and_then(|()| search.counted(found.members.clone()));
     search.consider(recounted.as_ref().unwrap_or(&found));
@@ -122,7 +138,6 @@ fn propose<W: WhatIf>(search: &mut Search<'_, W>, looks: u64, most: u64) -> Resu
     recount(search)?;
     for _ in 0..REFUTED {
         search.cache.go_offline_after(0);
-        // On expiry the best proposal stands, as one whose saving is at least what is known.
         let stands = confirm(search, |search| ruin::run(search, looks))?;
         if stands || search.cache.counters().planner_calls >= most {
             break;
@@ -149,9 +164,10 @@ fn confirm<'a, W: WhatIf>(
     moves: impl Fn(&mut Search<'a, W>) -> Result<(), Expired>,
 ) -> Result<bool, Expired> {
     let confirmed = search.best.clone();
-    moves(search)?;
+    let proposed = moves(search);
     search.cache.go_online();
     let found = std::mem::replace(&mut search.best, confirmed);
+    proposed?;
     let exact = search.counted(found.members.clone())?;
     for (statement, saving) in found.savings.iter().enumerate() {
         if exact.savings[statement] < saving.min(0.0) {

@@ -459,9 +459,10 @@ fn peeling_alone_gives_an_answer_when_time_is_short() {
 
 proptest! {
     #[test]
-    fn an_answer_given_when_time_is_short_is_promised_as_it_is(seed: u64, patience in 0_u64..60) {
+    fn an_answer_given_when_time_is_short_is_promised_as_it_is(seed: u64, patience in 0_u64..60, left_for_the_proof in 0_u64..60) {
         let (problem, truth) = small_instance(seed);
-        let in_time = Simulated { patience: Some(patience), left_for_the_answer: 30, ..truth.clone() };
+        let patience = Some(patience);
+        let in_time = Simulated { patience, left_for_the_proof, left_for_the_answer: 30, ..truth.clone() };
         let mut planner = in_time.clone();
         let selection = select(&problem, &mut planner);
         let chosen = members(&selection);

@@ -16,7 +16,9 @@ pub(crate) struct Simulated {
     pub calls: u64,
     /// Expires after this many calls.
     pub patience: Option<u64>,
-    /// Calls that are left for the answer once the search has ended.
+    /// Calls that are left for the proof once the search has ended, ...
+    pub left_for_the_proof: u64,
+    /// ... and for the answer once that has.
     pub left_for_the_answer: u64,
     /// Statements that fail from this call on.
     pub failing: Option<(StatementId, u64)>,
@@ -130,9 +132,12 @@ impl WhatIf for Simulated {
     }
 
     fn reached(&mut self, where_to: Reached) {
-        if where_to == Reached::Answer {
-            self.patience = self.patience.map(|patience| patience.max(self.calls + self.left_for_the_answer));
-        }
+        let left = match where_to {
+            Reached::Saving(_) => return,
+            Reached::Proof => self.left_for_the_proof,
+            Reached::Answer => self.left_for_the_answer,
+        };
+        self.patience = self.patience.map(|patience| patience.max(self.calls + left));
     }
 }
 
