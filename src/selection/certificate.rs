@@ -7,6 +7,7 @@
 //! these sets must hold beside an index that makes it slow is a cut of its own (`covers`). `relaxation` makes one bound of all cuts. Every plan that the planner ever gave is held against every cut, and a cut that claims too much is
 //! lowered. Chooses nothing, but what is learnt is offered to the search.
 
+mod answer;
 mod covers;
 mod knapsack;
 mod market;
@@ -18,7 +19,7 @@ mod tests;
 
 use super::peel::{admit, by_weight, widest};
 use super::search::{FLOOR_SLACK, Search, is_within};
-use super::{Limits, improve, propose, ruin};
+use super::{Limits, propose, ruin};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
 use covers::{Cover, Refused};
@@ -88,8 +89,6 @@ const LEAST_TOLL: f64 = 0.01;
 const LATE_STEPS: usize = 8;
 /// Larger sets that help each other are bounded by pairs: as many variants of a cut as a pair has members.
 const LARGEST_SPLIT: usize = 2;
-/// Of a candidate, the share that the market holds of it by rounding.
-const HARDLY: f64 = 0.05;
 /// Offers kept of a statement, the newest, beside those that the best bound rests on: a handful matters.
 const OFFERS: usize = 12;
 /// Cuts that one may be taken apart to: a guard against interactions without end.
@@ -257,7 +256,12 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             if bound > best {
                 (best, kept) = (bound, known);
             }
-            self.search_again();
+            if self.is_time_to_search() && self.search_again(ruin::LOOKS, &mut kept) {
+                best = self.bound_of(&kept);
+            }
+        }
+        if self.in_time {
+            self.search_again(ruin::LAST_LOOKS, &mut kept);
         }
         self.conclude(kept)
     }
@@ -327,7 +331,6 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
 
     /// The market hears of plans that it does not know of yet.
     fn learn(&mut self, statement: usize) {
-        let weight = self.search.problem.statements[statement].weight;
         let new: Vec<PlanCost> =
             self.search.cache.plans(statement).skip(self.learnt[statement]).cloned().collect();
         self.learnt[statement] += new.len();
@@ -337,12 +340,18 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
                 self.refuse(statement, plan);
                 continue;
             }
-            let field = &self.fields[statement];
-            let used: Option<Vec<usize>> = plan.used.iter().map(|c| field.binary_search(c).ok()).collect();
-            if let Some(used) = used {
-                self.mend_covers(statement, plan);
-                self.market.learn(statement, weight * plan.total, used);
-            }
+            self.tell(statement, plan);
+        }
+    }
+
+    /// The market and the covers hear of a plan that the user accepts.
+    pub(super) fn tell(&mut self, statement: usize, plan: &PlanCost) {
+        let field = &self.fields[statement];
+        let used: Option<Vec<usize>> = plan.used.iter().map(|c| field.binary_search(c).ok()).collect();
+        if let Some(used) = used {
+            self.mend_covers(statement, plan);
+            let weight = self.search.problem.statements[statement].weight;
+            self.market.learn(statement, weight * plan.total, used);
         }
     }
 
@@ -496,49 +505,6 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             }
         }
         None
-    }
-
-    /// Lets the search look at what the proof has learnt, now and then, also from where the market is: a better answer is nearer to the
-    /// bound.
-    fn search_again(&mut self) {
-        let calls = self.search.cache.counters().planner_calls;
-        if self.may_ask() && self.searches.pop_if(|next| *next <= calls).is_some() {
-            let set = self.rounded();
-            self.in_time &= propose::again(self.search, ruin::LOOKS)
-                .and_then(|()| propose::from(self.search, set))
-                .is_ok();
-        }
-    }
-
-    /// The candidates that the market would have most of, as many as fit.
-    fn rounded(&self) -> Vec<CandidateId> {
-        let shares = &self.market.shares;
-        let mut wanted: Vec<CandidateId> = (0..shares.len()).filter(|c| shares[*c] > HARDLY).collect();
-        wanted.sort_by(|a, b| shares[*b].total_cmp(&shares[*a]).then(a.cmp(b)));
-        let mut set: Vec<CandidateId> = Vec::new();
-        for candidate in wanted {
-            let more = [set.as_slice(), &[candidate]].concat();
-            if self.search.fits(&more) && !self.search.has_rivals_within(&more) {
-                set = more;
-            }
-        }
-        set.sort_unstable();
-        set
-    }
-
-    /// Offers the set of the relaxed program to the search: now and then it is the better answer.
-    fn offer(&mut self, set: &[CandidateId]) {
-        let search = &mut *self.search;
-        if !search.fits(set) || search.has_rivals_within(set) {
-            return;
-        }
-        search.cache.go_offline_after(0);
-        let known = search.counted(set.to_vec());
-        search.cache.go_online();
-        if known.is_ok_and(|known| known.net > search.best.net) {
-            let exact = search.counted(set.to_vec());
-            self.in_time &= exact.and_then(|exact| improve::consider(search, exact)).is_ok();
-        }
     }
 }
 

@@ -51,7 +51,7 @@ fn keep_to<W: WhatIf>(
 }
 
 /// Lets those statements get slower than the user allows for whose sake others would lose too much by his measure
-/// (`Limits::slowdown_price`): for one statement in fifty, an index that forty need is not withheld.
+/// (`Limits::slowdown_price`): for one statement in fifty, an index that forty need is not withheld. A search weighs the loss at the same price (`Limits::regret`).
 ///
 /// What the best set loses without its guilty members is what keeping to the limit costs, one statement after the other, the one that loses
 /// least first.

@@ -147,6 +147,10 @@ pub struct Limits {
     pub slowdown_price: f64,
 }
 
+/// How many times a slowdown that no price pays for weighs in the sum: it is to be avoided, and still the search must be able to pass
+/// through it on the way to a set that cures it.
+const REGRET: f64 = 30.0;
+
 fn any_price() -> f64 {
     f64::INFINITY
 }
@@ -155,6 +159,11 @@ impl Limits {
     /// Whether a statement may get slower by this share.
     pub fn allow(&self, slowdown: f64) -> bool {
         self.slowdown.is_none_or(|most| slowdown <= most)
+    }
+
+    /// How many times a slowdown beyond what the user allows weighs in the sum: what he would give to avoid it.
+    pub fn regret(&self) -> f64 {
+        if self.slowdown_price.is_finite() { self.slowdown_price.max(1.0) } else { REGRET }
     }
 
     /// The cost in memory beyond which a statement is slower than it may get, planner units.
@@ -281,7 +290,7 @@ fn select_in_order<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
     let in_time = searched || propose::when_cut_short(&mut search).is_ok();
     let evidence = certificate::certify(&mut search, in_time);
     // On expiry the best answer stands.
-    let looked_again = in_time && propose::again(&mut search, ruin::LAST_LOOKS).is_ok();
+    let looked_again = in_time && propose::at_last(&mut search).is_ok();
     let complete = searched && looked_again;
     let kept = keep::decide(&mut search);
     Selection { kept, ..attribution::conclude(search, complete, &evidence) }

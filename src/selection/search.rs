@@ -21,9 +21,6 @@ pub(super) const FLOOR_SLACK: f64 = 1.015;
 /// Plans whose costs are within this factor may change places when indexes are built: the planner's fuzz (1 %, pathnode.c) and as much
 /// again for sizes that are estimates.
 pub(super) const NEARLY: f64 = 1.02;
-/// How many times a slowdown beyond what the user allows weighs in the sum: it is to be avoided, not to be paid for, and
-/// still the search must be able to pass through it on the way to a set that cures it.
-const REGRET: f64 = 3.0;
 /// Net savings below this share of the examined time are rounding errors, whatever the user's minimum.
 const NOTHING: f64 = 1e-9;
 
@@ -475,7 +472,7 @@ fn saving_of(problem: &Problem, statement: usize, plan: &PlanCost) -> f64 {
 /// What a slowdown counts as, a saving below zero; None where the user allows it.
 fn loss_of(problem: &Problem, statement: usize, slowdown: f64) -> Option<f64> {
     let s = &problem.statements[statement];
-    (!problem.limits.allow(slowdown)).then_some(-REGRET * s.time_before() * slowdown)
+    (!problem.limits.allow(slowdown)).then_some(-problem.limits.regret() * s.time_before() * slowdown)
 }
 
 fn saving_at(problem: &Problem, statement: usize, total: f64) -> f64 {

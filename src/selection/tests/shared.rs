@@ -59,6 +59,19 @@ fn one_statement_may_get_slower_where_others_would_lose_too_much_else() {
     assert_eq!(with_price(slowing_one(3.0), 5.0), [0]);
 }
 
+#[test]
+fn what_slows_nothing_is_chosen_where_the_slowdown_would_cost_more() {
+    let (problem, planner) = slowing_one(1.45);
+    let mut plans = planner.plans.clone();
+    plans.iter_mut().take(9).for_each(|plans| plans.push((vec![1], 20.0)));
+    let limits = Limits { max_indexes: 1, slowdown_price: 10.0, ..problem.limits.clone() };
+    let (problem, _) = spelled_out(plans.clone(), &[10, 10], limits);
+    // The first saves 810, and makes one statement lose 24: the second saves 90 less, and none loses.
+    assert_eq!(chosen(&problem, &Simulated { plans: plans.clone(), ..planner.clone() }), [1]);
+    let cheap = Limits { slowdown_price: 3.0, ..problem.limits.clone() };
+    assert_eq!(chosen(&Problem { limits: cheap, ..problem }, &Simulated { plans, ..planner }), [0]);
+}
+
 proptest! {
     #[test]
     fn what_gets_slower_is_worth_it(seed: u64, price in 0.0..20.0) {
@@ -75,5 +88,19 @@ proptest! {
             prop_assert!(slowdown <= 0.2 || saved > 0.9 * price * lost, "{saved} saved, {lost} lost");
         }
         prop_assert!(selection.certificate.bound_ms <= selection.certificate.total_after_ms + 1e-6);
+        // No set that makes no other statement slower comes below the bound.
+        let is_slow = |statement: &WeightedStatement, plan: &PlanCost| statement.slowdown(plan) > 0.2;
+        for mask in 0_u32..1 << problem.candidates.len() {
+            let set: Vec<CandidateId> = (0..problem.candidates.len()).filter(|c| mask >> c & 1 == 1).collect();
+            let cost = |(statement, after): (&WeightedStatement, &PlanCost)| {
+                let plan = planner.plan(statement.id, &set);
+                (!is_slow(statement, &plan) || is_slow(statement, after)).then_some(statement.weight * plan.total)
+            };
+            let costs = problem.statements.iter().zip(&selection.after).map(cost);
+            if let (true, Some(cost)) = (fits(&problem, &set), costs.sum::<Option<f64>>()) {
+                let writes: f64 = set.iter().map(|c| problem.candidates[*c].write_ms).sum();
+                prop_assert!(selection.certificate.bound_ms <= cost + writes + 1e-6, "{set:?} costs {}", cost + writes);
+            }
+        }
     }
 }
