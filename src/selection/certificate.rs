@@ -345,7 +345,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
     }
 
     /// The market and the covers hear of a plan that the user accepts.
-    pub(super) fn tell(&mut self, statement: usize, plan: &PlanCost) {
+    fn tell(&mut self, statement: usize, plan: &PlanCost) {
         let field = &self.fields[statement];
         let used: Option<Vec<usize>> = plan.used.iter().map(|c| field.binary_search(c).ok()).collect();
         if let Some(used) = used {

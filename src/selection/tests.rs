@@ -67,12 +67,14 @@ fn total_before(problem: &Problem) -> f64 {
     problem.statements.iter().map(|s| s.weight * s.before.total).sum()
 }
 
+/// The sets of so many candidates.
+pub(super) fn sets(candidates: usize) -> impl Iterator<Item = Vec<CandidateId>> {
+    (0_u32..1 << candidates).map(move |mask| (0..candidates).filter(|c| mask >> c & 1 == 1).collect())
+}
+
 /// The best net saving of any set within the limits.
 pub(super) fn optimum(problem: &Problem, planner: &Simulated) -> f64 {
-    let subsets = (0_u32..1 << problem.candidates.len()).map(|mask| {
-        (0..problem.candidates.len()).filter(|c| mask >> c & 1 == 1).collect::<Vec<CandidateId>>()
-    });
-    let possible = subsets.filter(|members| fits(problem, members));
+    let possible = sets(problem.candidates.len()).filter(|members| fits(problem, members));
     possible.map(|members| net(problem, planner, &members)).fold(0.0, f64::max)
 }
 

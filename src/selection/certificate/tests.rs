@@ -5,6 +5,7 @@ use super::offers::REFUSED;
 use crate::cost::cache::simulated::{Numbers, Plan, Simulated, arbitrary, relational};
 use crate::cost::{CandidateId, PlanCost, Priced, StatementId, WhatIf, WhatIfError};
 use crate::selection::search::Search;
+use crate::selection::tests::sets;
 use crate::selection::{CandidateCost, Limits, Problem, Selection, WeightedStatement, select};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -25,10 +26,7 @@ fn fits(problem: &Problem, members: &[CandidateId]) -> bool {
 
 /// The least that any set within the limits costs.
 fn optimum(problem: &Problem, planner: &Simulated) -> f64 {
-    let subsets = (0_u32..1 << problem.candidates.len()).map(|mask| {
-        (0..problem.candidates.len()).filter(|c| mask >> c & 1 == 1).collect::<Vec<CandidateId>>()
-    });
-    let possible = subsets.filter(|members| fits(problem, members));
+    let possible = sets(problem.candidates.len()).filter(|members| fits(problem, members));
     possible.map(|members| objective(problem, planner, &members)).fold(f64::INFINITY, f64::min)
 }
 
@@ -237,8 +235,7 @@ fn the_bound_is_below_the_best_of_the_sets_that_the_user_accepts() {
     for (kind, seed) in (0..3).flat_map(|kind| (0..200).map(move |seed| (kind, seed))) {
         let (problem, planner) = small_instance_with_slow_plans(seed, kind);
         let found = select(&problem, &mut planner.clone());
-        let best = (0_u32..1 << problem.candidates.len())
-            .map(|mask| (0..problem.candidates.len()).filter(|c| mask >> c & 1 == 1).collect::<Vec<_>>())
+        let best = sets(problem.candidates.len())
             .filter(|set| fits(&problem, set) && is_accepted(&problem, &planner, set))
             .map(|set| objective(&problem, &planner, &set))
             .fold(f64::INFINITY, f64::min);

@@ -6,14 +6,9 @@ use crate::cost::CandidateId;
 use crate::cost::cache::simulated::{Numbers, Simulated};
 use crate::selection::Problem;
 use crate::selection::search::Search;
-use crate::selection::tests::{by_table, fits, optimum, small_instance};
+use crate::selection::tests::{by_table, fits, optimum, sets, small_instance};
 use fastrand::Rng;
 use proptest::prelude::*;
-
-/// The sets of so many candidates.
-fn sets(candidates: usize) -> impl Iterator<Item = Vec<CandidateId>> {
-    (0_u32..1 << candidates).map(move |mask| (0..candidates).filter(|c| mask >> c & 1 == 1).collect())
-}
 
 /// A small instance one of whose indexes makes plans `scattered` times as slow in memory, with a limit on that or without.
 fn slowed(seed: u64, scattered: f64, numbers: &mut Numbers) -> (Problem, Simulated) {

@@ -90,8 +90,7 @@ proptest! {
         prop_assert!(selection.certificate.bound_ms <= selection.certificate.total_after_ms + 1e-6);
         // No set that makes no other statement slower comes below the bound.
         let is_slow = |statement: &WeightedStatement, plan: &PlanCost| statement.slowdown(plan) > 0.2;
-        for mask in 0_u32..1 << problem.candidates.len() {
-            let set: Vec<CandidateId> = (0..problem.candidates.len()).filter(|c| mask >> c & 1 == 1).collect();
+        for set in sets(problem.candidates.len()) {
             let cost = |(statement, after): (&WeightedStatement, &PlanCost)| {
                 let plan = planner.plan(statement.id, &set);
                 (!is_slow(statement, &plan) || is_slow(statement, after)).then_some(statement.weight * plan.total)
