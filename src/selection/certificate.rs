@@ -19,7 +19,7 @@ mod tests;
 
 use super::peel::{admit, by_weight, widest};
 use super::search::{FLOOR_SLACK, Search, is_within};
-use super::{Limits, propose, ruin};
+use super::{Limits, propose};
 use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
 use covers::{Cover, Refused};
@@ -57,7 +57,8 @@ pub(super) struct Evidence {
     bound_ms: f64,
     checked: u64,
     violations: u64,
-    complete: bool,
+    /// False when time ran out.
+    pub(super) complete: bool,
 }
 
 /// Rounds of prices, and how many without a better bound end them.
@@ -256,14 +257,17 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             if bound > best {
                 (best, kept) = (bound, known);
             }
-            if self.is_time_to_search() && self.search_again(ruin::LOOKS, &mut kept) {
+            if self.is_time_to_search() && self.search_again(&mut kept) {
                 best = self.bound_of(&kept);
             }
         }
+        let before = self.guarded();
         if self.in_time {
-            self.search_again(ruin::LAST_LOOKS, &mut kept);
+            self.search_again(&mut kept);
         }
-        self.conclude(kept)
+        let bound = self.conclude(kept);
+        self.end(before);
+        bound
     }
 
     /// Charges to ask at: on the way from those of the best bound so far to those of the market.

@@ -289,9 +289,7 @@ fn select_in_order<W: WhatIf>(problem: &Problem, what_if: &mut W) -> Selection {
     // Peeling may have been cut short in the middle, and alone already tells which index sets serve which statement.
     let in_time = searched || propose::when_cut_short(&mut search).is_ok();
     let evidence = certificate::certify(&mut search, in_time);
-    // On expiry the best answer stands.
-    let looked_again = in_time && propose::at_last(&mut search).is_ok();
-    let complete = searched && looked_again;
+    let complete = searched && evidence.complete;
     let kept = keep::decide(&mut search);
     Selection { kept, ..attribution::conclude(search, complete, &evidence) }
 }

@@ -33,7 +33,7 @@ pub(super) fn begin<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired
     for _ in 0..ROUNDS_OF_FIRST {
         let calls = search.cache.counters().planner_calls;
         search.cache.go_offline_after(0);
-        ruin::run(search, ruin::LOOKS)?;
+        ruin::run(search)?;
         search.cache.go_online();
         recount(search)?;
         if search.cache.counters().planner_calls == calls {
@@ -63,7 +63,7 @@ fn of_the_known<'a, W: WhatIf>(
     go_online: impl Fn(&mut CostCache<'a, W>),
 ) -> Result<(), Expired> {
     let before = search.best.clone();
-    ruin::run(search, ruin::LOOKS)?;
+    ruin::run(search)?;
     let found = std::mem::replace(&mut search.best, before);
     go_online(&mut search.cache);
     // Two that are not known to cost what they cost are better compared by the same measure.
@@ -83,7 +83,7 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
     explore::from_nothing(search)?;
     for _ in 0..ROUNDS {
         let calls = search.cache.counters().planner_calls;
-        propose(search, ruin::LOOKS, most)?;
+        propose(search, most)?;
         search.cache.go_offline_after(most);
         explore::around_best(search)?;
         if search.cache.counters().planner_calls == calls {
@@ -100,30 +100,18 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
 
 /// Searches once more with the plans that the proof asked for: they may show the best set to be slower than it looked, or another
 /// to be better.
-pub(super) fn again<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(), Expired> {
+pub(super) fn again<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     let began = search.cache.counters().planner_calls;
     let most = began + CALLS_AGAIN_A_STATEMENT * search.problem.statements.len() as u64;
     for _ in 0..ROUNDS_AGAIN {
         let calls = search.cache.counters().planner_calls;
-        propose(search, looks, most)?;
+        propose(search, most)?;
         // Where the planner has nothing new to say, the next proposal would be the same.
         let after = search.cache.counters().planner_calls;
         if after == calls || after >= most {
             break;
         }
     }
-    Ok(())
-}
-
-/// Searches once more when all is known that will be. The proof does not allow for further statements that get slower: where a set with
-/// some comes out, it is held without what makes them so against the one of before.
-pub(super) fn at_last<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
-    let best = search.best.clone();
-    let before = guard::run(search, best)?;
-    again(search, ruin::LAST_LOOKS)?;
-    let best = search.best.clone();
-    search.best = guard::run(search, best)?;
-    search.consider(&before);
     Ok(())
 }
 
@@ -136,7 +124,7 @@ pub(super) fn from<W: WhatIf>(search: &mut Search<'_, W>, members: Vec<Candidate
         let counted = search.counted(members.clone())?;
         let found = guard::run(search, counted).and_then(|guarded| {
             search.consider(&guarded);
-            ruin::run(search, 2 * ruin::LOOKS)
+            ruin::run(search)
         });
         search.consider(&best);
         found
@@ -146,11 +134,11 @@ pub(super) fn from<W: WhatIf>(search: &mut Search<'_, W>, members: Vec<Candidate
 
 /// Searches offline, and keeps what is found if the planner confirms that it is better; what it refutes is followed by other proposals,
 /// until it has been called `most` times in all.
-fn propose<W: WhatIf>(search: &mut Search<'_, W>, looks: u64, most: u64) -> Result<(), Expired> {
+fn propose<W: WhatIf>(search: &mut Search<'_, W>, most: u64) -> Result<(), Expired> {
     recount(search)?;
     for _ in 0..REFUTED {
         search.cache.go_offline_after(0);
-        let stands = confirm(search, |search| ruin::run(search, looks))?;
+        let stands = confirm(search, ruin::run)?;
         if stands || search.cache.counters().planner_calls >= most {
             break;
         }
@@ -166,7 +154,7 @@ fn polish<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
         let filled = greedy::fill(search, &best, key, &BTreeSet::new())?;
         improve::settle(search, filled, key)?;
     }
-    propose(search, ruin::LOOKS, 0)
+    propose(search, 0)
 }
 
 /// Lets `moves` better the best configuration with as few planner calls as the cache was told, and keeps what they find if the

@@ -20,15 +20,13 @@ use ground::Ground;
 use standing::Standing;
 
 /// Plans looked at in a run, after which it ends: some hundredths of a second.
-pub(super) const LOOKS: u64 = 2_000_000;
+const LOOKS: u64 = 2_000_000;
 /// More statements than `A_FEW` need so many times as many, `MOST_TIMES` at most: where there are ten variants of each of TPC-H's, five times
 /// the looks left a gap of 4 to 6 % in place of 7. Of `MANY`, no run looks at more: there two and a half times the looks took 7 seconds more
 /// and left the gap as it was.
 const A_FEW: f64 = 20.0;
 const MANY: f64 = 500.0;
 const MOST_TIMES: f64 = 5.0;
-/// In the last run, when all is known that will be.
-pub(super) const LAST_LOOKS: u64 = 10_000_000;
 /// Tries for each candidate that known plans use, after which a run ends too: few candidates are soon through.
 const TRIES: usize = 24;
 /// Plans that are looked at for what to fill the room with, at least: all of a small workload's. Of a larger one, those of the statements
@@ -72,18 +70,17 @@ const EACH_WAY: [By; 3] = [By::Bytes, By::BytesEach, By::Gain];
 pub(super) struct Begun {
     /// All that is known comes of them.
     planner_calls: u64,
-    looks: u64,
     /// Of the best configuration.
     members: Vec<CandidateId>,
 }
 
 /// Betters the best configuration as far as known plans tell.
-pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>, looks: u64) -> Result<(), Expired> {
+pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     let statements = search.problem.statements.len() as f64;
     let times = (statements / A_FEW).min(MANY / statements).clamp(1.0, MOST_TIMES);
-    let looks = (looks as f64 * times) as u64;
+    let looks = (LOOKS as f64 * times) as u64;
     let planner_calls = search.cache.counters().planner_calls;
-    let begun = Begun { planner_calls, looks, members: search.best.members.clone() };
+    let begun = Begun { planner_calls, members: search.best.members.clone() };
     if search.ruined.as_ref() == Some(&begun) {
         return Ok(());
     }

@@ -191,12 +191,17 @@ impl Load<'_> {
         // Posting lists of one value follow each other, values are mixed.
         let (runs, others): (Vec<&Kind>, Vec<&Kind>) = drawn.into_iter().partition(|kind| kind.is_run);
         let order = runs.into_iter().chain(mixed(&others));
+        let is_even = self.shape.is_even();
+        let mut last: Option<(NullMask, u32)> = None;
         order
             .flat_map(|kind| kind.tuples().map(|tids| (kind.nulls, tids)))
             .enumerate()
             .map(|(index, (nulls, tids))| {
-                let base = self.shape.tuple_size(keys, true, nulls, &Draws(index as f64));
-                let base = base.min(self.page.item_limit());
+                let known = last.filter(|(of, _)| is_even && *of == nulls).map(|(_, base)| base);
+                let base = known
+                    .unwrap_or_else(|| self.shape.tuple_size(keys, true, nulls, &Draws(index as f64)))
+                    .min(self.page.item_limit());
+                last = Some((nulls, base));
                 let size = if tids > 1 { align(base + tids * HEAP_TID, MAXALIGN) } else { base };
                 Item { base, size }
             })

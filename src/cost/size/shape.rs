@@ -103,6 +103,14 @@ impl Shape {
         }
     }
 
+    /// Whether all rows with the same NULL keys make index tuples of the same size.
+    pub fn is_even(&self) -> bool {
+        let is_fixed = |attribute: &Attribute| matches!(attribute.length, Length::Fixed(_));
+        let is_there = |attribute: &Attribute| attribute.null_fraction == 0.0;
+        self.keys.iter().all(is_fixed)
+            && self.include.iter().all(|attribute| is_fixed(attribute) && is_there(attribute))
+    }
+
     /// Size of an index tuple of the first `keys` keys (and the included columns where asked) without posting list.
     ///
     /// `draws` are this tuple's random choices; the null bits of the keys come from `nulls`.

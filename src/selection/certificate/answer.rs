@@ -3,7 +3,9 @@
 
 use super::offers::Offer;
 use super::{Charged, Proof};
+use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
+use crate::selection::search::Configuration;
 use crate::selection::{guard, improve, propose};
 
 /// Of a candidate, the share that the market holds of it by rounding.
@@ -20,10 +22,10 @@ impl<W: WhatIf> Proof<'_, '_, W> {
 
     /// Lets the search look at what the proof has learnt, also from where the market is: a better answer is nearer to the bound. Whether it
     /// lets further statements get slower.
-    pub(super) fn search_again(&mut self, looks: u64, kept: &mut Charged) -> bool {
+    pub(super) fn search_again(&mut self, kept: &mut Charged) -> bool {
         let forgiven = self.search.forgiven.clone();
         let set = self.rounded();
-        self.in_time &= propose::again(self.search, looks)
+        self.in_time &= propose::again(self.search)
             .and_then(|()| propose::from(self.search, set))
             .and_then(|()| guard::forgive(self.search))
             .is_ok();
@@ -32,6 +34,22 @@ impl<W: WhatIf> Proof<'_, '_, W> {
             self.pardon(*statement, kept);
         }
         !pardoned.is_empty()
+    }
+
+    /// The best set without what makes statements slower than they may get; None where time has run out.
+    pub(super) fn guarded(&mut self) -> Option<Configuration> {
+        let best = self.search.best.clone();
+        let guarded = if self.in_time { guard::run(self.search, best) } else { Err(Expired) };
+        self.in_time &= guarded.is_ok();
+        guarded.ok()
+    }
+
+    /// Ends the search. Where no price pays for what the best set makes slower, it is held without that against the best of before.
+    pub(super) fn end(&mut self, before: Option<Configuration>) {
+        if let Some(guarded) = self.guarded() {
+            self.search.best = guarded;
+            before.iter().for_each(|before| self.search.consider(before));
+        }
     }
 
     /// A statement may get slower after all: what was asked of it and built on that without its slow plans holds no longer.

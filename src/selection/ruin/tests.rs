@@ -1,7 +1,7 @@
 //! What it says of a set is what the search says, and where all plans are known it finds the best set.
 
 use super::ground::Ground;
-use super::{LOOKS, anew, attempt, run};
+use super::{anew, attempt, run};
 use crate::cost::CandidateId;
 use crate::cost::cache::simulated::{Numbers, Simulated};
 use crate::selection::Problem;
@@ -115,7 +115,7 @@ proptest! {
         let (problem, mut truth) = by_table(seed);
         let mut search = Search::new(&problem, &mut truth);
         learn(&mut search, 7);
-        run(&mut search, LOOKS).expect("no time limit");
+        run(&mut search).expect("no time limit");
         prop_assert!(fits(&problem, &search.best.members));
         prop_assert!(search.best.net >= 0.0);
     }
@@ -130,13 +130,13 @@ fn where_all_plans_are_known_the_best_set_is_found() {
         let mut search = Search::new(&problem, &mut truth);
         learn(&mut search, 1);
         let empty = search.empty();
-        run(&mut search, LOOKS).expect("no time limit");
+        run(&mut search).expect("no time limit");
         missed += (best - search.best.net) / search.total_before;
         instances += 1;
         // The same lots, the same set.
         let found = std::mem::replace(&mut search.best, empty);
         search.ruined = None;
-        run(&mut search, LOOKS).expect("no time limit");
+        run(&mut search).expect("no time limit");
         assert_eq!(search.best.members, found.members, "seed {seed}");
     }
     let missed = missed / f64::from(instances);
