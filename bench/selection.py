@@ -3,8 +3,8 @@
 TPC-H at scale 1 with primary keys only, each statement counting with its planner cost, without 2, 17 and 20. For each storage budget
 the advisor is asked, its indexes are really built, and the planner's cost and the bytes on disk are held against the promise and
 against what ten peers reached on the same data: once with the settings as they come, and once with any slowdown accepted
-(max_slowdown = -1), where the planner's cost decides alone, as it does for the peers. With RUN=1 the statements are also run
-before and after, on-CPU time of the backend. Prints a Markdown section for docs/BENCHMARKS.md.
+(max_slowdown = -1), where the planner's cost decides alone, as it does for the peers. With RUN=1 the statements whose plans change are
+also run, with and without the indexes in turn, on-CPU time of the backend: a machine's pace wavers more than most plans differ. Prints a Markdown section for docs/BENCHMARKS.md.
 
     SCALE=0.1 BUDGETS=15,35 make bench-selection    something smaller
 """
@@ -29,6 +29,7 @@ RUN = os.environ.get("RUN") == "1"
 RUNS = 3 if RUN else 1  # of each statement; the median counts
 SLOWDOWNS = [percent.strip() for percent in os.environ.get("SLOWDOWNS", "20,-1").split(",")]  # max_slowdown
 MEGABYTE = 1_000_000
+NOTHING = 0.01  # a plan that costs the same but for so much is the same
 LEFT_OUT = ("Q2", "Q17", "Q20")  # they dominate by orders of magnitude where no index is there
 SETTINGS = {
     "random_page_cost": "1.1", "effective_cache_size": "12GB", "work_mem": "64MB", "jit": "off", "max_parallel_workers_per_gather": "0",
@@ -50,7 +51,7 @@ class Answer:
     built_cost: dict[str, float]
     built_bytes: list[int]  # of each index
     in_memory: dict[str, float]  # what the plans with the built indexes take when all pages are in memory, planner units
-    milliseconds: dict[str, float]
+    milliseconds: dict[str, tuple[float, float]]  # of the statements whose plans they change, without and with them
 
     @property
     def promised(self) -> float:
@@ -70,24 +71,33 @@ def in_memory(connection, queries) -> dict[str, float]:
     return {query.name: cost for query, (cost,) in zip(queries, rows.fetchall(), strict=True)}
 
 
-def on_cpu(server, queries) -> dict[str, float]:
-    """Median milliseconds of the backend on a processor, each query in a session of its own: what the one before it left of memory
-    that the C library keeps or gives back makes 13 take 1.4 times as long with the same plan."""
-    found = {}
-    for query in queries:
-        with server.connect() as connection:
-            pid = connection.info.backend_pid
-            connection.execute(query.text).fetchall()  # catalogs and caches
-            times = []
-            for _ in range(RUNS):
-                began = seconds_on_cpu(pid)
-                connection.execute(query.text).fetchall()
-                times.append(seconds_on_cpu(pid) - began)
-            found[query.name] = statistics.median(times) * 1000
-    return found
+def on_cpu(server, query, runs: int) -> float:
+    """Median milliseconds of the backend on a processor, in a session of its own: what another query left of memory that the C
+    library keeps or gives back makes 13 take 1.4 times as long with the same plan."""
+    with server.connect() as connection:
+        pid = connection.info.backend_pid
+        connection.execute(query.text).fetchall()  # catalogs and caches
+        times = []
+        for _ in range(runs):
+            began = seconds_on_cpu(pid)
+            connection.execute(query.text).fetchall()
+            times.append(seconds_on_cpu(pid) - began)
+        return statistics.median(times) * 1000
 
 
-def answer(server, connection, queries, times: dict[str, float], megabytes: int, slowdown: str) -> Answer:
+def in_turn(server, connection, queries, names: list[str]) -> dict[str, tuple[float, float]]:
+    """Milliseconds of each query without the indexes and with them, in turn."""
+    found: dict[str, tuple[list[float], list[float]]] = {query.name: ([], []) for query in queries}
+    for _ in range(RUNS):
+        for query in queries:
+            for there in (False, True):
+                show = "UPDATE pg_index SET indisvalid = %s WHERE indexrelid = ANY (%s::text[]::regclass[])"
+                connection.execute(show, (there, names))
+                found[query.name][there].append(on_cpu(server, query, 1))
+    return {name: (statistics.median(without), statistics.median(with_them)) for name, (without, with_them) in found.items()}
+
+
+def answer(server, connection, queries, before: dict[str, float], times: dict[str, float], megabytes: int, slowdown: str) -> Answer:
     texts = [query.text for query in queries]
     with server.connect() as session:
         session.execute("SELECT set_config('pg_index_advisor.max_slowdown', %s, false)", (slowdown,))
@@ -105,7 +115,8 @@ def answer(server, connection, queries, times: dict[str, float], megabytes: int,
     sizes = [size for (size,) in connection.execute("SELECT pg_relation_size(n::regclass) FROM unnest(%s::text[]) n", (names,)).fetchall()]
     built = costs(connection, queries)
     second = in_memory(connection, queries)
-    run = on_cpu(server, queries) if RUN else {}
+    changed = [query for query in queries if abs(built[query.name] / before[query.name] - 1) > NOTHING]
+    run = in_turn(server, connection, changed, names) if RUN else {}
     for name in names:
         connection.execute(f"DROP INDEX {name}")
     return Answer(megabytes, slowdown, report, seconds, peak, built, sizes, second, run)
@@ -115,12 +126,12 @@ def allowed(found: Answer) -> str:
     return "any" if float(found.slowdown) < 0 else f"{found.slowdown} %"
 
 
-def off_by(found: Answer, predicted: dict[str, float], before: dict[str, float], times: dict[str, float]) -> list[float]:
-    """For each statement whose plan changed: the factor between the predicted change of its time and the measured one."""
+def off_by(found: Answer, predicted: dict[str, float], before: dict[str, float]) -> list[float]:
+    """For each statement that was run: the factor between the predicted change of its time and the measured one."""
     factors = []
-    for name, ms in found.milliseconds.items():
-        if abs(found.built_cost[name] / before[name] - 1) > 0.01 and ms > 0 and times[name] > 0:
-            error = (predicted[name] / before[name]) / (ms / times[name])
+    for name, (without, with_them) in found.milliseconds.items():
+        if without > 0 and with_them > 0:
+            error = (predicted[name] / before[name]) / (with_them / without)
             factors.append(max(error, 1 / error))
     return factors
 
@@ -148,18 +159,19 @@ def table(answers: list[Answer], before: dict[str, float], memory: dict[str, flo
         )
     for found in answers:
         if found.milliseconds:
-            ratio = sum(found.milliseconds.values()) / sum(times.values())
+            unchanged = sum(ms for name, ms in times.items() if name not in found.milliseconds)
+            without, with_them = (unchanged + sum(ms) for ms in zip(*found.milliseconds.values(), strict=True))
+            ratio = with_them / without
             slower = [
-                f"{name} {found.milliseconds[name] / times[name]:.2f} (predicted {found.in_memory[name] / memory[name]:.2f})"
-                for name in times
-                if found.milliseconds[name] > 1.2 * times[name] and found.milliseconds[name] > 50
+                f"{name} {after / first:.2f} (predicted {found.in_memory[name] / memory[name]:.2f})"
+                for name, (first, after) in found.milliseconds.items()
+                if after > 1.2 * first and after > 50
             ]
             lines += ["", f"Run with {found.budget} MB, slowdown {allowed(found)}: {ratio:.3f} of the time on a processor; more than 20 % slower: {', '.join(slower) or 'none'}."]
     planner, second = [], []
     for found in answers:
-        planner += off_by(found, found.built_cost, before, times)
-        scaled = {name: cost * before[name] / memory[name] for name, cost in found.in_memory.items()}
-        second += off_by(found, scaled, before, times)
+        planner += off_by(found, found.built_cost, before)
+        second += off_by(found, found.in_memory, memory)
     if planner:
         share = [f"{quantile(factors, 0.5):.2f} / {quantile(factors, 0.8):.2f}" for factors in (planner, second)]
         lines += [
@@ -185,12 +197,12 @@ def main(version: int) -> int:
             queries = [query for query in tpch.queries() if query.name not in LEFT_OUT]
             before = costs(connection, queries)
             memory = in_memory(connection, queries)
-            times = on_cpu(server, queries)
+            times = {query.name: on_cpu(server, query, RUNS) for query in queries}
             answers = []
             for slowdown in SLOWDOWNS:
                 for megabytes in BUDGETS:
                     with phase(f"within {megabytes} MB, slowdown of {slowdown} %"):
-                        answers.append(answer(server, connection, queries, times, megabytes, slowdown))
+                        answers.append(answer(server, connection, queries, before, times, megabytes, slowdown))
     title = f"### {installation.version}, {date.today().isoformat()}, TPC-H at scale {SCALE}, {len(queries)} statements, {os.cpu_count()} cores"
     say("\n" + "\n".join([title, "", *table(answers, before, memory, times)]))
     return 0
