@@ -4,7 +4,8 @@ TPC-H at scale 1 with primary keys only, each statement counting with its planne
 the advisor is asked, its indexes are really built, and the planner's cost and the bytes on disk are held against the promise and
 against what ten peers reached on the same data: once with the settings as they come, and once with any slowdown accepted
 (max_slowdown = -1), where the planner's cost decides alone, as it does for the peers. With RUN=1 the statements whose plans change are
-also run, with and without the indexes in turn, on-CPU time of the backend: a machine's pace wavers more than most plans differ. Prints a Markdown section for docs/BENCHMARKS.md.
+also run, without and with the indexes in turn, on-CPU time of the backend: a machine's pace wavers more than most plans differ. Prints
+a Markdown section for docs/BENCHMARKS.md.
 
     SCALE=0.1 BUDGETS=15,35 make bench-selection    something smaller
 """
@@ -15,6 +16,7 @@ import statistics
 import sys
 from dataclasses import dataclass
 from datetime import date
+from itertools import product
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -87,13 +89,11 @@ def on_cpu(server, query, runs: int) -> float:
 
 def in_turn(server, connection, queries, names: list[str]) -> dict[str, tuple[float, float]]:
     """Milliseconds of each query without the indexes and with them, in turn."""
+    show = "UPDATE pg_index SET indisvalid = %s WHERE indexrelid = ANY (%s::text[]::regclass[])"
     found: dict[str, tuple[list[float], list[float]]] = {query.name: ([], []) for query in queries}
-    for _ in range(RUNS):
-        for query in queries:
-            for there in (False, True):
-                show = "UPDATE pg_index SET indisvalid = %s WHERE indexrelid = ANY (%s::text[]::regclass[])"
-                connection.execute(show, (there, names))
-                found[query.name][there].append(on_cpu(server, query, 1))
+    for _, query, there in product(range(RUNS), queries, (False, True)):
+        connection.execute(show, (there, names))
+        found[query.name][there].append(on_cpu(server, query, 1))
     return {name: (statistics.median(without), statistics.median(with_them)) for name, (without, with_them) in found.items()}
 
 

@@ -252,7 +252,7 @@ mod tests {
 
     /// PostgreSQL 18.6 with 128 MB of shared buffers at scale 1, and with 1 GB at scale 10: how many milliseconds longer look-ups in `orders`
     /// and `lineitem` took than where all of it was there, and a scan of `lineitem`. A unit took 6.9 and 2.4 microseconds, reading
-    /// a page much the same.
+    /// a page much the same, so that its price in units is too high for the one and too low for the other.
     #[test]
     fn pages_beyond_shared_buffers_are_read() {
         let slow = (Buffers { pages: 16_384.0, stored: 180_000.0 }, 0.0069);
@@ -271,7 +271,7 @@ mod tests {
         ];
         for ((buffers, unit), work, measured) in times {
             let predicted = unit * (work.cost(0.0, 0.01, buffers) - work.cost(0.0, 0.01, AMPLE));
-            assert!((0.5..2.5).contains(&(predicted / measured)), "{predicted} ms for {measured}");
+            assert!((0.6..2.0).contains(&(predicted / measured)), "{predicted} ms for {measured}");
         }
         let everything = Buffers { pages: 200_000.0, ..slow.0 };
         assert_eq!(look_ups(300_000.0, 26_000.0, 4_100.0).cost(0.0, 0.01, everything), 0.0);

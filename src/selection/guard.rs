@@ -16,6 +16,12 @@ pub(super) fn run<W: WhatIf>(
     keep_to(search, configuration, &|statement| !forgiven.contains(&statement))
 }
 
+/// The same of the best set so far, which stays what it is.
+pub(super) fn of_best<W: WhatIf>(search: &mut Search<'_, W>) -> Result<Configuration, Expired> {
+    let best = search.best.clone();
+    run(search, best)
+}
+
 /// The same for those statements that are `heeded`.
 fn keep_to<W: WhatIf>(
     search: &mut Search<'_, W>,

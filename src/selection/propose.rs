@@ -71,8 +71,7 @@ fn of_the_known<'a, W: WhatIf>(
     search.consider(recounted.as_ref().unwrap_or(&found));
     recounted?;
     guard::forgive(search)?;
-    let best = search.best.clone();
-    search.best = guard::run(search, best)?;
+    search.best = guard::of_best(search)?;
     Ok(())
 }
 

@@ -197,11 +197,12 @@ impl Load<'_> {
             .flat_map(|kind| kind.tuples().map(|tids| (kind.nulls, tids)))
             .enumerate()
             .map(|(index, (nulls, tids))| {
-                let known = last.filter(|(of, _)| is_even && *of == nulls).map(|(_, base)| base);
-                let base = known
-                    .unwrap_or_else(|| self.shape.tuple_size(keys, true, nulls, &Draws(index as f64)))
-                    .min(self.page.item_limit());
+                let base = match last {
+                    Some((of, base)) if is_even && of == nulls => base,
+                    _ => self.shape.tuple_size(keys, true, nulls, &Draws(index as f64)),
+                };
                 last = Some((nulls, base));
+                let base = base.min(self.page.item_limit());
                 let size = if tids > 1 { align(base + tids * HEAP_TID, MAXALIGN) } else { base };
                 Item { base, size }
             })

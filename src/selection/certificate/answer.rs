@@ -3,7 +3,6 @@
 
 use super::offers::Offer;
 use super::{Charged, Proof};
-use crate::cost::cache::Expired;
 use crate::cost::{CandidateId, PlanCost, WhatIf};
 use crate::selection::search::Configuration;
 use crate::selection::{guard, improve, propose};
@@ -38,17 +37,17 @@ impl<W: WhatIf> Proof<'_, '_, W> {
 
     /// The best set without what makes statements slower than they may get; None where time has run out.
     pub(super) fn guarded(&mut self) -> Option<Configuration> {
-        let best = self.search.best.clone();
-        let guarded = if self.in_time { guard::run(self.search, best) } else { Err(Expired) };
-        self.in_time &= guarded.is_ok();
-        guarded.ok()
+        let guarded = self.in_time.then(|| guard::of_best(self.search).ok()).flatten();
+        self.in_time = guarded.is_some();
+        guarded
     }
 
     /// Ends the search. Where no price pays for what the best set makes slower, it is held without that against the best of before.
     pub(super) fn end(&mut self, before: Option<Configuration>) {
-        if let Some(guarded) = self.guarded() {
-            self.search.best = guarded;
-            before.iter().for_each(|before| self.search.consider(before));
+        let Some(guarded) = self.guarded() else { return };
+        self.search.best = guarded;
+        if let Some(before) = before {
+            self.search.consider(&before);
         }
     }
 
