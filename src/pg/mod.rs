@@ -43,6 +43,7 @@ pub mod process;
 pub mod progress;
 pub mod sample;
 pub mod scalar;
+mod services;
 pub mod session;
 pub mod session_indexes;
 mod spgist;

@@ -159,6 +159,8 @@ struct Proof<'s, 'a, W: WhatIf> {
     last_call: u64,
     /// The numbers of planner calls in all at which the search looks at what has been learnt, descending.
     searches: Vec<u64>,
+    /// The number of planner calls in all when the search last looked.
+    searched: u64,
     market: Market,
     /// By statement: its known plans that the market knows of.
     learnt: Vec<usize>,
@@ -225,6 +227,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             in_time,
             last_call,
             searches,
+            searched: 0,
             checked,
             violations,
         }
@@ -262,7 +265,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             }
         }
         let before = self.guarded();
-        if self.in_time {
+        if self.in_time && self.has_learnt() {
             self.search_again(&mut kept);
         }
         let bound = self.conclude(kept);

@@ -176,6 +176,30 @@ mod tests {
         }
     }
 
+    /// The planner is not shown all of many candidates. A few it is.
+    #[pg_test]
+    fn with_many_candidates_a_plan_costs_no_more_than_with_any_few_of_them() {
+        tables();
+        run("SET LOCAL random_page_cost = 1.1");
+        let queries: Vec<&str> = QUERIES.iter().map(|(query, _)| *query).collect();
+        for first in 0..queries.len() {
+            let queries = [&queries[first..], &queries[..first]].concat();
+            let found = with_some_candidates(&queries, 60, |what_if, candidates| {
+                let all = what_if.cost(0, candidates).expect("planned");
+                let used = what_if.cost(0, &all.used).expect("planned");
+                assert!((used.total / all.total - 1.0).abs() < FUZZ, "{}: {all:?} {used:?}", queries[0]);
+                for set in 0..100 {
+                    let few = |c: &CandidateId| share(set * 1000 + *c as u64) < 0.15;
+                    let few: Vec<CandidateId> = candidates.iter().copied().filter(few).take(12).collect();
+                    let plan = what_if.cost(0, &few).expect("planned");
+                    assert!(all.total <= (1.0 + FUZZ) * plan.total, "{}: {all:?} {plan:?}", queries[0]);
+                }
+                candidates.len()
+            });
+            assert!(found.is_ok_and(|candidates| candidates > 40), "{}", queries[0]);
+        }
+    }
+
     /// The genetic search makes joins and throws them away by the thousand: nothing of them may be remembered.
     #[pg_test]
     fn joins_of_the_genetic_search_are_forgotten() {

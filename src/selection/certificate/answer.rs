@@ -19,6 +19,11 @@ impl<W: WhatIf> Proof<'_, '_, W> {
         self.may_ask() && self.searches.pop_if(|next| *next <= calls).is_some()
     }
 
+    /// Whether the planner has said anything that the search has not looked at.
+    pub(super) fn has_learnt(&self) -> bool {
+        self.search.cache.counters().planner_calls > self.searched
+    }
+
     /// Lets the search look at what the proof has learnt, also from where the market is: a better answer is nearer to the bound. Whether it
     /// lets further statements get slower.
     pub(super) fn search_again(&mut self, kept: &mut Charged) -> bool {
@@ -29,6 +34,7 @@ impl<W: WhatIf> Proof<'_, '_, W> {
             .and_then(|()| guard::forgive(self.search))
             .is_ok();
         let pardoned: Vec<usize> = self.search.forgiven.difference(&forgiven).copied().collect();
+        self.searched = self.search.cache.counters().planner_calls;
         for statement in &pardoned {
             self.pardon(*statement, kept);
         }
