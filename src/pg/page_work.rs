@@ -134,6 +134,13 @@ struct Stored {
     passes: f64,
 }
 
+impl Stored {
+    /// Of a relation that is gone through once, `strictly` so far in its order.
+    unsafe fn once(rel: *const pg_sys::RelOptInfo, strictly: f64) -> Stored {
+        Stored { relation: unsafe { (*rel).relid }, strictly, passes: 1.0 }
+    }
+}
+
 /// How often a path runs, and how much of it.
 #[derive(Clone, Copy)]
 struct Runs<'a> {

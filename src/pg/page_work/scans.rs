@@ -29,8 +29,7 @@ impl Walk<'_> {
             let pages = f64::from((*rel).pages) * runs.share;
             self.work.charged += pages * runs.planned * page_costs((*rel).reltablespace).1;
             self.work.sequential += pages * runs.times / workers(path);
-            let stored = Some(Stored { relation: (*rel).relid, strictly: 1.0, passes: 1.0 });
-            Below { stored, excess: self.excess(root, rel, None) }
+            Below { stored: Some(Stored::once(rel, 1.0)), excess: self.excess(root, rel, None) }
         }
     }
 
@@ -74,8 +73,7 @@ impl Walk<'_> {
             self.work.bitmap += visited * runs.times * runs.share;
             self.work.bitmap_rows += found * runs.times * runs.share;
             self.work.table_rows += found * runs.times * runs.share;
-            let stored = Some(Stored { relation: (*rel).relid, strictly: 1.0, passes: 1.0 });
-            Below { stored, excess: self.excess(root, rel, None) }
+            Below { stored: Some(Stored::once(rel, 1.0)), excess: self.excess(root, rel, None) }
         }
     }
 
@@ -235,8 +233,7 @@ impl Walk<'_> {
             self.work.descents += runs.times;
             self.work.scattered_descents += runs.times * far_leaf * out_of_caches(leaves * bytes);
             let in_order = if one_key(path) { 1.0 } else { ordered };
-            let stored = Some(Stored { relation: (*rel).relid, strictly: in_order, passes: 1.0 });
-            Below { stored, excess }
+            Below { stored: Some(Stored::once(rel, in_order)), excess }
         }
     }
 }

@@ -348,25 +348,21 @@ impl Knapsack<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::selection::tests::sets;
     use proptest::prelude::*;
 
     fn best(items: &[Item], room: u64, count: usize, per_table: usize) -> f64 {
-        let subsets = (0_u32..1 << items.len()).map(|mask| {
-            items.iter().enumerate().filter(move |(i, _)| mask >> i & 1 == 1).map(|(_, item)| *item)
-        });
-        let allowed = subsets.filter(|set| {
-            let set: Vec<Item> = set.clone().collect();
-            let rivals = set
-                .iter()
-                .enumerate()
-                .any(|(i, a)| a.keys.is_some() && set[i + 1..].iter().any(|b| a.keys == b.keys));
-            let crowded = set.iter().any(|a| set.iter().filter(|b| a.table == b.table).count() > per_table);
-            !rivals
-                && !crowded
-                && set.len() <= count
+        let sets = sets(items.len()).map(|set| set.iter().map(|at| &items[*at]).collect::<Vec<&Item>>());
+        let allowed = sets.filter(|set| {
+            let crowded = |a: &&Item| set.iter().filter(|b| a.table == b.table).count() > per_table;
+            let has_rival =
+                |(at, a): (usize, &&Item)| a.keys.is_some() && set[at + 1..].iter().any(|b| a.keys == b.keys);
+            set.len() <= count
                 && set.iter().map(|item| item.bytes).sum::<u64>() <= room
+                && !set.iter().any(crowded)
+                && !set.iter().enumerate().any(has_rival)
         });
-        allowed.map(|set| set.map(|item| item.reward).sum()).fold(0.0, f64::max)
+        allowed.map(|set| set.iter().map(|item| item.reward).sum()).fold(0.0, f64::max)
     }
 
     #[test]
