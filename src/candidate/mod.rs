@@ -19,7 +19,7 @@ pub mod width;
 
 pub use generate::Options;
 pub use merge::relatives;
-pub use pool::{Candidate, pool};
+pub use pool::{Candidate, on_relations_of, pool};
 pub use preference::preferences;
 pub use relevance::relevant;
 pub use service::service;

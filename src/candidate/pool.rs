@@ -9,7 +9,7 @@ use super::facts::StatementFacts;
 use super::generate::{Options, generate};
 use super::merge::merge;
 use crate::catalog::{Catalog, Oid, Relation};
-use crate::cost::StatementId;
+use crate::cost::{CandidateId, StatementId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -96,6 +96,19 @@ pub fn pool<F: Borrow<StatementFacts>>(
         Candidate { definition, origins: origins.collect() }
     });
     candidates.collect()
+}
+
+/// The candidates on relations that a statement reads, ascending: in the order of definitions, those of one relation stand together.
+pub fn on_relations_of<'p>(
+    pool: &'p [Candidate],
+    facts: &StatementFacts,
+) -> impl Iterator<Item = CandidateId> + use<'p> {
+    let relations: BTreeSet<Oid> = facts.relations.iter().map(|usage| usage.relation).collect();
+    relations.into_iter().flat_map(|relation| {
+        let begin = pool.partition_point(|candidate| candidate.definition.relation < relation);
+        let end = pool.partition_point(|candidate| candidate.definition.relation <= relation);
+        begin..end
+    })
 }
 
 fn note(

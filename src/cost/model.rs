@@ -8,11 +8,11 @@ use super::write::{CostUnits, UpdateRate, WriteRate, write_cost};
 use super::{CandidateId, PlanCost};
 use crate::candidate::definition::IndexDefinition;
 use crate::candidate::facts::{StatementFacts, WriteKind};
-use crate::candidate::{Candidate, preferences, relatives, relevant};
+use crate::candidate::{Candidate, on_relations_of, preferences, relatives, relevant};
 use crate::catalog::{Catalog, Oid, Relation};
 use crate::selection::{CandidateCost, Limits, Problem, WeightedStatement};
 use crate::workload::Statement;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 const SECONDS_A_DAY: f64 = 86_400.0;
 
@@ -149,17 +149,9 @@ impl CostModel {
     }
 }
 
-/// The candidates that could matter to a statement, ascending. The pool is in the order of definitions: those of one relation
-/// stand together, and only those of the statement's own are looked at.
+/// The candidates that could matter to a statement, ascending.
 fn relevant_of(pool: &[Candidate], facts: &StatementFacts) -> Vec<CandidateId> {
-    let relations: BTreeSet<Oid> = facts.relations.iter().map(|usage| usage.relation).collect();
-    let of_relation = |relation: Oid| {
-        let begin = pool.partition_point(|candidate| candidate.definition.relation < relation);
-        let end = pool.partition_point(|candidate| candidate.definition.relation <= relation);
-        begin..end
-    };
-    let candidates = relations.into_iter().flat_map(of_relation);
-    candidates.filter(|candidate| relevant(&pool[*candidate].definition, facts)).collect()
+    on_relations_of(pool, facts).filter(|candidate| relevant(&pool[*candidate].definition, facts)).collect()
 }
 
 /// Rows written a day, by relation, as the workload's own statements say: the same window as their times.

@@ -3,7 +3,6 @@
 use super::hypothetical::Hypothetical;
 use crate::candidate::facts::StatementFacts;
 use crate::candidate::{self, Candidate};
-use crate::catalog::Oid;
 use crate::cost::{CandidateId, StatementId};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -11,22 +10,17 @@ use std::collections::BTreeMap;
 /// What the candidates of a pool do for each statement, as far as it was asked.
 pub struct Services<'a> {
     pool: &'a [Candidate],
-    of_table: FxHashMap<Oid, Vec<CandidateId>>,
     known: FxHashMap<StatementId, Known>,
 }
 
-/// By candidate on a table of a statement: a number, the same for those that do the same for it. None for those of which is not known
-/// what they do.
+/// A number for each candidate of which is known what it does for a statement, the same for those that do the same: of thousands of
+/// candidates, the few on its tables.
 type Known = FxHashMap<CandidateId, usize>;
 
 impl<'a> Services<'a> {
     /// Nothing known yet.
     pub fn of(pool: &'a [Candidate]) -> Services<'a> {
-        let mut of_table: FxHashMap<Oid, Vec<CandidateId>> = FxHashMap::default();
-        for (id, candidate) in pool.iter().enumerate() {
-            of_table.entry(candidate.definition.relation).or_default().push(id);
-        }
-        Services { pool, of_table, known: FxHashMap::default() }
+        Services { pool, known: FxHashMap::default() }
     }
 
     /// Those of `priced` that do something for the statement which no smaller one does at the same price or less: the others are in no
@@ -38,8 +32,7 @@ impl<'a> Services<'a> {
         indexes: &[Hypothetical],
         priced: &[(CandidateId, f64)],
     ) -> Vec<(CandidateId, f64)> {
-        let Services { pool, of_table, known } = self;
-        let services = known.entry(statement).or_insert_with(|| known_of(pool, of_table, facts));
+        let services = self.known.entry(statement).or_insert_with(|| known_of(self.pool, facts));
         let mut rivals: FxHashMap<usize, Vec<(CandidateId, f64)>> = FxHashMap::default();
         for (candidate, price) in priced {
             if let Some(service) = services.get(candidate) {
@@ -60,20 +53,18 @@ impl<'a> Services<'a> {
     }
 }
 
-fn known_of(
-    pool: &[Candidate],
-    of_table: &FxHashMap<Oid, Vec<CandidateId>>,
-    facts: &StatementFacts,
-) -> Known {
-    let mut tables: Vec<Oid> = facts.relations.iter().map(|usage| usage.relation).collect();
-    tables.sort_unstable();
-    tables.dedup();
-    let mut numbers = BTreeMap::new();
-    let on_tables = tables.iter().filter_map(|table| of_table.get(table)).flatten();
-    let known = on_tables.filter_map(|id| {
-        let service = candidate::service(&pool[*id].definition, facts)?;
-        let next = numbers.len();
-        Some((*id, *numbers.entry(service).or_insert(next)))
-    });
-    known.collect()
+fn known_of(pool: &[Candidate], facts: &StatementFacts) -> Known {
+    let on_relations = candidate::on_relations_of(pool, facts);
+    let known = on_relations.filter_map(|id| Some((id, candidate::service(&pool[id].definition, facts)?)));
+    let mut number = numbering();
+    known.map(|(id, service)| (id, number(service))).collect()
+}
+
+/// Gives out a number for each thing, from 0, and for one that was there the same again.
+pub(super) fn numbering<T: Ord>() -> impl FnMut(T) -> usize {
+    let mut known = BTreeMap::new();
+    move |thing| {
+        let next = known.len();
+        *known.entry(thing).or_insert(next)
+    }
 }

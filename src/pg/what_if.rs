@@ -11,7 +11,7 @@ use super::neighbours;
 use super::planner::Planned;
 use super::progress::{self, Phase};
 use super::sample::Sampler;
-use super::services::Services;
+use super::services::{Services, numbering};
 use super::session_indexes::Named;
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::candidate::{self, Candidate};
@@ -41,7 +41,7 @@ const WORTH_PARTING: f64 = 0.002;
 
 /// Of more candidates than this, the planner is shown those only that do what no smaller one does: TPC-DS' statements are planned with 620 at
 /// first, of which 140 are left, in 10 ms in place of 26.
-const A_FEW: usize = 12;
+pub(crate) const A_FEW: usize = 12;
 
 /// What a run is at. Each stage has the time that the later ones do not need.
 #[derive(Clone, Copy, PartialEq)]
@@ -179,12 +179,8 @@ fn kinds(pool: &[Candidate]) -> Vec<usize> {
         let IndexDefinition { relation, access_method, keys, predicate, .. } = &candidate.definition;
         (*relation, *access_method, keys.first().map(|key| key.part.clone()), predicate.clone())
     };
-    let mut numbers = BTreeMap::new();
-    let number = |candidate: &Candidate| {
-        let next = numbers.len();
-        *numbers.entry(kind(candidate)).or_insert(next)
-    };
-    pool.iter().map(number).collect()
+    let mut number = numbering();
+    pool.iter().map(|candidate| number(kind(candidate))).collect()
 }
 
 /// Analyses queries as the caller.

@@ -2,7 +2,7 @@
 //! of what it says of the set and what the set costs.
 
 use crate::cost::{CandidateId, WhatIf};
-use crate::pg::what_if::{ServerWhatIf, with_some_candidates};
+use crate::pg::what_if::{A_FEW, ServerWhatIf, with_some_candidates};
 use crate::server_tests::*;
 
 /// Candidates in view: all of their sets are planned.
@@ -190,7 +190,7 @@ mod tests {
                 assert!((used.total / all.total - 1.0).abs() < FUZZ, "{}: {all:?} {used:?}", queries[0]);
                 for set in 0..100 {
                     let few = |c: &CandidateId| share(set * 1000 + *c as u64) < 0.15;
-                    let few: Vec<CandidateId> = candidates.iter().copied().filter(few).take(12).collect();
+                    let few: Vec<CandidateId> = candidates.iter().copied().filter(few).take(A_FEW).collect();
                     let plan = what_if.cost(0, &few).expect("planned");
                     assert!(all.total <= (1.0 + FUZZ) * plan.total, "{}: {all:?} {plan:?}", queries[0]);
                 }
