@@ -74,7 +74,7 @@ fn data_pages(columns: &[Column], rows: f64, ranges: f64, block_size: u32) -> f6
     let (mut free, mut pages, mut before) = (empty, 1.0, 0.0);
     let mut placed = 0.0;
     while placed < ranges.min(REPLAY_LIMIT) {
-        let size = tuple_size(columns, rows, &Draws(placed)).min(empty - LINE_POINTER);
+        let size = tuple_size(columns, rows, &Draws(placed as u64)).min(empty - LINE_POINTER);
         if free < size + LINE_POINTER {
             (free, pages, before) = (empty, pages + 1.0, placed);
         }

@@ -42,6 +42,8 @@ const LEAF_FILLFACTOR: u32 = 90;
 const INTERNAL_FILLFACTOR: u32 = 70;
 /// Most items loaded in a replay; a larger level is extrapolated from its full pages.
 const REPLAY_LIMIT: f64 = 8_000.0;
+/// The same of pivot tuples, whose pages are one in some hundred.
+const PIVOT_LIMIT: f64 = 2_000.0;
 
 /// Full posting lists of one value from which on they are a level of their own: ten pages of them.
 const LONG_RUN: f64 = 90.0;
@@ -156,7 +158,7 @@ impl Load<'_> {
         }
         let mut kinds = Vec::new();
         for group in whole.groups(self.tuples) {
-            let base = self.shape.tuple_size(self.shape.keys.len(), false, group.nulls, &Draws(0.0));
+            let base = self.shape.tuple_size(self.shape.keys.len(), false, group.nulls, &Draws(0));
             // `_bt_dedup_save_htid` refuses a TID that would make the tuple larger than the limit.
             let most = self.page.posting_limit() / MAXALIGN * MAXALIGN;
             let capacity = f64::from((most.saturating_sub(base) / HEAP_TID).max(1));
@@ -199,7 +201,7 @@ impl Load<'_> {
             .map(|(index, (nulls, tids))| {
                 let base = match last {
                     Some((of, base)) if is_even && of == nulls => base,
-                    _ => self.shape.tuple_size(keys, true, nulls, &Draws(index as f64)),
+                    _ => self.shape.tuple_size(keys, true, nulls, &Draws(index as u64)),
                 };
                 last = Some((nulls, base));
                 let base = base.min(self.page.item_limit());
@@ -221,9 +223,9 @@ impl Load<'_> {
             differ[keys - 1] = 1.0;
         }
         let shares = self.shape.prefixes[keys - 1].null_shares();
-        (0..count.min(REPLAY_LIMIT) as usize)
+        (0..count.min(PIVOT_LIMIT) as usize)
             .map(|index| {
-                let draws = Draws(index as f64);
+                let draws = Draws(index as u64);
                 let choice = draws.nth(11);
                 let kept =
                     differ.iter().position(|share| choice < *share).map_or(keys, |position| position + 1);

@@ -73,6 +73,7 @@ impl InDoubt {
 mod tests {
     use super::super::distribution::{Restriction, Values};
     use super::*;
+    use std::collections::BTreeMap;
 
     const ROWS: f64 = 6e6;
 
@@ -89,7 +90,16 @@ mod tests {
 
     /// A hundred pages of sixty rows, each of a combination that `of` draws.
     fn sample(of: impl Fn(u32) -> [u32; 2]) -> Neighbours {
-        Neighbours::count((0..100).map(|page| (page * 6007..page * 6007 + 60).map(&of).collect()))
+        let mut numbers: BTreeMap<[u32; 2], u32> = BTreeMap::new();
+        let pages = (0..100).map(|page| {
+            let rows = (page * 6007..page * 6007 + 60).map(&of);
+            rows.map(|combination| {
+                let next = numbers.len() as u32;
+                *numbers.entry(combination).or_insert(next)
+            })
+            .collect()
+        });
+        Neighbours::count(pages)
     }
 
     /// A number below `limit`, the same each time.

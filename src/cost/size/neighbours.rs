@@ -6,8 +6,6 @@
 
 use crate::candidate::definition::{AccessMethod, IndexDefinition, KeyTarget};
 use crate::catalog::{AttrNumber, Column, Relation};
-use rustc_hash::FxHashMap;
-use std::hash::Hash;
 
 /// What the rows of some pages had in common.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -27,6 +25,15 @@ pub struct Neighbours {
     pub(super) apart: f64,
     /// ... and those of them with the same value.
     pub(super) alike: f64,
+}
+
+/// A value that is being counted.
+#[derive(Clone, Copy, Default)]
+struct Met {
+    rows: u32,
+    /// The number of the page where it was met last, from 1 on, and its rows there.
+    page: u32,
+    on_page: u32,
 }
 
 /// ANALYZE reads 300 rows for each unit of its target, 100 as it comes (`std_typanalyze`, analyze.c); of fewer rows it saw
@@ -74,32 +81,41 @@ pub fn in_doubt(definition: &IndexDefinition, relation: &Relation) -> Vec<AttrNu
 }
 
 impl Neighbours {
-    /// Counts the values of rows by page; what is equal is the same value.
-    pub fn count<V: Copy + Eq + Hash>(pages: impl Iterator<Item = Vec<V>>) -> Neighbours {
+    /// Counts the values of rows by page. Values are numbers, of which there are not many more than rows.
+    pub fn count(pages: impl Iterator<Item = Vec<u32>>) -> Neighbours {
         let pairs = |rows: f64| rows * (rows - 1.0) / 2.0;
         let mut seen = Neighbours::default();
-        let mut all: FxHashMap<V, f64> = FxHashMap::default();
+        let mut values: Vec<Met> = Vec::new();
         let mut on_one_page = 0.0;
-        for page in pages {
-            let mut values: FxHashMap<V, f64> = FxHashMap::default();
-            page.iter().for_each(|value| *values.entry(*value).or_default() += 1.0);
+        for (number, page) in (1..).zip(pages) {
+            let met_before = seen.met;
+            for value in &page {
+                let at = *value as usize;
+                values.resize(values.len().max(at + 1), Met::default());
+                let value = &mut values[at];
+                if value.page != number {
+                    (value.page, value.on_page) = (number, 0);
+                    seen.met += 1.0;
+                }
+                seen.pairs += f64::from(value.on_page);
+                value.on_page += 1;
+                value.rows += 1;
+            }
             seen.pages += 1.0;
             seen.rows += page.len() as f64;
-            seen.begun += values.len().saturating_sub(1) as f64;
-            seen.met += values.len() as f64;
-            seen.pairs += values.values().map(|rows| pairs(*rows)).sum::<f64>();
+            seen.begun += (seen.met - met_before - 1.0).max(0.0);
             on_one_page += pairs(page.len() as f64);
-            for (value, rows) in values {
-                *all.entry(value).or_default() += rows;
-            }
         }
-        seen.apart = pairs(seen.rows) - on_one_page;
-        // Whole numbers, so that the order of a hash table does not matter to a sum.
-        seen.alike = all.values().map(|rows| pairs(*rows)).sum::<f64>() - seen.pairs;
-        let mut all: Vec<f64> = all.into_values().collect();
-        all.sort_by(f64::total_cmp);
+        let mut rows: Vec<u32> = values.iter().map(|value| value.rows).filter(|rows| *rows > 0).collect();
+        rows.sort_unstable();
+        let alike = rows.chunk_by(|a, b| a == b).map(|alike| (f64::from(alike[0]), alike.len() as f64));
         let on_page = seen.rows / seen.pages.max(1.0);
-        seen.met_by_chance = all.iter().map(|rows| 1.0 - (1.0 - rows / seen.rows).powf(on_page)).sum();
+        for (rows, values) in alike {
+            seen.alike += values * pairs(rows);
+            seen.met_by_chance += values * (1.0 - (1.0 - rows / seen.rows).powf(on_page));
+        }
+        seen.alike -= seen.pairs;
+        seen.apart = pairs(seen.rows) - on_one_page;
         seen
     }
 
@@ -177,7 +193,7 @@ mod tests {
     /// Pages of `rows` rows, value after value, each `of_one` times.
     fn pages(of_one: usize, rows: usize, number: usize) -> Neighbours {
         // Not one after the other: a sample's pages lie far apart.
-        let page = |page: usize| (page * 7919..page * 7919 + rows).map(|row| row / of_one).collect();
+        let page = |page: usize| (page * 7919..page * 7919 + rows).map(|row| (row / of_one) as u32).collect();
         Neighbours::count((0..number).map(page))
     }
 
@@ -185,7 +201,9 @@ mod tests {
     fn pages_of(counts: &[usize], number: usize) -> Neighbours {
         let page = |page: usize| {
             let values = counts.iter().enumerate();
-            values.flat_map(|(value, rows)| std::iter::repeat_n(page * 1000 + value, *rows)).collect()
+            values
+                .flat_map(|(value, rows)| std::iter::repeat_n((page * 1000 + value) as u32, *rows))
+                .collect()
         };
         Neighbours::count((0..number).map(page))
     }

@@ -19,8 +19,8 @@ const UNKNOWN_WIDTH: f64 = 32.0;
 
 /// `MAXALIGN()` for any power of two.
 pub(super) fn align(size: u32, alignment: u32) -> u32 {
-    let alignment = alignment.max(1);
-    size.div_ceil(alignment) * alignment
+    let mask = alignment.max(1) - 1;
+    (size + mask) & !mask
 }
 
 /// How the stored length of an attribute varies between rows.
@@ -63,7 +63,7 @@ impl Attribute {
             Length::Fixed(length) => return align(offset, self.alignment) + length,
             Length::Known(quantiles) => quantiles[((draw * QUANTILES as f64) as usize).min(QUANTILES - 1)],
             Length::Either { shorter, longer_share } => shorter + if draw < longer_share { 2 } else { 0 },
-            Length::Spread { least, most } => (least + draw * (most - least)).round().max(1.0) as u32,
+            Length::Spread { least, most } => ((least + draw * (most - least) + 0.5) as u32).max(1),
         };
         length + if length <= SHORT_VARLENA { offset } else { align(offset, self.alignment) }
     }
@@ -121,7 +121,7 @@ impl Shape {
         for (index, attribute) in self.keys[..keys].iter().chain(include).enumerate() {
             let null = match index < keys {
                 true => nulls >> index.min(31) & 1 == 1,
-                false => draws.nth(2 * index + 1) < attribute.null_fraction,
+                false => attribute.null_fraction > 0.0 && draws.nth(2 * index + 1) < attribute.null_fraction,
             };
             if null {
                 has_null = true;
@@ -134,7 +134,7 @@ impl Shape {
 }
 
 /// Evenly scattered numbers for the n-th tuple of a replay (Kronecker's additive sequence), the same each time.
-pub(super) struct Draws(pub f64);
+pub(super) struct Draws(pub u64);
 
 impl Draws {
     /// In [0, 1), one for each dimension.
@@ -154,7 +154,18 @@ impl Draws {
             0.567_764_362,
             0.082_762_530,
         ];
-        ((self.0 + 0.5) * STEPS[dimension % STEPS.len()]).fract()
+        // Half a step, in parts of 2^64: an overflow drops the whole steps. A replay draws millions.
+        const HALF_STEPS: [u64; 12] = {
+            let mut halves = [0; 12];
+            let mut at = 0;
+            while at < halves.len() {
+                halves[at] = (STEPS[at] * (1_u64 << 63) as f64) as u64;
+                at += 1;
+            }
+            halves
+        };
+        let part = (2 * self.0 + 1).wrapping_mul(HALF_STEPS[dimension % HALF_STEPS.len()]);
+        (part >> 11) as i64 as f64 / (1_u64 << 53) as f64
     }
 }
 

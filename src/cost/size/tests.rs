@@ -207,7 +207,7 @@ fn values_that_analyze_overlooked_are_counted_however_few_it_knows() {
     late.predicate = predicate("c2 < c3", vec![2, 3]);
     assert_eq!(in_doubt(&late, &lineitem), [1]);
     let pages = (0..50).map(|page| {
-        let lines = (0..14).flat_map(|order| std::iter::repeat_n((page, order), 1 + order % 7));
+        let lines = (0..14).flat_map(|order| std::iter::repeat_n(14 * page + order, 1 + order as usize % 7));
         lines.take(53).collect()
     });
     Neighbours::count(pages).correct(&mut lineitem, 1);

@@ -114,7 +114,7 @@ fn hnsw_pages(shape: &Shape, rows: f64, value: u32, m: u32, block_size: u32) -> 
     let (mut free, mut pages, mut before) = (empty, 1.0, 0.0);
     let mut placed = 0.0;
     while placed < elements.min(REPLAY_LIMIT) {
-        let draw = 1.0 - Draws(placed).nth(0);
+        let draw = 1.0 - Draws(placed as u64).nth(0);
         let level = ((-draw.ln() / f64::from(m).ln()) as u32).min(most_levels);
         let neighbors = align(HNSW_NEIGHBORS + (level + 2) * m * LINK, MAXALIGN);
         let both = element + neighbors + LINE_POINTER;

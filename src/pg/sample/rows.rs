@@ -209,7 +209,7 @@ impl SampledRows {
         let mut order: Vec<usize> = (0..self.places.len()).collect();
         order.sort_by_key(|row| (self.places[*row].leaf, self.places[*row].block));
         let stride = self.columns.len();
-        self.values = order.iter().flat_map(|row| self.values[row * stride..][..stride].to_vec()).collect();
+        self.values = order.iter().flat_map(|row| &self.values[row * stride..][..stride]).copied().collect();
         self.places = order.iter().map(|row| self.places[*row]).collect();
     }
 }
@@ -283,20 +283,22 @@ impl Reader {
             }
             rows.heap_pages_read += 1;
             rows.pages_read += 1;
+            // At once: one by one, each value is looked for from the beginning of its row.
+            let (mut values, mut are_null) = (vec![pg_sys::Datum::null(); width + 1], vec![false; width + 1]);
             for i in 0..pg_sys::SPI_processed as usize {
                 let tuple = *(*table).vals.add(i);
+                pg_sys::heap_deform_tuple(tuple, descriptor, values.as_mut_ptr(), are_null.as_mut_ptr());
                 for column in 0..width {
-                    let mut is_null = false;
-                    let datum = pg_sys::SPI_getbinval(tuple, descriptor, column as i32 + 1, &mut is_null);
-                    let value = if is_null { Value::Null } else { keep(datum, rows.columns[column], rows) };
+                    let value = match are_null[column] {
+                        true => Value::Null,
+                        false => keep(values[column], rows.columns[column], rows),
+                    };
                     rows.values.push(value);
                 }
-                let mut is_null = false;
-                let kept = pg_sys::SPI_getbinval(tuple, descriptor, width as i32 + 1, &mut is_null);
                 rows.places.push(RowPlace {
                     leaf: page.leaf as u32,
                     block: page.block,
-                    kept: !is_null && kept.value() != 0,
+                    kept: !are_null[width] && values[width].value() != 0,
                 });
             }
             pg_sys::SPI_freetuptable(table);
