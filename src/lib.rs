@@ -11,6 +11,7 @@ mod cost;
 mod examine;
 mod expressions;
 mod history;
+mod numbering;
 mod pg;
 mod plans;
 mod previous;

@@ -7,7 +7,7 @@ use super::facts::{RelationUse, StatementFacts};
 use crate::catalog::{AttrNumber, Oid};
 
 /// What the planner can make of a B-tree for a statement, but for its size.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Service<'d> {
     relation: Oid,
     predicate: Option<&'d Expression>,
@@ -17,7 +17,7 @@ pub struct Service<'d> {
     returned: Vec<Returned>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Returned {
     /// All that it reads there.
     All,

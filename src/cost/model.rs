@@ -10,6 +10,7 @@ use crate::candidate::definition::IndexDefinition;
 use crate::candidate::facts::{StatementFacts, WriteKind};
 use crate::candidate::{Candidate, on_relations_of, preferences, relatives, relevant};
 use crate::catalog::{Catalog, Oid, Relation};
+use crate::numbering::numbering;
 use crate::selection::{CandidateCost, Limits, Problem, WeightedStatement};
 use crate::workload::Statement;
 use std::collections::BTreeMap;
@@ -111,13 +112,12 @@ impl CostModel {
         });
         let ddl =
             |definition: &IndexDefinition| catalog.create_statement(definition, false).unwrap_or_default();
-        let mut numbers: BTreeMap<IndexDefinition, u32> = BTreeMap::new();
+        let mut keys = numbering();
         let sizes: Vec<u64> = prices.iter().map(|price| price.size.bytes() as u64).collect();
         let derived = relatives(pool).into_iter().zip(preferences(pool, &sizes, catalog));
         let candidates =
             prices.iter().zip(pool).zip(derived).map(|((price, candidate), (relatives, preference))| {
                 let without_include = IndexDefinition { include: Vec::new(), ..candidate.definition.clone() };
-                let next = numbers.len() as u32;
                 CandidateCost {
                     size_bytes: price.size.bytes() as u64,
                     write_ms: price.write_ms,
@@ -125,7 +125,7 @@ impl CostModel {
                     relatives,
                     preference,
                     table: candidate.definition.relation,
-                    keys: Some(*numbers.entry(without_include).or_insert(next)),
+                    keys: Some(keys(without_include)),
                 }
             });
         Problem {

@@ -21,7 +21,7 @@ pub struct Ware {
     pub price: f64,
     pub table: Oid,
     /// Indexes that serve the same places share a number.
-    pub kind: usize,
+    pub kind: u32,
     /// How often its table stands in the statement.
     pub places: usize,
 }
@@ -42,7 +42,7 @@ pub struct Parting {
     /// By table: how often plans have used any index in each of its places.
     counts: BTreeMap<Oid, Vec<f64>>,
     /// By kind of index: the newest candidate that a plan has used.
-    newest: BTreeMap<usize, CandidateId>,
+    newest: BTreeMap<u32, CandidateId>,
 }
 
 /// A plan as the game sees it.

@@ -9,8 +9,8 @@ use super::storage::{Seen, Storage};
 use crate::candidate::definition::{AccessMethod, IndexDefinition, KeyTarget};
 use crate::catalog::{AttrNumber, Catalog, ColumnGroup, Oid, Relation, RelationKind};
 use crate::cost::size::{InDoubt, Neighbours, combined, in_doubt};
+use crate::numbering::numbering;
 use pgrx::pg_sys;
-use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -173,14 +173,7 @@ fn values<'r>(rows: &'r SampledRows, identities: &'r [u32]) -> impl Iterator<Ite
 
 /// A number for each row, the same where it is the same for each column.
 fn combined_identities(columns: &[&[u32]], rows: usize) -> Vec<u32> {
-    let mut known: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-    let mut combined = vec![NULL; rows];
-    for identities in columns {
-        known.clear();
-        for (combined, identity) in combined.iter_mut().zip(*identities) {
-            let next = known.len() as u32;
-            *combined = *known.entry((*combined, *identity)).or_insert(next);
-        }
-    }
-    combined
+    columns.iter().fold(vec![NULL; rows], |combined, identities| {
+        combined.into_iter().zip(identities.iter().copied()).map(numbering()).collect()
+    })
 }

@@ -4,8 +4,8 @@ use super::hypothetical::Hypothetical;
 use crate::candidate::facts::StatementFacts;
 use crate::candidate::{self, Candidate};
 use crate::cost::{CandidateId, StatementId};
+use crate::numbering::numbering;
 use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
 
 /// What the candidates of a pool do for each statement, as far as it was asked.
 pub struct Services<'a> {
@@ -15,7 +15,7 @@ pub struct Services<'a> {
 
 /// A number for each candidate of which is known what it does for a statement, the same for those that do the same: of thousands of
 /// candidates, the few on its tables.
-type Known = FxHashMap<CandidateId, usize>;
+type Known = FxHashMap<CandidateId, u32>;
 
 impl<'a> Services<'a> {
     /// Nothing known yet.
@@ -33,7 +33,7 @@ impl<'a> Services<'a> {
         priced: &[(CandidateId, f64)],
     ) -> Vec<(CandidateId, f64)> {
         let services = self.known.entry(statement).or_insert_with(|| known_of(self.pool, facts));
-        let mut rivals: FxHashMap<usize, Vec<(CandidateId, f64)>> = FxHashMap::default();
+        let mut rivals: FxHashMap<u32, Vec<(CandidateId, f64)>> = FxHashMap::default();
         for (candidate, price) in priced {
             if let Some(service) = services.get(candidate) {
                 rivals.entry(*service).or_default().push((*candidate, *price));
@@ -58,13 +58,4 @@ fn known_of(pool: &[Candidate], facts: &StatementFacts) -> Known {
     let known = on_relations.filter_map(|id| Some((id, candidate::service(&pool[id].definition, facts)?)));
     let mut number = numbering();
     known.map(|(id, service)| (id, number(service))).collect()
-}
-
-/// Gives out a number for each thing, from 0, and for one that was there the same again.
-pub(super) fn numbering<T: Ord>() -> impl FnMut(T) -> usize {
-    let mut known = BTreeMap::new();
-    move |thing| {
-        let next = known.len();
-        *known.entry(thing).or_insert(next)
-    }
 }

@@ -11,7 +11,7 @@ use super::neighbours;
 use super::planner::Planned;
 use super::progress::{self, Phase};
 use super::sample::Sampler;
-use super::services::{Services, numbering};
+use super::services::Services;
 use super::session_indexes::Named;
 use crate::candidate::definition::{AccessMethod, IndexDefinition};
 use crate::candidate::{self, Candidate};
@@ -19,6 +19,7 @@ use crate::catalog::{Catalog, Oid};
 use crate::cost::model::{CostModel, Price};
 use crate::cost::parting::{Parting, Seen, Ware};
 use crate::cost::{CandidateId, PlanCost, Priced, Reached, StatementId, WhatIf, WhatIfError};
+use crate::numbering::numbering;
 use crate::statement::LeftOut;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -68,7 +69,7 @@ pub struct ServerWhatIf<'a> {
     /// How prices are divided among the places of a statement.
     partings: BTreeMap<StatementId, Parting>,
     /// By candidate: those that can serve the same places share a number.
-    kinds: Vec<usize>,
+    kinds: Vec<u32>,
     services: Services<'a>,
 }
 
@@ -174,7 +175,7 @@ fn plan_cost(planned: Planned, first: Oid, count: usize) -> PlanCost {
 }
 
 /// A number for each candidate, the same for those of a table that begin with the same key and hold the same rows.
-fn kinds(pool: &[Candidate]) -> Vec<usize> {
+fn kinds(pool: &[Candidate]) -> Vec<u32> {
     let kind = |candidate: &Candidate| {
         let IndexDefinition { relation, access_method, keys, predicate, .. } = &candidate.definition;
         (*relation, *access_method, keys.first().map(|key| key.part.clone()), predicate.clone())
