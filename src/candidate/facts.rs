@@ -56,6 +56,14 @@ pub struct RelationUse {
 /// How a btree would serve a clause.
 impl RelationUse {
     /// Every key that the relation's clauses, joins and orders ask for.
+    pub fn key_parts(&self) -> impl Iterator<Item = &KeyPart> {
+        let arms = self.alternatives.iter().flatten().flatten();
+        let clauses = self.restrictions.iter().chain(arms).map(|clause| &clause.key);
+        let orders = self.orders.iter().flat_map(|order| &order.keys).map(|key| &key.part);
+        clauses.chain(self.joins.iter().map(|join| &join.key)).chain(orders)
+    }
+
+    /// The same, to be changed.
     pub fn key_parts_mut(&mut self) -> impl Iterator<Item = &mut KeyPart> {
         let arms = self.alternatives.iter_mut().flatten().flatten();
         let clauses = self.restrictions.iter_mut().chain(arms).map(|clause| &mut clause.key);

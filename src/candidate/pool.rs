@@ -4,11 +4,11 @@
 //! there are too many. The order of the pool is that of the definitions.
 
 use super::ask::Ask;
-use super::definition::{IndexDefinition, KeyPart, KeyTarget};
+use super::definition::{IndexDefinition, Key, KeyPart, KeyTarget};
 use super::facts::StatementFacts;
 use super::generate::{Options, generate};
 use super::merge::merge;
-use crate::catalog::{Catalog, Oid, Relation};
+use crate::catalog::{AttrNumber, Catalog, Oid, Relation};
 use crate::cost::{CandidateId, StatementId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Borrow;
@@ -65,7 +65,9 @@ pub fn pool<F: Borrow<StatementFacts>>(
         order.count(*weight, &generate(facts.borrow(), catalog, options));
     }
     let mut by_relation: BTreeMap<Oid, Standings> = BTreeMap::new();
+    let mut compared = Compared::new();
     for (statement, _, facts) in workload {
+        note_compared(&mut compared, facts.borrow());
         for (tier, ask) in generate(facts.borrow(), catalog, options).into_iter().enumerate() {
             let definition = ask.index(|a, b| order.compare(ask.relation, a, b));
             let standings = by_relation.entry(ask.relation).or_default();
@@ -78,6 +80,8 @@ pub fn pool<F: Borrow<StatementFacts>>(
     for (relation, mut standings) in by_relation {
         add_turned(&mut standings);
         add_derived(&mut standings, catalog.relations.get(&relation), &weights, options);
+        let keyed = |definition: &IndexDefinition| keyed(definition, &compared, &order);
+        let standings = with_keys_for_included(standings, keyed, options);
         kept.extend(
             standings
                 .into_iter()
@@ -119,10 +123,19 @@ fn note(
     words: impl FnOnce() -> Rc<str>,
 ) -> &mut Standing {
     let standing = standings.entry(definition).or_default();
+    note_origin(standing, statement, tier, words);
+    standing
+}
+
+fn note_origin(
+    standing: &mut Standing,
+    statement: StatementId,
+    tier: usize,
+    words: impl FnOnce() -> Rc<str>,
+) {
     if standing.origins.get(&statement).is_none_or(|(known, _)| tier < *known) {
         standing.origins.insert(statement, (tier, words()));
     }
-    standing
 }
 
 /// Adds keys turned to begin with another of their equality columns, on which other statements want an index: one index then serves
@@ -169,6 +182,63 @@ fn add_derived(
             note(standings, definition.clone(), statement, 2 * LATER, || words);
         }
     }
+}
+
+/// Columns by how statements compare them.
+type Compared = BTreeMap<(Oid, AttrNumber), KeyPart>;
+
+fn note_compared(compared: &mut Compared, facts: &StatementFacts) {
+    for usage in &facts.relations {
+        for part in usage.key_parts() {
+            if let KeyTarget::Column(number) = part.target {
+                let known = compared.entry((usage.relation, number)).or_insert_with(|| part.clone());
+                // Of several ways to compare one column the same whatever the order of the statements.
+                if *part < *known {
+                    known.clone_from(part);
+                }
+            }
+        }
+    }
+}
+
+/// An index with its included columns as further keys; None where it has none, or some are not known to be comparable.
+fn keyed(
+    definition: &IndexDefinition,
+    compared: &Compared,
+    order: &CanonicalOrder<'_>,
+) -> Option<IndexDefinition> {
+    let part = |number: &AttrNumber| compared.get(&(definition.relation, *number)).cloned();
+    let mut parts = definition.include.iter().map(part).collect::<Option<Vec<KeyPart>>>()?;
+    parts.sort_by(|a, b| order.compare(definition.relation, a, b));
+    let keys = definition.keys.iter().cloned().chain(parts.into_iter().map(Key::ascending)).collect();
+    (!definition.include.is_empty()).then(|| IndexDefinition {
+        keys,
+        include: Vec::new(),
+        ..definition.clone()
+    })
+}
+
+/// Adds to indexes with included columns those with these as further keys, which do as much, and store equal entries once: they may take
+/// a third of the room (`_bt_allequalimage`, nbtutils.c). Where there are several keys anyway they take their place; one key alone has rows
+/// come in its order more than several have (`btcostestimate`, selfuncs.c).
+fn with_keys_for_included(
+    standings: Standings,
+    keyed: impl Fn(&IndexDefinition) -> Option<IndexDefinition>,
+    options: &Options,
+) -> Standings {
+    let mut all = Standings::new();
+    for (definition, standing) in standings {
+        let keyed = keyed(&definition).filter(|keyed| keyed.keys.len() <= options.max_key_columns);
+        let stays = keyed.is_none() || definition.keys.len() == 1;
+        for definition in keyed.into_iter().chain(stays.then_some(definition)) {
+            let into = all.entry(definition).or_default();
+            into.equal = into.equal.max(standing.equal);
+            for (statement, (tier, words)) in &standing.origins {
+                note_origin(into, *statement, *tier, || words.clone());
+            }
+        }
+    }
+    all
 }
 
 /// Whether a valid index gives all that a candidate would.

@@ -70,6 +70,9 @@ const CALLS_A_STATEMENT: u64 = 40;
 const CALLS_FOR_PROOF: u64 = 24;
 /// ... and what a run may come to however few statements it has: a second of them. With the search after it and the last look at the answer, 1,500.
 const CALLS_ANYWAY: u64 = 1_100;
+/// Where a proof leaves a gap wider than this share of the cost before, it and the search have so many more, as a share of those.
+const WIDE_GAP: f64 = 0.03;
+const MORE_CALLS: f64 = 0.25;
 /// Of the calls that a proof has, the shares after which the search looks at what it has learnt.
 const SEARCHED_AGAIN: [f64; 3] = [0.85, 0.5, 0.2];
 /// The proof is good enough at this share of the cost before: a third of the planner's own fuzz.
@@ -157,6 +160,8 @@ struct Proof<'s, 'a, W: WhatIf> {
     in_time: bool,
     /// The number of planner calls in all beyond which nothing more is asked.
     last_call: u64,
+    /// How many more than that there may be where the gap is wide; none once they were granted.
+    more_calls: u64,
     /// The numbers of planner calls in all at which the search looks at what has been learnt, descending.
     searches: Vec<u64>,
     /// The number of planner calls in all when the search last looked.
@@ -226,6 +231,7 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
             floors,
             in_time,
             last_call,
+            more_calls: (MORE_CALLS * last_call as f64) as u64,
             searches,
             searched: 0,
             checked,
@@ -244,15 +250,13 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
         let mut best = self.bound_of(&kept);
         let mut idle = 0;
         for _ in 0..ROUNDS {
-            if self.best_ms() - best <= GOAL * self.search.total_before
-                || idle >= IDLE_ROUNDS
-                || !self.may_ask()
-            {
+            let open = self.best_ms() - best;
+            if open <= GOAL * self.search.total_before || idle >= IDLE_ROUNDS || !self.may_go_on(open) {
                 break;
             }
             let charges = self.next_charges(&kept);
             // What all statements leave open together should be a part of the gap.
-            let part = (self.best_ms() - best) / (PARTS_OF_GAP * self.fields.len()) as f64;
+            let part = open / (PARTS_OF_GAP * self.fields.len()) as f64;
             self.ask_at(&charges.prices, worth.min(part));
             let known = self.known_at(charges);
             let bound = self.bound_of(&known);
@@ -395,6 +399,14 @@ impl<'s, 'a, W: WhatIf> Proof<'s, 'a, W> {
 
     fn may_ask(&self) -> bool {
         self.in_time && self.search.cache.counters().planner_calls < self.last_call
+    }
+
+    /// As `may_ask`, where a gap of so many milliseconds a day is left: once, that may be worth more calls.
+    fn may_go_on(&mut self, open: f64) -> bool {
+        if !self.may_ask() && open > WIDE_GAP * self.search.total_before {
+            self.last_call += std::mem::take(&mut self.more_calls);
+        }
+        self.may_ask()
     }
 
     /// What the best configuration so far costs with its writes, milliseconds a day.

@@ -51,6 +51,8 @@ pub(super) struct Search<'a, W: WhatIf> {
     heeds_slowdowns: bool,
     /// What ruin and recreate began with when it last ran to its end: as long as that is all the same, so would be what it finds.
     pub ruined: Option<Begun>,
+    /// Planner calls for what could take the place of members.
+    pub calls_in_place: u64,
     /// By statement.
     slow: Vec<SlowPlans>,
     /// Statements that may get slower than the user allows: all others would lose too much else.
@@ -135,6 +137,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
             total_before,
             heeds_slowdowns: true,
             ruined: None,
+            calls_in_place: 0,
             slow: vec![SlowPlans::default(); problem.statements.len()],
             forgiven: BTreeSet::new(),
         }

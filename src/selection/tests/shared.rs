@@ -1,6 +1,8 @@
 //! Indexes that many statements share, beside those that each would rather have to itself.
 
 use super::*;
+use crate::selection::explore;
+use crate::selection::search::Search;
 
 /// Statements that join three tables: each has indexes of its own for them, in three tiers that hardly differ, and could use three that serve all.
 /// Of those of its own there is room for a third of the statements.
@@ -34,6 +36,24 @@ fn what_serves_all_is_found_first() {
     let selection = select(&problem, &mut hurried);
     assert!(!selection.search.complete);
     assert_eq!(members(&selection), [0, 1, 2]);
+}
+
+#[test]
+fn what_all_could_have_in_place_of_a_member_is_asked() {
+    // All have something of the first, more of the second, and most of one of their own, which is twice as large.
+    let plans =
+        (0..5).map(|own| vec![(vec![], 100.0), (vec![0], 60.0), (vec![1], 30.0), (vec![2 + own], 20.0)]);
+    let sizes = [10, 11, 20, 20, 20, 20, 20];
+    let limits = Limits { storage_bytes: Some(25 * MB), ..unlimited() };
+    let (problem, mut planner) = spelled_out(plans.collect(), &sizes, limits);
+    let mut search = Search::new(&problem, &mut planner);
+    search.best = search.counted(vec![0]).expect("there is no time limit");
+    explore::in_place_of_members(&mut search, u64::MAX).expect("there is no time limit");
+    for statement in 0..5 {
+        let known = search.cache.known(statement, &[1]);
+        assert!(known.is_some_and(|plan| plan.total == 30.0), "statement {statement}");
+        assert_eq!(search.cache.known(statement, &[2 + statement]), None, "statement {statement}");
+    }
 }
 
 /// Nine statements that an index makes ten times cheaper, and one that takes so many times as long with it in memory as the planner says.
