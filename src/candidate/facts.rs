@@ -53,17 +53,20 @@ pub struct RelationUse {
     pub predicates: Vec<PredicateClause>,
 }
 
-/// How a btree would serve a clause.
 impl RelationUse {
-    /// Every key that the relation's clauses, joins and orders ask for.
-    pub fn key_parts(&self) -> impl Iterator<Item = &KeyPart> {
+    /// Every key that a restriction, an arm of an OR, or a join compares.
+    pub fn keys_compared(&self) -> impl Iterator<Item = &KeyPart> {
         let arms = self.alternatives.iter().flatten().flatten();
         let clauses = self.restrictions.iter().chain(arms).map(|clause| &clause.key);
-        let orders = self.orders.iter().flat_map(|order| &order.keys).map(|key| &key.part);
-        clauses.chain(self.joins.iter().map(|join| &join.key)).chain(orders)
+        clauses.chain(self.joins.iter().map(|join| &join.key))
     }
 
-    /// The same, to be changed.
+    /// Every key of the orders.
+    pub fn keys_ordered(&self) -> impl Iterator<Item = &KeyPart> {
+        self.orders.iter().flat_map(|order| &order.keys).map(|key| &key.part)
+    }
+
+    /// Every key that is compared or ordered, to be changed.
     pub fn key_parts_mut(&mut self) -> impl Iterator<Item = &mut KeyPart> {
         let arms = self.alternatives.iter_mut().flatten().flatten();
         let clauses = self.restrictions.iter_mut().chain(arms).map(|clause| &mut clause.key);

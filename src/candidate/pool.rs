@@ -189,7 +189,7 @@ type Compared = BTreeMap<(Oid, AttrNumber), KeyPart>;
 
 fn note_compared(compared: &mut Compared, facts: &StatementFacts) {
     for usage in &facts.relations {
-        for part in usage.key_parts() {
+        for part in usage.keys_compared().chain(usage.keys_ordered()) {
             if let KeyTarget::Column(number) = part.target {
                 let known = compared.entry((usage.relation, number)).or_insert_with(|| part.clone());
                 // Of several ways to compare one column the same whatever the order of the statements.

@@ -24,14 +24,11 @@ pub fn relevant(definition: &IndexDefinition, facts: &StatementFacts) -> bool {
 }
 
 fn tests_a_key(definition: &IndexDefinition, usage: &RelationUse) -> bool {
-    definition.keys.iter().any(|key| tested(usage).any(|part| part.compares_like(&key.part)))
+    definition.keys.iter().any(|key| usage.keys_compared().any(|part| part.compares_like(&key.part)))
 }
 
 fn gives_order(definition: &IndexDefinition, usage: &RelationUse) -> bool {
-    let wanted = |part: &KeyPart| {
-        usage.orders.iter().flat_map(|order| &order.keys).any(|key| key.part.compares_like(part))
-    };
-    definition.keys.first().is_some_and(|key| wanted(&key.part))
+    definition.keys.first().is_some_and(|key| usage.keys_ordered().any(|part| part.compares_like(&key.part)))
 }
 
 /// An index-only scan of the whole index stands in for one of the table.
@@ -62,11 +59,4 @@ fn reads(part: &KeyPart, columns: &[AttrNumber]) -> bool {
         KeyTarget::Column(number) => columns.contains(number),
         KeyTarget::Expression(expression) => columns.iter().all(|c| expression.columns.contains(c)),
     }
-}
-
-/// Every key that a restriction, an arm of an OR, or a join compares.
-fn tested(usage: &RelationUse) -> impl Iterator<Item = &KeyPart> {
-    let arms = usage.alternatives.iter().flatten().flatten();
-    let clauses = usage.restrictions.iter().chain(arms).map(|clause| &clause.key);
-    clauses.chain(usage.joins.iter().map(|join| &join.key))
 }

@@ -80,7 +80,7 @@ const GOAL: f64 = 0.003;
 /// What is not known to this share of the cost before is worth a planner call.
 const WORTH_ASKING: f64 = 0.0005;
 /// Statements asked about in a round at least; of many, one in `PARTS`.
-const AT_A_TIME: usize = 30;
+pub(super) const AT_A_TIME: usize = 30;
 const PARTS: usize = 20;
 /// What is left open of a statement is less than one in so many parts of its share of the gap.
 const PARTS_OF_GAP: usize = 5;

@@ -21,14 +21,6 @@ const REFUTED: usize = 5;
 const ROUNDS_AGAIN: usize = 6;
 /// ... and planner calls for each statement after which no further one begins.
 const CALLS_AGAIN_A_STATEMENT: u64 = 3;
-/// Of no more statements the proof asks about all at the same prices, which tells by itself what they could share: on TPC-H it made the
-/// answers no better to ask what could take the place of members, and the gaps up to 1 % wider; on TPC-DS it made 0.565 of 0.605 to 0.635.
-const FEW_STATEMENTS: usize = 30;
-/// Of so many a look at what was learnt takes seconds, and the gap is small.
-const MANY_STATEMENTS: usize = 1_000;
-/// Planner calls for each statement in a run beyond which that is asked no further, and what they come to at most: some seconds.
-const CALLS_IN_PLACE_A_STATEMENT: u64 = 16;
-const MOST_CALLS_IN_PLACE: u64 = 2_000;
 /// Planner calls for each statement, in all, after which nothing more is asked but to confirm, ...
 const MOST_CALLS_A_STATEMENT: u64 = 20;
 /// ... and what a search may come to however few statements there are: a third of a second of them. A proof takes what is left of
@@ -109,14 +101,12 @@ pub(super) fn run<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> 
 /// to be better.
 pub(super) fn again<W: WhatIf>(search: &mut Search<'_, W>) -> Result<(), Expired> {
     let began = search.cache.counters().planner_calls;
-    let statements = search.problem.statements.len();
-    let most = began + CALLS_AGAIN_A_STATEMENT * statements as u64;
-    let in_place = (CALLS_IN_PLACE_A_STATEMENT * statements as u64).min(MOST_CALLS_IN_PLACE);
+    let most = began + CALLS_AGAIN_A_STATEMENT * search.problem.statements.len() as u64;
     for _ in 0..ROUNDS_AGAIN {
         let calls = search.cache.counters().planner_calls;
         propose(search, most)?;
-        if statements > FEW_STATEMENTS && statements < MANY_STATEMENTS {
-            explore::in_place_of_members(search, in_place)?;
+        if search.calls_in_place > 0 {
+            explore::in_place_of_members(search)?;
             propose(search, most)?;
         }
         // Where the planner has nothing new to say, the next proposal would be the same.

@@ -5,7 +5,7 @@
 use super::frontier::Seen;
 use super::keep::Previous;
 use super::ruin::Begun;
-use super::{Limits, Problem};
+use super::{Limits, Problem, explore};
 use crate::catalog::Oid;
 use crate::cost::cache::{CostCache, Expired};
 use crate::cost::{CandidateId, PlanCost, Reached, WhatIf};
@@ -51,7 +51,7 @@ pub(super) struct Search<'a, W: WhatIf> {
     heeds_slowdowns: bool,
     /// What ruin and recreate began with when it last ran to its end: as long as that is all the same, so would be what it finds.
     pub ruined: Option<Begun>,
-    /// Planner calls for what could take the place of members.
+    /// Planner calls that are left for what could take the place of members.
     pub calls_in_place: u64,
     /// By statement.
     slow: Vec<SlowPlans>,
@@ -137,7 +137,7 @@ impl<'a, W: WhatIf> Search<'a, W> {
             total_before,
             heeds_slowdowns: true,
             ruined: None,
-            calls_in_place: 0,
+            calls_in_place: explore::calls_in_place(problem.statements.len()),
             slow: vec![SlowPlans::default(); problem.statements.len()],
             forgiven: BTreeSet::new(),
         }

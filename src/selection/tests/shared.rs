@@ -48,7 +48,8 @@ fn what_all_could_have_in_place_of_a_member_is_asked() {
     let (problem, mut planner) = spelled_out(plans.collect(), &sizes, limits);
     let mut search = Search::new(&problem, &mut planner);
     search.best = search.counted(vec![0]).expect("there is no time limit");
-    explore::in_place_of_members(&mut search, 100).expect("there is no time limit");
+    search.calls_in_place = 100;
+    explore::in_place_of_members(&mut search).expect("there is no time limit");
     for statement in 0..5 {
         let known = search.cache.known(statement, &[1]);
         assert!(known.is_some_and(|plan| plan.total == 30.0), "statement {statement}");
