@@ -78,3 +78,18 @@ pub(super) unsafe fn compared_by(
         Some((left, right))
     }
 }
+
+/// The share of pairs of rows for which the planner expects a join's clause to hold: what it has kept, which it does for one of the two
+/// ways to write a clause, or as eqjoinsel (selfuncs.c) without common values; None where neither is known.
+pub(super) unsafe fn planned_selectivity(
+    root: *mut pg_sys::PlannerInfo,
+    clause: *mut pg_sys::RestrictInfo,
+) -> Option<f64> {
+    unsafe {
+        if (*clause).norm_selec > 0.0 {
+            return Some((*clause).norm_selec);
+        }
+        let (left, right) = compared_by(root, clause)?;
+        Some(1.0 / left.distinct()?.max(right.distinct()?).max(1.0))
+    }
+}

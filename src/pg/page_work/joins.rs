@@ -6,6 +6,7 @@
 //!
 //! As `page_work`.
 
+use super::columns::planned_selectivity;
 use super::index_scan::key_order;
 use super::{Below, Outer, Runs, Stored, Walk, cost_of};
 use crate::cost::in_memory::visits::{Remembered, out_of_near_caches};
@@ -63,6 +64,10 @@ impl Walk<'_> {
             }
             let of_inner = if one_match { 1.0 } else { from_inner.excess };
             let excess = from_outer.excess * of_inner * self.range_excess(root, join);
+            let excess = match expected_of_a_row(root, join) {
+                Some(expected) => (excess * expected).max(1.0),
+                None => excess,
+            };
             let (outer_rows, rows) = ((*outer).rows * from_outer.excess, (*join).path.rows * excess);
             let excess = excess * self.excess_of_several_keys(root, join, outer_rows, rows);
             self.work.more_rows += (*join).path.rows * runs.planned * runs.share * (excess - 1.0);
@@ -77,6 +82,24 @@ impl Walk<'_> {
     pub(super) unsafe fn probe(&mut self, rows: f64, kept: *mut pg_sys::Path, entries: f64) {
         let row = f64::from(unsafe { (*(*kept).pathtarget).width }) + HASH_OVERHEAD;
         self.work.scattered_probes += rows * out_of_near_caches(entries * row);
+    }
+}
+
+/// Of a join that the planner takes for one row because it expects less (`clamp_row_est`, costsize.c), how much of a row it expects, 0 to 1;
+/// None for any other, and where that is not known.
+///
+/// What makes a thousandth of a row forty times as many makes no forty rows of it: with several such joins, TPC-DS 25 was held to take
+/// nine thousand times what the planner says.
+unsafe fn expected_of_a_row(root: *mut pg_sys::PlannerInfo, join: *mut pg_sys::JoinPath) -> Option<f64> {
+    unsafe {
+        let path = &(*join).path;
+        if path.rows > 1.0 || !path.param_info.is_null() || (*join).jointype != pg_sys::JoinType::JOIN_INNER {
+            return None;
+        }
+        let (outer, inner) = ((*join).outerjoinpath, (*join).innerjoinpath);
+        let pairs = (*outer).rows * (*(*inner).parent).rows;
+        let equal = node::join_clauses(join).map(|clause| planned_selectivity(root, clause));
+        Some((pairs * equal.product::<Option<f64>>()?).min(1.0))
     }
 }
 

@@ -10,7 +10,7 @@
 //! As `page_work`.
 
 use super::Walk;
-use super::columns::{Column, compared_by};
+use super::columns::{Column, compared_by, planned_selectivity};
 use crate::catalog::AttrNumber;
 use crate::pg::node;
 use pgrx::pg_sys;
@@ -18,20 +18,9 @@ use std::collections::BTreeMap;
 
 /// Two columns that a join compares, and the share of pairs of rows that the planner expects to be equal.
 struct Compared {
-    selectivity: f64,
+    selectivity: Option<f64>,
     outer: Column,
     inner: Column,
-}
-
-impl Compared {
-    /// The share of pairs of rows that the planner expects to be equal: what it has kept, which it does for one of the two ways to write
-    /// a clause, or as eqjoinsel (selfuncs.c) without common values.
-    unsafe fn planned(&self) -> Option<f64> {
-        if self.selectivity > 0.0 {
-            return Some(self.selectivity);
-        }
-        unsafe { Some(1.0 / self.outer.distinct()?.max(self.inner.distinct()?).max(1.0)) }
-    }
 }
 
 impl Walk<'_> {
@@ -55,7 +44,7 @@ impl Walk<'_> {
                 let one_is_outer = pg_sys::bms_is_member((*one.relation).relid as i32, outer);
                 let (outer, inner) = if one_is_outer { (one, other) } else { (other, one) };
                 let pair = ((*outer.relation).relid, (*inner.relation).relid);
-                let compared = Compared { selectivity: (*clause).norm_selec, outer, inner };
+                let compared = Compared { selectivity: planned_selectivity(root, clause), outer, inner };
                 let known = by_pair.entry(pair).or_default();
                 // What is compared twice leaves no more out than once.
                 if known.iter().all(|known| {
@@ -68,7 +57,7 @@ impl Walk<'_> {
                 if compared.len() < 2 {
                     return None;
                 }
-                let planned = compared.iter().map(|columns| columns.planned()).product::<Option<f64>>()?;
+                let planned = compared.iter().map(|columns| columns.selectivity).product::<Option<f64>>()?;
                 let of_outer = self.combinations(compared.iter().map(|columns| columns.outer))?;
                 let of_inner = self.combinations(compared.iter().map(|columns| columns.inner))?;
                 let alike = 1.0 / of_outer.max(of_inner);
