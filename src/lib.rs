@@ -49,6 +49,15 @@ pub mod pg_test {
     pub fn setup(_options: Vec<&str>) {}
 
     pub fn postgresql_conf_options() -> Vec<&'static str> {
-        vec!["shared_preload_libraries = 'pg_stat_statements'", "pg_stat_statements.track = all"]
+        vec![
+            "shared_preload_libraries = 'pg_stat_statements'",
+            "pg_stat_statements.track = all",
+            // It is thrown away: what is written need not survive.
+            "fsync = off",
+            "full_page_writes = off",
+            "wal_level = minimal",
+            "max_wal_senders = 0",
+            "max_wal_size = 4GB",
+        ]
     }
 }
