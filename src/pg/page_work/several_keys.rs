@@ -16,9 +16,9 @@ use crate::pg::node;
 use pgrx::pg_sys;
 use std::collections::BTreeMap;
 
-/// Two columns that a join compares, and the share of pairs of rows that the planner expects to be equal.
+/// Two columns that a clause of a join compares.
 struct Compared {
-    selectivity: Option<f64>,
+    clause: *mut pg_sys::RestrictInfo,
     outer: Column,
     inner: Column,
 }
@@ -44,7 +44,7 @@ impl Walk<'_> {
                 let one_is_outer = pg_sys::bms_is_member((*one.relation).relid as i32, outer);
                 let (outer, inner) = if one_is_outer { (one, other) } else { (other, one) };
                 let pair = ((*outer.relation).relid, (*inner.relation).relid);
-                let compared = Compared { selectivity: planned_selectivity(root, clause), outer, inner };
+                let compared = Compared { clause, outer, inner };
                 let known = by_pair.entry(pair).or_default();
                 // What is compared twice leaves no more out than once.
                 if known.iter().all(|known| {
@@ -57,7 +57,10 @@ impl Walk<'_> {
                 if compared.len() < 2 {
                     return None;
                 }
-                let planned = compared.iter().map(|columns| columns.selectivity).product::<Option<f64>>()?;
+                let planned = compared
+                    .iter()
+                    .map(|columns| planned_selectivity(root, columns.clause))
+                    .product::<Option<f64>>()?;
                 let of_outer = self.combinations(compared.iter().map(|columns| columns.outer))?;
                 let of_inner = self.combinations(compared.iter().map(|columns| columns.inner))?;
                 let alike = 1.0 / of_outer.max(of_inner);
