@@ -20,7 +20,7 @@ mod report;
 mod run;
 mod schedule;
 mod selection;
-#[cfg(any(test, feature = "pg_test"))]
+#[cfg(feature = "pg_test")]
 mod server_tests;
 mod settings;
 mod source;
@@ -39,7 +39,7 @@ extern "C-unwind" fn _PG_init() {
         pg::progress::init();
         pg::process::register_launcher();
     }
-    #[cfg(any(test, feature = "pg_test"))]
+    #[cfg(feature = "pg_test")]
     pg::inject::init();
 }
 
@@ -50,15 +50,6 @@ pub mod pg_test {
 
     /// Lines for the configuration of the server that the tests start.
     pub fn postgresql_conf_options() -> Vec<&'static str> {
-        vec![
-            "shared_preload_libraries = 'pg_stat_statements'",
-            "pg_stat_statements.track = all",
-            // It is thrown away: what is written need not survive.
-            "fsync = off",
-            "full_page_writes = off",
-            "wal_level = minimal",
-            "max_wal_senders = 0",
-            "max_wal_size = 4GB",
-        ]
+        vec!["shared_preload_libraries = 'pg_stat_statements'", "pg_stat_statements.track = all"]
     }
 }

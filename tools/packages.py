@@ -42,8 +42,6 @@ def _needs(for_tests: bool) -> list[tuple[str, bool, list[str]]]:
             (PG15_BIN / "postgres").exists() and Path("/usr/include/postgresql/15/server/postgres.h").exists()
         )
         needs.append(("PostgreSQL 15 with headers", have_15, ["postgresql-15", "postgresql-server-dev-15"]))
-        if os.geteuid() == 0:
-            needs.append(("sudo, for `cargo pgrx test` as root", shutil.which("sudo") is not None, ["sudo"]))
     return needs
 
 

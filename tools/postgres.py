@@ -24,16 +24,14 @@ SOCKET_PREFIX = "pgia."
 SOCKET_NOTE = "socket-directory"  # in a data directory: where its socket was
 START_SECONDS = 60
 STOP_SECONDS = 30
-# A socket's path has 107 bytes at most, and `cargo pgrx test` puts its sockets beside its data directory.
-LONGEST_HOME = 75
 
 
 def home() -> Path:
     """Where server files lie: `.build/server`, or a directory of our own outside when the account cannot get there
-    (a checkout under /root) or its name is too long. The outside one is remembered in `.build/outside` and goes with `make clean`."""
+    (a checkout under /root). The outside one is remembered in `.build/outside` and goes with `make clean`."""
     inside = paths.BUILD / "server"
     inside.mkdir(parents=True, exist_ok=True)
-    if len(str(inside)) <= LONGEST_HOME and account.can_reach(inside):
+    if account.can_reach(inside):
         return inside
     note = paths.BUILD / "outside"
     if note.exists():

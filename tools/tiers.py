@@ -1,21 +1,18 @@
 """`make test`: the tiers of tests one after another, a line each, and the count of all of them at the end."""
 
 import re
-import shutil
 import sys
 import xml.etree.ElementTree as xml
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import account, extension, packages, paths, postgres
+from . import extension, in_server, packages, paths, postgres
 from .progress import Failed, duration, fresh_log, phase, run, run_side_by_side, say, since_start, tail
 
 VERSIONS = (15, 18)
-# The pure tests run once, in the same program as those in the server: nothing in them depends on the server's version.
+# The pure tests run once: nothing in them depends on the server's version.
 PURE = 18
-# pgrx names the test of `#[pg_test] fn x` `pg_x`: so the two kinds are told apart by name alone.
-IN_SERVER = "::pg_"
 
 
 @dataclass
@@ -46,9 +43,9 @@ def _fast_tiers():
 def _all_tiers():
     tiers = [("rustfmt", _format)]
     tiers += [(f"clippy, PostgreSQL {major}", lambda log, major=major: _clippy(log, major)) for major in VERSIONS]
+    tiers.append(("pure tests", _pure))
     for major in VERSIONS:
-        kinds = "pure tests and those in the server" if major == PURE else "tests in the server"
-        tiers.append((f"{kinds}, PostgreSQL {major}", lambda log, major=major: _in_server(log, major)))
+        tiers.append((f"tests in the server, PostgreSQL {major}", lambda log, major=major: _in_server(log, major)))
         tiers.append((f"release build, PostgreSQL {major}", lambda log, major=major: _build(log, major)))
     for title, folder in (("SQL with expected output", "pg_regress"), ("end to end", "e2e"), ("upgrades", "upgrade"), ("the documentation's SQL", "docs")):
         tiers.append((f"{title}, PostgreSQL 15 and 18", lambda log, folder=folder: _pytest(log, folder)))
@@ -97,41 +94,17 @@ def _clippy(log: Path, major: int) -> Count:
 
 
 def _pure(log: Path) -> Count:
-    words = ["test", *_features(PURE), "--"]
-    if code := _cargo(log, *words, "--list", major=PURE):
-        return _cargo_count(log, code)
-    skips: list[str] = []
-    for name in re.findall(r"^(\S+): test$", log.read_text(errors="replace"), re.M):
-        if f"::{name}".rpartition("::")[2].startswith("pg_"):
-            skips += ["--skip", name]
-    return _cargo_count(log, _cargo(log, *words, "--exact", *skips, major=PURE))
-
-
-def _in_server(log: Path, major: int) -> Count:
-    which = [] if major == PURE else [IN_SERVER]
-    words = ["pgrx", "test", f"pg{major}", *which, "--no-default-features", "--features", f"pg{major}"]
-    data = None
-    if account.identity():
-        # As root pgrx runs its server through sudo, in a directory whose parent that account can write to.
-        runs = postgres.home() / "run"
-        runs.mkdir(exist_ok=True)
-        account.own(runs, 0o755)
-        data = runs / f"pgrx-test-{major}"
-        words += ["--runas", account.server_account().pw_name, "--pgdata", str(data)]
-    try:
-        return _cargo_count(log, _cargo(log, *words, major=major))
-    finally:
-        if data is not None:
-            shutil.rmtree(data, ignore_errors=True)
-
-
-def _cargo_count(log: Path, code: int) -> Count:
+    code = _cargo(log, "test", *_features(PURE), major=PURE)
     count = Count()
     for passed, failed in re.findall(r"^test result: \w+\. (\d+) passed; (\d+) failed", log.read_text(errors="replace"), re.M):
         count += Count(int(passed), int(failed))
     if code != 0 and not count.failed:
         count.failed = 1  # it did not build, or a test ended the process
     return count
+
+
+def _in_server(log: Path, major: int) -> Count:
+    return Count(*in_server.run(postgres.installation(major), log))
 
 
 def _build(_log: Path, major: int) -> Count:

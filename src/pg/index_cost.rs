@@ -11,7 +11,7 @@
 
 #![allow(clippy::too_many_arguments, reason = "the arguments of amcostestimate_function")]
 
-#[cfg(any(test, feature = "pg_test"))]
+#[cfg(feature = "pg_test")]
 mod tests;
 
 use super::{compat, hook, node, scalar};

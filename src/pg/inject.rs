@@ -2,14 +2,14 @@
 //!
 //! For tests alone: a release build has an empty `point` and nothing else of this file.
 
-#[cfg(not(any(test, feature = "pg_test")))]
+#[cfg(not(feature = "pg_test"))]
 mod points {
     /// A place where tests make errors happen.
     #[inline(always)]
     pub fn point() {}
 }
 
-#[cfg(any(test, feature = "pg_test"))]
+#[cfg(feature = "pg_test")]
 #[path = "inject/points.rs"]
 mod points;
 

@@ -235,7 +235,7 @@ pub fn costs_before(queries: &[String]) -> Result<Vec<PlanCost>, PgError> {
 ///
 /// # Errors
 /// What keeps a query from being examined.
-#[cfg(any(test, feature = "pg_test"))]
+#[cfg(feature = "pg_test")]
 pub fn with_some_candidates<T>(
     queries: &[&str],
     most: usize,

@@ -68,11 +68,14 @@ mod tests {
         assert_eq!(value::<i32>("SELECT 1"), 1);
     }
 
-    #[pg_test(error = "canceling statement due to user request")]
+    #[pg_test]
     fn a_cancel_ends_the_call_and_is_no_statements_reason() {
         table();
         run(CANCELLED);
-        advised("SELECT * FROM t WHERE id = cancelled(5)");
+        assert_eq!(
+            refusal_of("SELECT * FROM t WHERE id = cancelled(5)").as_deref(),
+            Some("canceling statement due to user request")
+        );
     }
 
     #[pg_test]
@@ -111,10 +114,14 @@ mod tests {
             }
         };
         calls(100);
-        let before = allocated();
-        calls(300);
-        let grown = allocated() - before;
-        assert!(grown < 1024 * 1024, "grew by {grown} bytes in 300 calls");
+        // What other sessions change meanwhile makes caches grow at times; what is leaked grows every time.
+        let grown = (0..2).map(|_| {
+            let before = allocated();
+            calls(150);
+            allocated() - before
+        });
+        let grown = grown.min().expect("two");
+        assert!(grown < 512 * 1024, "grew by {grown} bytes in 150 calls");
     }
 
     #[pg_test]
