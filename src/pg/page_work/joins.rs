@@ -64,12 +64,12 @@ impl Walk<'_> {
             }
             let of_inner = if one_match { 1.0 } else { from_inner.excess };
             let excess = from_outer.excess * of_inner * self.range_excess(root, join);
-            let excess = match expected_of_a_row(root, join) {
-                Some(expected) => (excess * expected).max(1.0),
-                None => excess,
-            };
+            let of_a_row = expected_of_a_row(root, join);
+            let excess = excess * of_a_row.unwrap_or(1.0);
             let (outer_rows, rows) = ((*outer).rows * from_outer.excess, (*join).path.rows * excess);
             let excess = excess * self.excess_of_several_keys(root, join, outer_rows, rows);
+            // As the planner does, and after all that changes how many are expected.
+            let excess = if of_a_row.is_some() { excess.max(1.0) } else { excess };
             self.work.more_rows += (*join).path.rows * runs.planned * runs.share * (excess - 1.0);
             self.walked.joined.borrow_mut().insert(join.cast(), (cost_of(join.cast()), excess));
             let stored = from_outer.stored.zip(passes_of_outer(join, tag));
